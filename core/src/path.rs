@@ -1,0 +1,127 @@
+//! Paths: checked once, then taken at their word.
+
+use crate::error::Error;
+
+/// An absolute path of a node: `/`, or `/a/b` with components of `[A-Za-z0-9-_@]`.
+///
+/// No `//` and no `/` at the end but for the root (C's `is_valid_nodename`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Path<'a>(&'a str);
+
+impl<'a> Path<'a> {
+    /// The root.
+    pub const ROOT: Path<'static> = Path("/");
+
+    /// Checks a path.
+    ///
+    /// ```
+    /// # use myriad_core::Path;
+    /// let path = Path::new("/local/domain/7/name")?;
+    /// assert_eq!(path.leaf(), "name");
+    /// assert_eq!(path.parent().map(|p| p.as_str()), Some("/local/domain/7"));
+    /// assert!(Path::new("/a//b").is_err() && Path::new("/a/").is_err() && Path::new("a").is_err());
+    /// # Ok::<(), myriad_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidPath`].
+    pub fn new(text: &'a str) -> Result<Path<'a>, Error> {
+        Path::from_bytes(text.as_bytes())
+    }
+
+    /// Checks a path that came as bytes.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPath`].
+    pub fn from_bytes(bytes: &'a [u8]) -> Result<Path<'a>, Error> {
+        let mut previous = 0;
+        if bytes.first() != Some(&b'/') {
+            return Err(Error::InvalidPath);
+        }
+        for &byte in bytes {
+            if !is_path_byte(byte) || (byte == b'/' && previous == b'/') {
+                return Err(Error::InvalidPath);
+            }
+            previous = byte;
+        }
+        if previous == b'/' && bytes.len() > 1 {
+            return Err(Error::InvalidPath);
+        }
+        // Every allowed byte is ASCII.
+        std::str::from_utf8(bytes).map(Path).map_err(|_| Error::InvalidPath)
+    }
+
+    /// For text that this crate built from checked parts.
+    pub(crate) fn trusted(text: &'a str) -> Path<'a> {
+        debug_assert!(Path::new(text).is_ok(), "{text}");
+        Path(text)
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// Whether it is `/`.
+    #[must_use]
+    pub fn is_root(self) -> bool {
+        self.0.len() == 1
+    }
+
+    /// The components from the root down; none for the root itself.
+    pub fn components(self) -> Components<'a> {
+        Components { rest: self.0.get(1..).unwrap_or_default() }
+    }
+
+    /// The last component; empty for the root.
+    #[must_use]
+    pub fn leaf(self) -> &'a str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The path one component shorter; nothing for the root.
+    #[must_use]
+    pub fn parent(self) -> Option<Path<'a>> {
+        if self.is_root() {
+            return None;
+        }
+        match self.0.rfind('/') {
+            Some(0) => Some(Path::ROOT),
+            Some(at) => self.0.get(..at).map(Path),
+            None => None,
+        }
+    }
+
+    /// Whether it is `other` or lies below it.
+    #[must_use]
+    pub fn is_within(self, other: Path<'_>) -> bool {
+        other.is_root()
+            || self.0.strip_prefix(other.0).is_some_and(|r| r.is_empty() || r.starts_with('/'))
+    }
+}
+
+/// The components of a [`Path`], from the root down.
+#[derive(Clone, Debug)]
+pub struct Components<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Components<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let (head, rest) = self.rest.split_once('/').unwrap_or((self.rest, ""));
+        self.rest = rest;
+        Some(head)
+    }
+}
+
+/// Whether a byte may stand in a path (C's `valid_chars`).
+#[must_use]
+pub fn is_path_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'/' | b'_' | b'@')
+}

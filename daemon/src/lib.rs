@@ -1,0 +1,1 @@
+//! The programs `xenstored` and `myriad`, as a library.

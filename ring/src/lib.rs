@@ -1,0 +1,4 @@
+//! The xenstore protocol without I/O: the codec of protocol v1, and the client side.
+#![forbid(unsafe_code)]
+
+pub mod v1;

@@ -1,0 +1,1 @@
+//! What shows that Myriad is right.
