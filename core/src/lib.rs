@@ -1,6 +1,7 @@
 //! The xenstore tree as immutable versions behind one atomic pointer.
 #![forbid(unsafe_code)]
 
+pub mod api;
 pub mod domain;
 pub mod errno;
 pub mod error;
@@ -8,6 +9,7 @@ pub mod path;
 pub mod perms;
 pub mod quota;
 
+pub use api::*;
 pub use domain::{DomId, Instance};
 pub use errno::Errno;
 pub use error::{Error, Refusal};
