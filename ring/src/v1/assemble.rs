@@ -101,6 +101,12 @@ impl Assembler {
         }
     }
 
+    /// Whether [`Assembler::push`] would take anything.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.pending() < INPUT_MAX
+    }
+
     /// Bytes held, those of whole messages included.
     #[must_use]
     pub fn pending(&self) -> usize {

@@ -4,7 +4,7 @@
 //! dom0's for a socket. A name that begins with `@` stands for a special node and is only
 //! understood where the caller of [`PathRules::resolve`] says so.
 
-use myriad_core::{DomId, Error, Path, is_path_byte};
+use myriad_core::{DomId, Errno, Path, is_path_byte};
 
 /// What a connection's paths are relative to, and how long they may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,27 @@ pub enum Specials {
     Allowed,
     /// All others don't.
     Refused,
+}
+
+/// Why a path is refused. The client is at fault, and sees EINVAL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PathError {
+    /// the path is empty, holds a byte outside `[A-Za-z0-9-/_@]` or `//`, or ends with `/`
+    #[error("the path is not valid: use [A-Za-z0-9-/_@], no // and no / at the end")]
+    Invalid,
+    /// the operation takes no special node
+    #[error("the operation takes no path that begins with @")]
+    Special,
+    /// the path is as long as the quota `path-max`, or longer
+    #[error("the path is at the quota path-max")]
+    TooLong,
+}
+
+impl From<PathError> for Errno {
+    fn from(_: PathError) -> Errno {
+        Errno::EINVAL
+    }
 }
 
 impl PathRules {
@@ -61,35 +82,36 @@ impl PathRules {
     /// else { unreachable!() };
     /// assert_eq!(path.as_str(), "/local/domain/5/device/vif");
     /// assert!(rules.resolve(b"@releaseDomain", 0, Specials::Refused, &mut buffer).is_err());
-    /// # Ok::<(), myriad_core::Error>(())
+    /// # Ok::<(), myriad_ring::v1::PathError>(())
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidPath`]: empty, a byte outside `[A-Za-z0-9-/_@]`, `//`, a `/` at the end,
-    /// a special name where none is allowed, or too long (C's `canonicalize`; C refuses *at* the
-    /// quota's value).
+    /// [`PathError`] (C's `canonicalize`; C refuses *at* the quota's value).
     pub fn resolve<'b>(
         &self,
         path: &'b [u8],
         max: u32,
         specials: Specials,
         buffer: &'b mut String,
-    ) -> Result<Name<'b>, Error> {
+    ) -> Result<Name<'b>, PathError> {
         if path.first() == Some(&b'@') {
             let name = special(path)?;
-            let fits = specials == Specials::Allowed && within(name, max);
-            return if fits { Ok(Name::Special(name)) } else { Err(Error::InvalidPath) };
+            return match specials {
+                Specials::Refused => Err(PathError::Special),
+                Specials::Allowed if within(name, max) => Ok(Name::Special(name)),
+                Specials::Allowed => Err(PathError::TooLong),
+            };
         }
         let path = if path.first() == Some(&b'/') {
-            Path::from_bytes(path)?
+            Path::from_bytes(path).map_err(|_| PathError::Invalid)?
         } else {
-            let text = std::str::from_utf8(path).map_err(|_| Error::InvalidPath)?;
+            let text = std::str::from_utf8(path).map_err(|_| PathError::Invalid)?;
             buffer.clear();
             buffer.push_str(&self.prefix);
             buffer.push_str(text);
-            Path::new(buffer)?
+            Path::new(buffer).map_err(|_| PathError::Invalid)?
         };
-        if within(path.as_str(), max) { Ok(Name::Node(path)) } else { Err(Error::InvalidPath) }
+        if within(path.as_str(), max) { Ok(Name::Node(path)) } else { Err(PathError::TooLong) }
     }
 }
 
@@ -99,12 +121,12 @@ pub fn is_absolute(path: &[u8]) -> bool {
     matches!(path.first(), Some(b'/' | b'@'))
 }
 
-fn special(name: &[u8]) -> Result<&str, Error> {
+fn special(name: &[u8]) -> Result<&str, PathError> {
     let valid = name.iter().all(|&byte| is_path_byte(byte))
         && !name.ends_with(b"/")
         && !name.windows(2).any(|pair| pair == b"//");
     let text = std::str::from_utf8(name).ok().filter(|_| valid);
-    text.ok_or(Error::InvalidPath)
+    text.ok_or(PathError::Invalid)
 }
 
 fn within(path: &str, max: u32) -> bool {
