@@ -51,7 +51,7 @@ pub use request::Request;
 pub use store::Store;
 pub use transaction::Transaction;
 pub use watch::Event;
-pub use wire::Message;
+pub use wire::{Message, strings};
 
 use crate::v1::{Header, Op};
 

@@ -77,7 +77,12 @@ fn is_timeout(error: &io::Error) -> bool {
 }
 
 /// The strings of a payload, each closed by a NUL; bytes after the last NUL are one more.
-pub(super) fn strings(payload: &[u8]) -> impl Iterator<Item = &[u8]> {
+///
+/// ```
+/// # use myriad_ring::client::strings;
+/// assert_eq!(strings(b"n0\0r7\0").collect::<Vec<_>>(), [b"n0", b"r7"]);
+/// ```
+pub fn strings(payload: &[u8]) -> impl Iterator<Item = &[u8]> {
     let body = payload.strip_suffix(&[0]).unwrap_or(payload);
     let count = if payload.is_empty() { 0 } else { usize::MAX };
     body.split(|&byte| byte == 0).take(count)
