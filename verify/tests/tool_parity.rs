@@ -1,5 +1,11 @@
 //! The tool under the names `xenstore-*` beside Debian's real clients, on one daemon: output,
 //! messages, exit codes, and the tree afterwards are the same, for a broad table of command lines.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod tool_support;
 
@@ -438,4 +444,66 @@ fn trees_are_cut_to_the_terminal_alike() {
     }
     let wide = show(&tool(), 200, "");
     assert!(wide.stdout.contains(&"v".repeat(120)), "the terminal's width counts: {wide:?}");
+}
+
+#[test]
+fn what_does_not_fit_or_is_no_text_is_treated_alike() {
+    use std::os::unix::ffi::OsStringExt;
+    let daemon = start_daemon();
+    let bytes = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+    let path = |len: usize| [b"/t/".as_slice(), &b"p".repeat(len - 3)].concat();
+    // A request holds 4096 bytes: the path, its NUL, the value.
+    let cases: [(&str, Vec<OsString>); 9] = [
+        ("xenstore-write", vec!["/t/x".into(), bytes(&b"v".repeat(4091))]),
+        ("xenstore-write", vec!["/t/x".into(), bytes(&b"v".repeat(4092))]),
+        ("xenstore-write", vec!["/t/x".into(), bytes(b"\x80\xff\\\x80")]),
+        ("xenstore-write", vec![bytes(b"/t/\x80"), "v".into()]),
+        ("xenstore-read", vec![bytes(&path(4095))]),
+        ("xenstore-read", vec![bytes(&path(4096))]),
+        ("xenstore-read", vec![bytes(b"/\xff")]),
+        ("xenstore-chmod", vec![bytes(&path(4090)), "n0".into(), "r0".into()]),
+        ("xenstore-ls", vec![bytes(&path(4096))]),
+    ];
+    for (name, args) in cases {
+        let go = |program: &Program| {
+            let mut client = daemon.client();
+            prepare(&mut client);
+            let outcome = run(program, name, &args, &daemon.socket());
+            (outcome, client.read("/t/x").ok())
+        };
+        assert_eq!(go(&their(name)), go(&tool()), "{name} {args:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_ends_them_alike() {
+    let daemon = start_daemon();
+    prepare(&mut daemon.client());
+    // More than a pipe holds, so that the end of its reader is noticed.
+    let paths = "/t ".repeat(40);
+    let go = |program: &Program| {
+        let script = format!("exec -a xenstore-ls \"$0\" {paths}");
+        let line = format!("(bash -c '{script}' \"$0\") | true; exit ${{PIPESTATUS[0]}}");
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["-c", &line]).arg(&program.path).env("XENSTORED_PATH", daemon.socket());
+        bash.envs(program.libraries.as_ref().map(|dir| ("LD_LIBRARY_PATH", dir)));
+        Outcome::from(bash.output().unwrap())
+    };
+    let theirs = go(&their("xenstore-ls"));
+    assert_eq!(theirs, go(&tool()));
+    assert_eq!(theirs.code, Some(128 + 13), "SIGPIPE");
+}
+
+#[test]
+fn posix_order_of_options_is_kept_where_asked_for() {
+    let daemon = start_daemon();
+    prepare(&mut daemon.client());
+    for args in [["/t/a", "-p", "/t/b"], ["-p", "/t/b", "-R"]] {
+        let args = args.map(OsString::from);
+        let go = |program: &Program| {
+            let mut read = command(program, "xenstore-read", &args, &daemon.socket());
+            Outcome::from(read.env("POSIXLY_CORRECT", "1").output().unwrap())
+        };
+        assert_eq!(go(&their("xenstore-read")), go(&tool()), "{args:?}");
+    }
 }

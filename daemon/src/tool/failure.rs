@@ -52,13 +52,8 @@ impl Failure {
 
 impl From<At> for Failure {
     fn from(at: At) -> Failure {
-        match at.error {
-            Some(error) => Failure::Client(error),
-            None => {
-                let path = at.path.escape_ascii();
-                Failure::Usage(format!("{path} is relative: it has no parents to change"))
-            }
-        }
+        let relative = || Failure::Usage("--upto needs an absolute path".into());
+        at.error.map_or_else(relative, Failure::Client)
     }
 }
 

@@ -46,6 +46,9 @@ fn check(command: &Command) -> Result<(), Failure> {
         Command::Write { pairs, .. } if pairs.len() % 2 == 1 => {
             Err(Failure::Usage("a value is missing: write takes paths and values in turn".into()))
         }
+        Command::Chmod { upto: true, path, .. } if !path.as_bytes().starts_with(b"/") => {
+            Err(Failure::Usage("--upto needs an absolute path".into()))
+        }
         Command::Chmod { perms, .. } => parse_perms(perms).map(drop),
         Command::Lookup { index, key } => index_and_key(index, key).map(drop),
         _ => Ok(()),

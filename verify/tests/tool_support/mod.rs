@@ -13,13 +13,13 @@ use myriad_ring::client::{Client, Stream};
 use tempfile::TempDir;
 
 /// A daemon on a socket of its own; ended when dropped.
-pub struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
     dir: TempDir,
 }
 
 /// Starts xenstored: the one that `MYRIAD_XENSTORED` names, else ours, built first.
-pub fn start_daemon() -> Daemon {
+pub(crate) fn start_daemon() -> Daemon {
     let program = env::var_os("MYRIAD_XENSTORED").map(PathBuf::from);
     let program = program.unwrap_or_else(|| build("xenstored"));
     let dir = tempfile::tempdir().unwrap();
@@ -42,11 +42,11 @@ pub fn start_daemon() -> Daemon {
 }
 
 impl Daemon {
-    pub fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.dir.path().join("socket")
     }
 
-    pub fn client(&self) -> Client<Stream> {
+    pub(crate) fn client(&self) -> Client<Stream> {
         Client::connect_to(self.socket()).unwrap()
     }
 }
@@ -60,21 +60,21 @@ impl Drop for Daemon {
 
 /// A program under test: ours, or a peer that it is compared with.
 #[derive(Clone, Debug)]
-pub struct Program {
-    pub path: PathBuf,
+pub(crate) struct Program {
+    pub(crate) path: PathBuf,
     /// Where its libraries are, if not where the system's are.
-    pub libraries: Option<PathBuf>,
+    pub(crate) libraries: Option<PathBuf>,
 }
 
 /// Our tool, built first.
-pub fn tool() -> Program {
+pub(crate) fn tool() -> Program {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let path = BUILT.get_or_init(|| build("myriad")).clone();
     Program { path, libraries: None }
 }
 
 /// Debian's client of a name: from `MYRIAD_PEERS` (default `target/peers`), else the system's.
-pub fn peer(name: &str) -> Program {
+pub(crate) fn peer(name: &str) -> Program {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let peers = env::var_os("MYRIAD_PEERS").map(PathBuf::from);
     let root = peers.unwrap_or_else(|| workspace.join("target/peers")).join("root");
@@ -111,10 +111,10 @@ fn xen_directories(root: &Path) -> Vec<PathBuf> {
 
 /// What a run of a program gave.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Outcome {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Outcome {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl From<Output> for Outcome {
@@ -127,7 +127,7 @@ impl From<Output> for Outcome {
 
 /// A program's run, called by a name, with a daemon's socket in its environment. It ends by
 /// itself, or with code 124 after a minute.
-pub fn command(program: &Program, name: &str, args: &[OsString], socket: &Path) -> Command {
+pub(crate) fn command(program: &Program, name: &str, args: &[OsString], socket: &Path) -> Command {
     let mut command = Command::new("timeout");
     command
         .args(["60", "bash", "-c", r#"exec -a "$1" "$0" "${@:2}""#])
@@ -144,7 +144,7 @@ pub fn command(program: &Program, name: &str, args: &[OsString], socket: &Path) 
 }
 
 /// Runs a program to its end.
-pub fn run(program: &Program, name: &str, args: &[OsString], socket: &Path) -> Outcome {
+pub(crate) fn run(program: &Program, name: &str, args: &[OsString], socket: &Path) -> Outcome {
     let outcome = Outcome::from(command(program, name, args, socket).output().unwrap());
     assert_ne!(outcome.code, Some(124), "{name} {args:?} hangs: {outcome:?}");
     outcome
