@@ -44,6 +44,7 @@ fn domains_are_found_by_name() {
     assert_eq!(found(&["name", ""]), ["8"]);
     assert_eq!(found(&[&long]), ["9"]);
     assert_eq!(found(&["--index", "vm-name", "web"]), ["uuid-5", "uuid-7"]);
+    assert_eq!(found(&["--trusted", "web"]), ["5", "7"]);
     assert_eq!(found(&["--index", "domain-vm", "/vm/uuid-9"]), ["9"]);
 
     client.write("/local/domain/7/name", "mail").unwrap();

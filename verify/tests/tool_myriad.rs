@@ -172,6 +172,9 @@ fn a_lookup_is_one_request() {
         let printed = reply.escape_ascii().to_string().replace("\\x00", "\\n");
         assert_eq!((outcome.code, outcome.stdout), (Some(0), printed), "{line}");
     }
+    let (outcome, requests) = with_daemon("lookup -t a", |op, _| Some((op, b"7 9")));
+    assert_eq!(requests, [(Op::Read, b"/@index/domain-name/a\0".to_vec())]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), "7\\n9\\n"));
     let nothing = [(Op::Directory, &b""[..]), (Op::Error, b"ENOENT\0")];
     for reply in nothing {
         let (outcome, requests) = with_daemon("lookup nobody", move |_, _| Some(reply));

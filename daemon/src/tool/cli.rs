@@ -121,13 +121,16 @@ pub(crate) enum Command {
         args: Vec<OsString>,
     },
     /// Find domains by name, in one request however many there are
-    #[command(after_help = INDICES)]
+    #[command(after_help = INDICES, override_usage = "myriad lookup [OPTIONS] [INDEX] <KEY>")]
     Lookup {
+        /// Only what the control domain wrote: a guest may call itself like another VM
+        #[arg(short, long)]
+        trusted: bool,
         /// Where to look
         #[arg(long, value_name = "INDEX", default_value = "domain-name")]
         index: String,
         /// What to look for; an index may stand before it
-        #[arg(required = true, num_args = 1..=2, value_names = ["INDEX", "KEY"])]
+        #[arg(required = true, num_args = 1..=2, value_name = "KEY")]
         key: Vec<OsString>,
     },
 }

@@ -7,7 +7,5 @@ pub(crate) const DEFAULT_WIDTH: i64 = 80;
 pub(crate) const PERMISSIONS_COLUMN: i64 = 60;
 /// Columns of a terminal that it leaves free.
 pub(crate) const MARGIN: i64 = 2;
-/// An index key whose escaped form is longer goes by its hash.
-pub(crate) const MAX_ESCAPED_KEY: usize = 200;
 /// Seconds for which `xenstore-control live-update` asks again while the daemon is busy.
 pub(crate) const LIVE_UPDATE_SECONDS: i32 = 60;

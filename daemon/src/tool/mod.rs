@@ -10,7 +10,6 @@ mod compat;
 mod console;
 mod escape;
 mod failure;
-mod index_key;
 mod limits;
 mod ls;
 mod output;

@@ -19,7 +19,7 @@ use super::{
     console::Console,
     escape::{quote, unquote},
     failure::Failure,
-    index_key, ls,
+    ls,
     output::{json_bytes, json_line, line},
     tree::{self, Reach},
 };
@@ -50,7 +50,7 @@ fn check(command: &Command) -> Result<(), Failure> {
             Err(Failure::Usage("--upto needs an absolute path".into()))
         }
         Command::Chmod { perms, .. } => parse_perms(perms).map(drop),
-        Command::Lookup { index, key } => index_and_key(index, key).map(drop),
+        Command::Lookup { index, key, .. } => index_and_key(index, key).map(drop),
         _ => Ok(()),
     }
 }
@@ -141,7 +141,9 @@ fn ask<S: Read + Write>(
             }
             Ok(())
         }
-        Command::Lookup { index, key } => lookup(client, index_and_key(index, key)?, json, out),
+        Command::Lookup { trusted, index, key } => {
+            lookup(client, index_and_key(index, key)?, *trusted, json, out)
+        }
         _ => Ok(()),
     }
 }
@@ -197,13 +199,12 @@ fn follow<S: Read + Write>(
 fn lookup<S: Read + Write>(
     client: &mut Client<S>,
     (index, key): (&str, &[u8]),
+    trusted: bool,
     json: bool,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let matches = match client.list(index_key::node(index, key)) {
-        Err(error) if error.is_not_found() => Vec::new(),
-        matches => matches?,
-    };
+    let matches =
+        if trusted { client.lookup_trusted(index, key)? } else { client.lookup(index, key)? };
     if json {
         let key = json_bytes(key);
         json_line(out, &json!({"index": index, "key": key, "matches": matches}))?;

@@ -1,6 +1,6 @@
 //! The operations on the tree, the same inside and outside a transaction.
 
-use myriad_core::{Errno, Perm};
+use myriad_core::{Errno, Perm, escape_key};
 
 use super::{
     Error, Request,
@@ -101,6 +101,50 @@ pub trait Store {
         };
         let bad = |_| Error::Protocol("a child's name that is not text");
         wire::strings(&names).map(|name| String::from_utf8(name.into()).map_err(bad)).collect()
+    }
+
+    /// What an index has for a key, in one request however many domains there are; nothing where
+    /// there is no match. Inside a transaction: in that transaction's view.
+    ///
+    /// A match may be a guest's own doing: see [`Store::lookup_trusted`].
+    ///
+    /// ```no_run
+    /// # use myriad_ring::client::{Client, Store};
+    /// # let mut client = Client::connect()?;
+    /// for domid in client.lookup("domain-name", "web-1")? {
+    ///     println!("/local/domain/{domid}");
+    /// }
+    /// # Ok::<(), myriad_ring::client::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// EACCES for a guest. A daemon without indices has no match for anything.
+    fn lookup(&mut self, index: &str, key: impl AsRef<[u8]>) -> Result<Vec<String>, Error> {
+        none_if_not_found(self.list(index_node(index, key.as_ref())))
+    }
+
+    /// The matches of a key on nodes that the control domain owns: a guest may call itself like
+    /// another VM, but not by these. One request, as [`Store::lookup`].
+    ///
+    /// # Errors
+    /// As [`Store::lookup`].
+    fn lookup_trusted(&mut self, index: &str, key: impl AsRef<[u8]>) -> Result<Vec<String>, Error> {
+        let value = none_if_not_found(self.read(index_node(index, key.as_ref())))?;
+        let bad = |_| Error::Protocol("matches that are not text");
+        let matches = String::from_utf8(value).map_err(bad)?;
+        Ok(matches.split_ascii_whitespace().map(String::from).collect())
+    }
+}
+
+/// The node whose children are the matches of a key.
+fn index_node(index: &str, key: &[u8]) -> String {
+    format!("/@index/{index}/{}", escape_key(key))
+}
+
+fn none_if_not_found<T: Default>(result: Result<T, Error>) -> Result<T, Error> {
+    match result {
+        Err(error) if error.is_not_found() => Ok(T::default()),
+        other => other,
     }
 }
 

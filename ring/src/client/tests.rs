@@ -99,17 +99,43 @@ fn event(path: &str, token: &str) -> Event {
     Event { path: path.into(), token: token.into() }
 }
 
+/// Checks what a client has sent, all of it outside transactions.
+fn assert_sent(client: &Client<Daemon>, expected: &[(Op, &[u8])]) {
+    let sent = client.stream.sent.iter();
+    let sent: Vec<_> = sent.map(|(op, tx, payload)| (*op, *tx, payload.as_slice())).collect();
+    let expected: Vec<_> = expected.iter().map(|(op, payload)| (*op, 0, *payload)).collect();
+    assert_eq!(sent, expected);
+}
+
 #[test]
-fn each_call_sends_what_the_protocol_says() {
+fn each_call_on_the_tree_sends_what_the_protocol_says() {
     let ok = b"OK\0";
-    let answers: [&[u8]; 20] = [
-        b"v",
-        ok,
-        ok,
-        ok,
-        b"n0\0r7\0",
-        ok,
-        b"a\0b\0",
+    let answers: [&[u8]; 7] = [b"v", ok, ok, ok, b"n0\0r7\0", ok, b"a\0b\0"];
+    let mut c = answers.iter().fold(Daemon::default(), |d, a| d.answer(a)).client();
+    assert_eq!(c.read("/a").unwrap(), b"v");
+    c.write("/a", b"1\x002").unwrap();
+    c.mkdir("/b").unwrap();
+    c.rm("/b").unwrap();
+    let perms = c.get_perms("/a").unwrap();
+    assert_eq!(perms.iter().map(Perm::to_string).collect::<Vec<_>>(), ["n0", "r7"]);
+    c.set_perms("/a", &perms).unwrap();
+    assert_eq!(c.list("/").unwrap(), ["a", "b"]);
+    let expected: [(Op, &[u8]); 7] = [
+        (Op::Read, b"/a\0"),
+        (Op::Write, b"/a\x001\x002"),
+        (Op::Mkdir, b"/b\0"),
+        (Op::Rm, b"/b\0"),
+        (Op::GetPerms, b"/a\0"),
+        (Op::SetPerms, b"/a\0n0\0r7\0"),
+        (Op::Directory, b"/\0"),
+    ];
+    assert_sent(&c, &expected);
+}
+
+#[test]
+fn each_call_on_domains_sends_what_the_protocol_says() {
+    let ok = b"OK\0";
+    let answers: [&[u8]; 13] = [
         ok,
         ok,
         ok,
@@ -125,14 +151,6 @@ fn each_call_sends_what_the_protocol_says() {
         b"done\0",
     ];
     let mut c = answers.iter().fold(Daemon::default(), |d, a| d.answer(a)).client();
-    assert_eq!(c.read("/a").unwrap(), b"v");
-    c.write("/a", b"1\x002").unwrap();
-    c.mkdir("/b").unwrap();
-    c.rm("/b").unwrap();
-    let perms = c.get_perms("/a").unwrap();
-    assert_eq!(perms.iter().map(Perm::to_string).collect::<Vec<_>>(), ["n0", "r7"]);
-    c.set_perms("/a", &perms).unwrap();
-    assert_eq!(c.list("/").unwrap(), ["a", "b"]);
     c.watch("/a", "t").unwrap();
     c.watch_depth("/a", "t", 1).unwrap();
     c.unwatch("/a", "t").unwrap();
@@ -147,30 +165,22 @@ fn each_call_sends_what_the_protocol_says() {
     assert_eq!(c.domain_quota(DomId(7), "watches").unwrap(), 128);
     assert_eq!(c.control("print", ["x", ""]).unwrap(), "done");
 
-    let sent: Vec<_> = c.stream.sent.iter().map(|s| (s.0, s.1, s.2.as_slice())).collect();
-    let expected: [(Op, u32, &[u8]); 20] = [
-        (Op::Read, 0, b"/a\0"),
-        (Op::Write, 0, b"/a\x001\x002"),
-        (Op::Mkdir, 0, b"/b\0"),
-        (Op::Rm, 0, b"/b\0"),
-        (Op::GetPerms, 0, b"/a\0"),
-        (Op::SetPerms, 0, b"/a\0n0\0r7\0"),
-        (Op::Directory, 0, b"/\0"),
-        (Op::Watch, 0, b"/a\0t\0"),
-        (Op::Watch, 0, b"/a\0t\x001\0"),
-        (Op::Unwatch, 0, b"/a\0t\0"),
-        (Op::GetDomainPath, 0, b"7\0"),
-        (Op::Introduce, 0, b"7\x0099\x003\0"),
-        (Op::Release, 0, b"7\0"),
-        (Op::IsDomainIntroduced, 0, b"7\0"),
-        (Op::Resume, 0, b"7\0"),
-        (Op::SetTarget, 0, b"8\x007\0"),
-        (Op::GetFeature, 0, b""),
-        (Op::GetQuota, 0, b""),
-        (Op::GetQuota, 0, b"7\0watches\0"),
-        (Op::Control, 0, b"print\0x\0\0"),
+    let expected: [(Op, &[u8]); 13] = [
+        (Op::Watch, b"/a\0t\0"),
+        (Op::Watch, b"/a\0t\x001\0"),
+        (Op::Unwatch, b"/a\0t\0"),
+        (Op::GetDomainPath, b"7\0"),
+        (Op::Introduce, b"7\x0099\x003\0"),
+        (Op::Release, b"7\0"),
+        (Op::IsDomainIntroduced, b"7\0"),
+        (Op::Resume, b"7\0"),
+        (Op::SetTarget, b"8\x007\0"),
+        (Op::GetFeature, b""),
+        (Op::GetQuota, b""),
+        (Op::GetQuota, b"7\0watches\0"),
+        (Op::Control, b"print\0x\0\0"),
     ];
-    assert_eq!(sent, expected);
+    assert_sent(&c, &expected);
 }
 
 #[test]
@@ -279,6 +289,20 @@ fn listings_end_whatever_the_daemon_sends() {
         daemon = daemon.answer(b"5\0a\0").answer(b"6\0a\0");
     }
     assert!(matches!(daemon.client().list("/d"), Err(Error::Unlistable { .. })));
+}
+
+#[test]
+fn lookups_are_one_request() {
+    let mut c = Daemon::default().answer(b"7\x009\0").refuse("ENOENT").answer(b"7 9").client();
+    assert_eq!(c.lookup("domain-name", "web 1").unwrap(), ["7", "9"]);
+    assert!(c.lookup("domain-name", "").unwrap().is_empty());
+    assert_eq!(c.lookup_trusted("vm-name", "a").unwrap(), ["7", "9"]);
+    let expected: [(Op, &[u8]); 3] = [
+        (Op::Directory, b"/@index/domain-name/web_201\0"),
+        (Op::Directory, b"/@index/domain-name/_\0"),
+        (Op::Read, b"/@index/vm-name/a\0"),
+    ];
+    assert_sent(&c, &expected);
 }
 
 #[test]

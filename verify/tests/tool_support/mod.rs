@@ -1,6 +1,8 @@
 //! What the tests of the tool share: the daemon, the peers, and how a program is run.
 #![allow(dead_code, reason = "each test takes what it needs")]
 
+pub(crate) mod fixture;
+
 use std::{
     env,
     ffi::OsString,
