@@ -1,4 +1,5 @@
 //! Who conflicts with whom, and that nobody else does (the table of ARCHITECTURE.md).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
