@@ -88,7 +88,7 @@ const TABLE: &[(&str, Inside, Outside, bool)] = &[
     ("look a name up; another VM gets it; write b", |t| { named(t); put(t, "/b") }, |s| write(s, "/local/domain/9/name", "web"), false),
     ("look a name up; another VM comes; write b", |t| { named(t); put(t, "/b") }, |s| write(s, "/local/domain/9/name", "db"), true),
     ("read a name as a node; another VM gets it", |t| { list(t, "/@index/domain-name/web"); put(t, "/b") }, |s| write(s, "/local/domain/9/name", "web"), false),
-    ("permissions for a domain; it dies", |t| t.set_perms(&CONTROL, path("/a"), &[perm(b'n', 0), perm(b'r', 5)]).unwrap(), |s| drop(s.edit(|e| e.release(DomId(5)))), false),
+    ("permissions for a domain; it dies", |t| t.set_perms(&CONTROL, path("/a"), &[perm(b'n', 0), perm(b'r', 5)]).unwrap(), |s| s.edit(|e| e.release(DomId(5))).result.unwrap(), false),
 ];
 
 fn read(tx: &mut Transaction, at: &str) {
