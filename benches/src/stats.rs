@@ -41,11 +41,13 @@ impl Series {
         json!({ "median": self.median(), "min": self.min(), "max": self.max(), "n": self.0.len() })
     }
 
-    /// `median [min..max]` with so many digits after the point.
+    /// `median [min..max]` with so many digits after the point; of a single one, itself.
     #[must_use]
     pub fn show(&self, digits: usize) -> String {
-        if self.0.is_empty() {
-            return "–".to_owned();
+        match self.0.as_slice() {
+            [] => return "–".to_owned(),
+            [one] => return format!("{one:.digits$}"),
+            _ => {}
         }
         format!("{:.digits$} [{:.digits$}..{:.digits$}]", self.median(), self.min(), self.max())
     }

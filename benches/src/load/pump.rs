@@ -17,14 +17,13 @@ pub struct Latencies(Histogram<u64>);
 
 impl Default for Latencies {
     fn default() -> Latencies {
-        // Three digits are within the histogram's range of 0 to 5.
-        let histogram = crate::fail::or_die("histogram", Histogram::new(3));
-        Latencies(histogram)
+        // The bounds are within those of a histogram.
+        Latencies(crate::fail::or_die("histogram", Histogram::new_with_bounds(1, LONGEST_NS, 3)))
     }
 }
 
 impl Latencies {
-    /// Adds one.
+    /// Adds one; it counts as ten minutes if it took longer.
     pub fn record(&mut self, latency: Duration) {
         self.0.saturating_record(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
     }
@@ -56,6 +55,9 @@ impl Latencies {
         add("worst µs", self.max_us());
     }
 }
+
+/// Ten minutes: what takes longer counts as that.
+const LONGEST_NS: u64 = 600 * 1_000_000_000;
 
 /// When a pump ends.
 #[derive(Clone, Copy, Debug)]
@@ -129,4 +131,20 @@ pub fn pump(
         }
     }
     Ok(Pumped { latencies, seconds: meter.seconds(), cpu_us: meter.cpu_us() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Latencies;
+    use std::time::Duration;
+
+    #[test]
+    fn quantiles_of_what_was_recorded() {
+        let mut latencies = Latencies::default();
+        (1..=100).for_each(|us| latencies.record(Duration::from_micros(us)));
+        latencies.record(Duration::from_secs(3600));
+        assert_eq!(latencies.count(), 101);
+        assert!((50.0..52.0).contains(&latencies.quantile_us(0.5)));
+        assert!(latencies.max_us() >= 600e6);
+    }
 }
