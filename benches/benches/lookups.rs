@@ -14,7 +14,7 @@ use myriad_core::{Config, Path};
 fn lookups(criterion: &mut Criterion) {
     let mut group = common::group(criterion, "lookup of a name");
     for vms in [100, 1_000, 10_000] {
-        let store = fixture::store(Config::default(), Layout::Compact, vms);
+        let store = fixture::store(&Config::default(), Layout::Compact, vms);
         let names = names(vms, common::SEED);
         common::side(&mut group, &format!("index/{vms}"), &mut IndexLookups::new(&store, &names));
         common::side(&mut group, &format!("scan/{vms}"), &mut ScanLookups::new(&store, &names));

@@ -21,17 +21,26 @@ pub type OwnedNode = (Path<'static>, Option<&'static [u8]>);
 
 /// A store with so many VMs, domain ids from 1, each written in one commit.
 #[must_use]
-pub fn store(config: Config, layout: Layout, vms: u16) -> Store {
-    let store = Store::new(config);
-    for path in vm::parents(layout) {
-        let path = or_die("a parent's path", Path::new(path));
-        or_die("a parent", store.edit(|edit| edit.mkdir(&Caller::Control, path)).result);
+pub fn store(config: &Config, layout: Layout, vms: u16) -> Store {
+    store_below(config, layout, vms, "")
+}
+
+/// The same, with everything below `prefix`: where no index looks, if that isn't empty.
+#[must_use]
+pub fn store_below(config: &Config, layout: Layout, vms: u16, prefix: &str) -> Store {
+    let store = or_die("a store", Store::new(config));
+    for path in std::iter::once(&"").chain(vm::parents(layout)) {
+        let text = format!("{prefix}{path}");
+        if let Ok(path) = Path::new(&text) {
+            or_die("a parent", store.edit(|edit| edit.mkdir(&Caller::Control, path)).result);
+        }
     }
     for domid in 1..=vms {
         let vm = Vm::new(layout, domid);
         let written = store.edit(|edit| {
             vm.each(|node| {
-                let path = Path::new(node.path)?;
+                let text = format!("{prefix}{}", node.path);
+                let path = Path::new(&text)?;
                 match node.value {
                     Some(value) => edit.write(&Caller::Control, path, value),
                     None => edit.mkdir(&Caller::Control, path),
@@ -41,12 +50,6 @@ pub fn store(config: Config, layout: Layout, vms: u16) -> Store {
         or_die("a VM", written.result);
     }
     store
-}
-
-/// A configuration without indices, to see what they cost.
-#[must_use]
-pub fn without_indices() -> Config {
-    Config { indices: Vec::new(), ..Config::default() }
 }
 
 /// Visits the nodes of all VMs, with an empty value for a directory.

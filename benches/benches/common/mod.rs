@@ -47,7 +47,7 @@ pub(crate) fn group<'c>(criterion: &'c mut Criterion, name: &str) -> BenchmarkGr
 
 /// The store of 410,000 nodes.
 pub(crate) fn store() -> Store {
-    fixture::store(Config::default(), Layout::Compact, VMS)
+    fixture::store(&Config::default(), Layout::Compact, VMS)
 }
 
 /// The same nodes by full path.

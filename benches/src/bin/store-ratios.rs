@@ -14,7 +14,7 @@ use myriad_benches::{
     fail::or_die,
     fixture::VMS,
     machine,
-    ratios::{Memory, Plan, Row, Setup, compare, kilobytes, pairs, resident},
+    ratios::{Memory, Pair, Plan, Row, Setup, alone, compare, kilobytes, pairs, resident},
     stats::ratio,
     table::Table,
     vm::Layout,
@@ -54,9 +54,20 @@ struct Options {
     /// Leave out the resident bytes.
     #[arg(long)]
     no_memory: bool,
+    /// Run one side of the pairs alone, a second each times the rounds, and report nothing: for a
+    /// profiler.
+    #[arg(long, value_enum)]
+    profile: Option<Which>,
     /// Build one kind of store, print the bytes that it keeps resident, and end.
     #[arg(long, value_enum, hide = true)]
     resident: Option<Memory>,
+}
+
+/// A side of a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Which {
+    Ours,
+    Yardstick,
 }
 
 fn main() {
@@ -64,6 +75,10 @@ fn main() {
     let setup = Setup { layout: options.layout, vms: options.vms, seed: options.seed };
     if let Some(what) = options.resident {
         println!("{}", resident(what, setup));
+        return;
+    }
+    if let Some(which) = options.profile {
+        profile(&options, setup, which);
         return;
     }
     let facts = machine::facts();
@@ -94,18 +109,28 @@ fn main() {
     }
 }
 
+fn profile(options: &Options, setup: Setup, which: Which) {
+    let rounds = u64::try_from(options.rounds).unwrap_or(1);
+    for pair in wanted(options, setup) {
+        let side = if which == Which::Ours { pair.ours } else { pair.yardstick };
+        alone(side, Duration::from_secs(rounds));
+    }
+}
+
+/// The pairs that were asked for, each built when its turn comes.
+fn wanted(options: &Options, setup: Setup) -> impl Iterator<Item = Pair> {
+    let only = options.only.clone();
+    let wanted = move |name: &str| only.as_ref().is_none_or(|text| name.contains(text));
+    pairs(setup).into_iter().filter(move |(name, _)| wanted(name)).map(|(_, make)| make())
+}
+
 fn rows(options: &Options, setup: Setup) -> Vec<Row> {
     let plan = Plan {
         rounds: options.rounds,
         time: Duration::from_millis(options.milliseconds),
         clock: options.clock,
     };
-    let wanted = |name: &str| options.only.as_ref().is_none_or(|text| name.contains(text));
-    let mut rows = Vec::new();
-    for (_, make) in pairs(setup).into_iter().filter(|(name, _)| wanted(name)) {
-        rows.push(compare(make(), plan));
-    }
-    rows
+    wanted(options, setup).map(|pair| compare(pair, plan)).collect()
 }
 
 /// Each kind in a child process, so that none reuses what another has freed.

@@ -148,6 +148,12 @@ pub fn compare(mut pair: Pair, plan: Plan) -> Row {
     }
 }
 
+/// Runs one side alone for that long: for a profiler to look at.
+pub fn alone(mut side: Side, time: Duration) {
+    let ops = side.calibrate(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    side.measure(ops);
+}
+
 impl Row {
     /// The headings of [`Row::cells`].
     pub const HEADINGS: [&'static str; 9] = [

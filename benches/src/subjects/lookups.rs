@@ -8,7 +8,7 @@ use super::Rounds;
 use crate::{fail::or_die, subject::Subject};
 
 /// The index from a name to its domain.
-const INDEX: &str = "name";
+const INDEX: &str = "domain-name";
 
 /// One lookup through the index; one op is a guard and a lookup.
 pub struct IndexLookups {

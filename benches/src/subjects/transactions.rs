@@ -58,7 +58,7 @@ impl Subject for Siblings {
                 let sibling = self.store.edit(|edit| edit.write(&Caller::Control, *mark, b"1"));
                 or_die("sibling", sibling.result);
             }
-            match transaction.commit(&self.store).result {
+            match transaction.commit().result {
                 Err(Error::Conflict) => self.conflicts += 1,
                 other => or_die("commit", other),
             }

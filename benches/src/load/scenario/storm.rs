@@ -93,7 +93,7 @@ fn lookups(
     let mut latencies = Latencies::default();
     for _ in 0..LOOKUPS {
         let domid = u16::try_from(1 + rng.below(usize::from(vms))).unwrap_or(1);
-        let path = format!("/@index/name/{}", vms::vm(domid).name());
+        let path = format!("/@index/domain-name/{}", vms::vm(domid).name());
         let start = Instant::now();
         let expected = format!("{domid}\0");
         match wire.ask(Op::Directory, 0, &path) {
