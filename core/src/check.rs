@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::acl::AclBuf;
 use crate::domain::Instance;
 use crate::path::Path;
+use crate::perms::Access;
 use crate::state::{Env, State};
 use crate::tree::unordered;
 
@@ -45,8 +47,9 @@ pub(crate) fn check(env: &Env, state: &State) -> Result<(), Vec<String>> {
 fn recount(env: &Env, state: &State) -> Count {
     let mut count = Count { control_nodes: 2, ..Count::default() };
     let root = state.tree.root();
+    let above = AclBuf::owned_by_control(Access::None);
     let living = |i: Instance| state.domains.iter().any(|d| d.instance == i);
-    unordered(Path::ROOT, root, root.acl(), &mut |node, parent, path| {
+    unordered(Path::ROOT, root, above.as_acl(), &mut |node, parent, path| {
         let owner = node.acl().owner();
         if owner.instance == Instance::CONTROL {
             count.control_nodes += 1;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::acl::AclBuf;
 use crate::caller::Caller;
 use crate::domain::{DomId, Instance};
 use crate::domains::Domain;
@@ -124,16 +125,14 @@ impl Work {
     pub(crate) fn release(&mut self, env: &Env, domid: DomId) -> Result<(), Error> {
         let unknown = Error::UnknownDomain(domid);
         let domain = self.state.domains.get(&env.keys, domid).ok_or(unknown)?.clone();
-        let tree = &self.state.tree;
-        let path = |p: &str| Path::new(p).map(|p| tree.rank(&env.keys, p)).unwrap_or_default();
-        let mut owned: Vec<(Vec<u64>, String)> =
-            domain.owned.iter().map(|p| (path(p.as_str()), p.as_str().to_owned())).collect();
-        owned.sort_unstable();
-        for (_, path) in owned {
-            let path = Path::trusted(&path);
-            let node = self.state.tree.get(&env.keys, path);
-            if node.is_some_and(|n| n.acl().owner().instance == domain.instance) {
-                self.remove(env, path)?;
+        // Ends: each round removes what is owned, or makes the root the control domain's.
+        loop {
+            let owned = self.owned_in_order(env, domid);
+            if owned.is_empty() {
+                break;
+            }
+            for path in owned {
+                self.bury(env, Path::trusted(&path), domain.instance)?;
             }
         }
         self.state.domains.remove(&env.keys, domid);
@@ -141,6 +140,34 @@ impl Work {
         if domain.introduced {
             self.state.special_fires(env, Special::ReleaseDomain, &[domid], &mut self.fires);
         }
+        Ok(())
+    }
+
+    /// The topmost nodes that a domain owns, as a walk in order of creation meets them.
+    fn owned_in_order(&self, env: &Env, domid: DomId) -> Vec<String> {
+        let owned = self.state.domains.get(&env.keys, domid).into_iter();
+        let mut ranked: Vec<(Vec<u64>, String)> = owned
+            .flat_map(|d| d.owned.iter())
+            .map(|p| (self.state.tree.rank(&env.keys, Path::trusted(p.as_str())), p))
+            .map(|(rank, p)| (rank, p.as_str().to_owned()))
+            .collect();
+        ranked.sort_unstable();
+        ranked.into_iter().map(|(_, path)| path).collect()
+    }
+
+    /// Removes what a dying domain owns. The root stays, and goes to the control domain.
+    fn bury(&mut self, env: &Env, path: Path<'_>, life: Instance) -> Result<(), Error> {
+        let Some(node) = self.state.tree.get(&env.keys, path) else { return Ok(()) };
+        let before = node.acl().to_buf();
+        if before.as_acl().owner().instance != life {
+            return Ok(());
+        }
+        if !path.is_root() {
+            return self.remove(env, path);
+        }
+        let control = Some((DomId::ZERO, Instance::CONTROL));
+        let list = AclBuf::inherited(before.as_acl(), control);
+        self.state.set_acl(env, path, &before, &list);
         Ok(())
     }
 

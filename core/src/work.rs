@@ -385,7 +385,7 @@ impl State {
         });
     }
 
-    fn set_acl(&mut self, env: &Env, path: Path<'_>, before: &AclBuf, list: &AclBuf) {
+    pub(crate) fn set_acl(&mut self, env: &Env, path: Path<'_>, before: &AclBuf, list: &AclBuf) {
         let stamp = self.generation;
         let retired = &mut self.retired;
         self.tree.change(&env.keys, path, |block, index| {
