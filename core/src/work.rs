@@ -320,8 +320,7 @@ impl Tx {
             (_, Found::Missing { nearest, bytes }) => {
                 let creates = creates && found.is_ok();
                 let list = creates.then(|| AclBuf::inherited(nearest.acl(), caller.guest()));
-                let decided = (guest || creates).then_some(bytes);
-                self.footprint.missed(env, &self.base, path, decided, list);
+                self.footprint.missed(env, &self.base, path, guest || creates, list);
                 self.note_ancestors(env, path, nearest, bytes, guest || creates);
             }
         }

@@ -66,6 +66,7 @@ const TABLE: &[(&str, Inside, Outside, bool)] = &[
     ("create p/x; p/y created", |t| put(t, "/p/x"), |s| write(s, "/p/y", "1"), true),
     ("create n, n/x and n/y; p/y created", |t| { put(t, "/n"); put(t, "/n/x"); put(t, "/n/y/z") }, |s| write(s, "/p/y", "1"), true),
     ("create n/x and n/y; n/y created", |t| { put(t, "/n/x"); put(t, "/n/y") }, |s| write(s, "/n/y", "1"), false),
+    ("create n/x and n/c/d/e; n/c created otherwise", |t| { put(t, "/n/x"); put(t, "/n/c/d/e") }, |s| { write(s, "/n/c", ""); chmod(s, "/n/c", &[perm(b'r', 0)]) }, false),
     ("create p/x; p/x created", |t| put(t, "/p/x"), |s| write(s, "/p/x", "1"), false),
     ("create n/x; n/y created with its parent", |t| put(t, "/n/x"), |s| write(s, "/n/y", "1"), true),
     ("create n/x; n created with a value", |t| put(t, "/n/x"), |s| write(s, "/n", "1"), false),
