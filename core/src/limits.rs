@@ -23,7 +23,7 @@ pub const PINNED_BYTES: u64 = 8 << 20;
 /// Lost publications after which a transaction's commit is announced, and helped by others.
 pub const ANNOUNCE_AFTER: u32 = 3;
 /// Records of the commit feed that are kept for consumers: one that is further behind is overrun.
-pub const FEED_SLOTS: usize = 1 << 14;
+pub const FEED_SLOTS: usize = 1 << 12;
 /// Records that are searched for the guests which broke a transaction.
 pub const BLAME_RECORDS: u64 = 512;
 /// Bytes that a publication may retire and still be freed by whoever made it.

@@ -377,20 +377,30 @@ impl State {
                 self.indices.update(&env.keys, at, old.as_deref(), Some(value), stamp);
             }
         }
-        let retired = &mut self.retired;
-        self.tree.change(&env.keys, path, |block, index| {
-            *retired += block.bytes() as u64 + PATH_COPY_BYTES;
-            block.set_value(index, value, stamp);
-        });
+        let (retired, order) = (&mut self.retired, &mut self.next_order);
+        self.tree.change(
+            &env.keys,
+            path,
+            || next(order),
+            |block, index| {
+                *retired += block.bytes() as u64 + PATH_COPY_BYTES;
+                block.set_value(index, value, stamp);
+            },
+        );
     }
 
     pub(crate) fn set_acl(&mut self, env: &Env, path: Path<'_>, before: &AclBuf, list: &AclBuf) {
         let stamp = self.generation;
-        let retired = &mut self.retired;
-        self.tree.change(&env.keys, path, |block, index| {
-            *retired += block.bytes() as u64 + PATH_COPY_BYTES;
-            block.set_acl(index, list.as_acl(), stamp);
-        });
+        let (retired, order) = (&mut self.retired, &mut self.next_order);
+        self.tree.change(
+            &env.keys,
+            path,
+            || next(order),
+            |block, index| {
+                *retired += block.bytes() as u64 + PATH_COPY_BYTES;
+                block.set_acl(index, list.as_acl(), stamp);
+            },
+        );
         let old = before.as_acl().owner();
         let new = list.as_acl().owner();
         let (old, new) = ((old.domid, old.instance), (new.domid, new.instance));
@@ -427,12 +437,9 @@ impl State {
         let list = AclBuf::inherited(parent.acl(), caller.guest());
         let stamps = Stamps { value: stamp, perms: stamp, children: stamp };
         let name = path.leaf().as_bytes();
-        let parts = Parts { name, value, acl: list.as_acl(), stamps };
+        let parts = Parts { value, acl: list.as_acl(), stamps };
         let order = &mut self.next_order;
-        self.tree.create(&env.keys, path, &parts, || {
-            *order += 1;
-            *order
-        });
+        self.tree.create(&env.keys, path, &parts, || next(order));
         self.retired += PATH_COPY_BYTES;
         let owner = list.as_acl().owner();
         let owner = (owner.domid, owner.instance);
@@ -483,6 +490,12 @@ impl State {
         *retired += PATH_COPY_BYTES;
         tree.remove(&env.keys, path, stamp);
     }
+}
+
+/// The next number of a counter.
+fn next(counter: &mut u64) -> u64 {
+    *counter += 1;
+    *counter
 }
 
 /// Bytes of a node as its quota counts them: C's record header, eight bytes per permission, and

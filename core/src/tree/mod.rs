@@ -76,8 +76,8 @@ impl Tree {
     /// A tree of the root alone.
     pub(crate) fn new(acl: Acl<'_>, generation: u64) -> Tree {
         let stamps = Stamps { value: generation, perms: generation, children: generation };
-        let parts = Parts { name: b"", value: b"", acl, stamps };
-        Tree { root: Child::Block(Block::single(Keys::ROOT, 0, &parts)) }
+        let parts = Parts { value: b"", acl, stamps };
+        Tree { root: Child::Block(Block::single(Keys::ROOT, 0, b"", &parts)) }
     }
 
     pub(crate) fn root(&self) -> Node<'_> {
@@ -142,22 +142,26 @@ impl Tree {
         }
     }
 
-    /// Changes an existing node in its block; false where there is none.
+    /// Changes an existing node in its block; false where there is none. `next_order` gives ever
+    /// larger numbers.
     pub(crate) fn change(
         &mut self,
         keys: &Keys,
         path: Path<'_>,
+        mut next_order: impl FnMut() -> u64,
         change: impl FnOnce(&mut Block, u16),
     ) -> bool {
         let mut descent = Descent::new(path);
         let Some(place) = self.descend(keys, &mut descent, |_| false) else { return false };
         match place {
             Child::Dir(dir) => change(&mut Arc::make_mut(dir).own, 0),
-            Child::Block(block) if descent.rest.is_empty() => change(block, 0),
-            Child::Block(block) => match block.find(keys, descent.rest) {
-                Some(index) => change(block, index),
-                None => return false,
-            },
+            Child::Block(block) => {
+                let at =
+                    if descent.rest.is_empty() { Some(0) } else { block.find(keys, descent.rest) };
+                let Some(index) = at else { return false };
+                change(block, index);
+                split_if_large(place, keys, &mut next_order);
+            }
         }
         true
     }
@@ -179,7 +183,7 @@ impl Tree {
             Child::Dir(dir) => {
                 let Some(step) = descent.step(keys) else { return false };
                 let dir = Arc::make_mut(dir);
-                let block = Block::single(step.hash, next_order(), parts);
+                let block = Block::single(step.hash, next_order(), step.name.as_bytes(), parts);
                 dir.own.set_stamp(0, Part::Children, stamp);
                 dir.children.insert(Child::Block(block));
             }
@@ -192,9 +196,7 @@ impl Tree {
                 let Some(parent) = parent else { return false };
                 block.push(keys, parent, below, parts);
                 block.set_stamp(parent, Part::Children, stamp);
-                if block.live_bytes() > BLOCK_BYTES {
-                    *place = dir::split(block, keys, &mut next_order);
-                }
+                split_if_large(place, keys, &mut next_order);
             }
         }
         true
@@ -250,6 +252,17 @@ impl Tree {
             let is = |c: &Child| c.name() == step.name.as_bytes();
             child = Arc::make_mut(dir).children.get_mut(step.hash, is)?;
         }
+    }
+}
+
+/// A block that has outgrown [`BLOCK_BYTES`] becomes a directory. One change adds a name, a value
+/// and a permission list at most, so no offset in a block comes near 64 KiB.
+fn split_if_large(place: &mut Child, keys: &Keys, next_order: &mut dyn FnMut() -> u64) {
+    if let Child::Block(block) = place
+        && block.live_bytes() > BLOCK_BYTES
+        && block.len() > 1
+    {
+        *place = dir::split(block, keys, next_order);
     }
 }
 
