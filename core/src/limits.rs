@@ -5,8 +5,10 @@
 pub const BLOCK_BYTES: usize = 4096;
 /// Dead bytes of a block below which it is not worth rebuilding.
 pub const BLOCK_DEAD_BYTES: usize = 256;
-/// A block that is being filled gets this fraction of its size as room.
+/// A block that is being filled gets this fraction of its size as room …
 pub const BLOCK_SLACK_DIVISOR: usize = 4;
+/// … and so many bytes more.
+pub const BLOCK_SLACK_BYTES: usize = 256;
 /// Bytes of a path: a message's payload is 4096 and ends in NUL.
 pub const PATH_BYTES: usize = 4095;
 /// Bytes of a value in a message: the payload less the shortest path and its NUL.

@@ -17,12 +17,13 @@
 //! Invariants: B1 a parent's index is smaller than its child's; B2 all offsets lie in the heap;
 //! B3 no two records have the same path; B4 `used` bytes of the heap are in use or dead.
 
+use smallvec::SmallVec;
 use triomphe::{Arc, HeaderSlice};
 
 use super::bytes::{cut, put_u16, put_u48, u16_at, u48_at};
 use crate::acl::Acl;
 use crate::hash::{Hash, Keys};
-use crate::limits::{BLOCK_DEAD_BYTES, BLOCK_SLACK_DIVISOR};
+use crate::limits::{BLOCK_BYTES, BLOCK_DEAD_BYTES, BLOCK_SLACK_BYTES, BLOCK_SLACK_DIVISOR};
 
 /// A small subtree. A clone is one counter.
 #[derive(Clone, Debug)]
@@ -301,7 +302,7 @@ impl Block {
         let old = self.record(index);
         let place = (old.parent(), usize::from(u16_at(old.heap, old.at + LIST)));
         let gone = old.size();
-        let below: smallvec::SmallVec<[u8; 64]> = smallvec::SmallVec::from_slice(old.below());
+        let below: SmallVec<[u8; 64]> = SmallVec::from_slice(old.below());
         let Some(own) = Arc::get_mut(&mut self.0) else { return };
         let Some((tables, heap)) = own.slice.split_at_mut_checked(heap_at) else { return };
         let at = own.header.used as usize;
@@ -435,16 +436,20 @@ impl Block {
             return;
         }
         // What is ours already is being filled: leave room for the next ones.
-        let slack = if own { used / BLOCK_SLACK_DIVISOR } else { 0 };
-        let more = if own { (head.len / 4).max(4) } else { 0 };
+        let slack = if own { used / BLOCK_SLACK_DIVISOR + BLOCK_SLACK_BYTES } else { 0 };
+        let more = if own { (head.len / 2).max(8) } else { 0 };
         let cap = head.cap.max(head.len + records + more);
-        let (len, name) = (2 * usize::from(head.len), usize::from(head.name));
-        let (old, new) = (2 * usize::from(head.cap), 2 * usize::from(cap));
-        let mut slice = vec![0; name + 2 * new + used + bytes + slack];
-        put(&mut slice, 0, cut(&self.0.slice, 0, name + len));
-        put(&mut slice, name + new, cut(&self.0.slice, name + old, len));
-        put(&mut slice, name + 2 * new, cut(self.heap(), 0, used));
-        self.0 = Arc::from_header_and_vec(Head { cap, ..head }, slice);
+        let len = 2 * usize::from(head.len);
+        let spare = 2 * usize::from(cap) - len;
+        let offsets = self.tags_at() + 2 * usize::from(head.cap);
+        let mut slice: SmallVec<[u8; 2 * BLOCK_BYTES]> = SmallVec::new();
+        slice.extend_from_slice(cut(&self.0.slice, 0, self.tags_at() + len));
+        slice.resize(slice.len() + spare, 0);
+        slice.extend_from_slice(cut(&self.0.slice, offsets, len));
+        slice.resize(slice.len() + spare, 0);
+        slice.extend_from_slice(cut(self.heap(), 0, used));
+        slice.resize(slice.len() + bytes + slack, 0);
+        self.0 = Arc::from_header_and_slice(Head { cap, ..head }, &slice);
     }
 }
 

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use crate::acl::Acl;
 use crate::hash::Keys;
 use crate::limits::BLOCK_BYTES;
-use crate::path::Path;
+use crate::path::{Path, parent_of, split_first};
 
 /// All nodes of a version.
 #[derive(Clone, Debug)]
@@ -176,7 +176,7 @@ impl Tree {
     ) -> bool {
         let mut descent = Descent::new(path);
         let stamp = parts.stamps.children;
-        let Some(place) = self.descend(keys, &mut descent, |rest| !rest.contains('/')) else {
+        let Some(place) = self.descend(keys, &mut descent, is_last) else {
             return false;
         };
         match place {
@@ -189,9 +189,9 @@ impl Tree {
             }
             Child::Block(block) => {
                 let below = descent.rest;
-                let parent = match below.rsplit_once('/') {
+                let parent = match parent_of(below) {
                     None => Some(0),
-                    Some((above, _)) => block.find(keys, above),
+                    Some(above) => block.find(keys, above),
                 };
                 let Some(parent) = parent else { return false };
                 block.push(keys, parent, below, parts);
@@ -205,7 +205,7 @@ impl Tree {
     /// Removes a node and all below it; the root can't be removed.
     pub(crate) fn remove(&mut self, keys: &Keys, path: Path<'_>, stamp: u64) -> bool {
         let mut descent = Descent::new(path);
-        let Some(place) = self.descend(keys, &mut descent, |rest| !rest.contains('/')) else {
+        let Some(place) = self.descend(keys, &mut descent, is_last) else {
             return false;
         };
         match place {
@@ -266,6 +266,11 @@ fn split_if_large(place: &mut Child, keys: &Keys, next_order: &mut dyn FnMut() -
     }
 }
 
+/// Whether one component is left.
+fn is_last(rest: &str) -> bool {
+    parent_of(rest).is_none()
+}
+
 /// A path on the way down.
 struct Descent<'p> {
     text: &'p str,
@@ -294,7 +299,7 @@ impl<'p> Descent<'p> {
             return None;
         }
         let before = self.before();
-        let (name, rest) = self.rest.split_once('/').unwrap_or((self.rest, ""));
+        let (name, rest) = split_first(self.rest);
         self.rest = rest;
         self.hash = keys.child(self.hash, name.as_bytes());
         Some(Step { name, hash: self.hash, before })
@@ -318,7 +323,7 @@ impl<'p> Descent<'p> {
         }
         let start = self.text.len() - self.rest.len();
         let mut rest = self.rest;
-        while let Some((above, _)) = rest.rsplit_once('/') {
+        while let Some(above) = parent_of(rest) {
             rest = above;
             if let Some(index) = block.find(keys, rest) {
                 return Found::Missing { nearest: node(index), bytes: start + rest.len() };
