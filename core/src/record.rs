@@ -64,7 +64,19 @@ impl Changes {
         self.items.len()
     }
 
+    /// Gives back the room that isn't used: records are kept for a while.
+    pub(crate) fn without_slack(mut self) -> Changes {
+        self.items.shrink_to_fit();
+        self.text.shrink_to_fit();
+        self
+    }
+
     pub(crate) fn push(&mut self, kind: ChangeKind, path: &str) {
+        if self.items.len() == 1 {
+            // More will come: room for those of a VM.
+            self.items.reserve(CHANGES);
+            self.text.reserve(CHANGES * path.len());
+        }
         self.text.push_str(path);
         self.items.push((kind, u32::try_from(self.text.len()).unwrap_or(u32::MAX)));
     }
@@ -122,3 +134,6 @@ impl Fire {
         self.watch.path().starts_with('@')
     }
 }
+
+/// Changes for which there is room from the second on.
+const CHANGES: usize = 48;

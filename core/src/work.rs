@@ -91,16 +91,16 @@ impl Work {
         }
         match place? {
             Place::Node(node) => {
-                let entries = node.acl().entries().count();
-                self.state.within(env, caller, Quota::NodeSize, |_| size(value, entries))?;
+                let entries = || node.acl().entries().count();
+                self.state.within(env, caller, Quota::NodeSize, |_| size(value, entries()))?;
                 self.state.set_value(env, path, value);
                 self.changes.push(ChangeKind::Written, path.as_str());
             }
             Place::Missing { nearest, bytes } => {
                 let above = nearest.acl().owner().instance;
                 let list = AclBuf::inherited(nearest.acl(), caller.guest());
-                let entries = list.as_acl().entries().count();
-                self.state.within(env, caller, Quota::NodeSize, |_| size(value, entries))?;
+                let entries = || list.as_acl().entries().count();
+                self.state.within(env, caller, Quota::NodeSize, |_| size(value, entries()))?;
                 self.create(env, caller, path, (bytes, above, &list), value)?;
             }
         }
@@ -190,11 +190,11 @@ impl Work {
     ) -> Result<(), Error> {
         let text = path.as_str();
         let below = text.get(bytes..).unwrap_or_default().trim_start_matches('/');
-        let new = 1 + below.bytes().filter(|b| *b == b'/').count();
+        let new = || 1 + below.bytes().filter(|b| *b == b'/').count();
         let owner = list.as_acl().owner();
         let owner = (owner.domid, owner.instance);
         self.state
-            .within(env, caller, Quota::Nodes, |d| d.map_or(0, |d| d.nodes as usize) + new)?;
+            .within(env, caller, Quota::Nodes, |d| d.map_or(0, |d| d.nodes as usize) + new())?;
         let mut end = text.len() - below.len();
         let mut rest = below;
         while !rest.is_empty() {
@@ -202,7 +202,7 @@ impl Work {
             end += name.len();
             let here = Path::trusted(text.get(..end).unwrap_or_default());
             let value = if more.is_empty() { value } else { b"" };
-            self.state.add_node(env, here, list, value);
+            self.state.add_node(env, (here, name), list, value);
             if owner.1 != above {
                 self.state.domains.note_owned(&env.keys, owner, here, true);
                 above = owner.1;
@@ -440,17 +440,18 @@ impl State {
         }
     }
 
-    /// Adds a node whose parent exists.
-    fn add_node(&mut self, env: &Env, path: Path<'_>, list: &AclBuf, value: &[u8]) {
+    /// Adds a node whose parent exists: its path, and the last component of it.
+    fn add_node(&mut self, env: &Env, (path, name): (Path<'_>, &str), list: &AclBuf, value: &[u8]) {
         let stamp = self.generation;
         let stamps = Stamps { value: stamp, perms: stamp, children: stamp };
         let acl = list.as_acl();
         let order = &mut self.next_order;
-        self.tree.create(&env.keys, path, &Parts { value, acl, stamps }, || next(order));
+        let parts = Parts { value, acl, stamps };
+        self.tree.create(&env.keys, (path, name.len()), &parts, || next(order));
         self.retired += PATH_COPY_BYTES;
         let owner = acl.owner();
         self.domains.count_nodes(&env.keys, (owner.domid, owner.instance), 1);
-        if env.definitions.may_match(path.leaf().as_bytes()) {
+        if env.definitions.may_match(name.as_bytes()) {
             for (index, captures) in env.definitions.matches(path) {
                 let at = (index, captures.as_str());
                 self.indices.update(&env.keys, at, None, Some(value), stamp);
