@@ -11,7 +11,7 @@ use crate::perms::Perm;
 use crate::quota::Quota;
 use crate::record::{ChangeKind, Changes, Fire};
 use crate::state::{Env, Place, State, Want};
-use crate::tree::{Found, Node, Part, Parts, Stamps, Walk, unordered};
+use crate::tree::{Found, Node, Part, Parts, Stamps, Walk};
 use crate::virt;
 
 /// A state being changed, and what has happened to it.
@@ -458,40 +458,6 @@ impl State {
             }
         }
     }
-
-    /// Removes a node and all below it: accounts and indices first, while it can be seen.
-    fn remove_node(&mut self, env: &Env, path: Path<'_>) {
-        let State { tree, domains, indices, retired, generation, .. } = self;
-        let stamp = *generation;
-        let Some(node) = tree.get(&env.keys, path) else { return };
-        let Some(parent) = path.parent().and_then(|p| tree.get(&env.keys, p)) else { return };
-        let mut counts: smallvec::SmallVec<[((DomId, Instance), i64); 4]> = smallvec::smallvec![];
-        unordered(path, node, parent.acl(), &mut |node, parent, path| {
-            let record = node.record();
-            *retired += NODE_BYTES;
-            let owner = record.acl().owner();
-            let owner = (owner.domid, owner.instance);
-            match counts.iter_mut().find(|(o, _)| *o == owner) {
-                Some((_, count)) => *count -= 1,
-                None => counts.push((owner, -1)),
-            }
-            if owner.1 != Instance::CONTROL && parent.owner().instance != owner.1 {
-                domains.note_owned(&env.keys, owner, Path::trusted(&path()), false);
-            }
-            if env.definitions.may_match(record.name()) {
-                let path = path();
-                for (index, captures) in env.definitions.matches(Path::trusted(&path)) {
-                    let at = (index, captures.as_str());
-                    indices.update(&env.keys, at, Some(record.value()), None, stamp);
-                }
-            }
-        });
-        for (owner, count) in counts {
-            domains.count_nodes(&env.keys, owner, count);
-        }
-        *retired += PATH_COPY_BYTES;
-        tree.remove(&env.keys, path, stamp);
-    }
 }
 
 /// The next number of a counter.
@@ -507,6 +473,4 @@ fn size(value: &[u8], entries: usize) -> usize {
 }
 
 /// Bytes that copying the way from the root to a node retires, about.
-const PATH_COPY_BYTES: u64 = 1024;
-/// Bytes of a node in a block, about.
-const NODE_BYTES: u64 = 80;
+pub(crate) const PATH_COPY_BYTES: u64 = 1024;

@@ -118,6 +118,26 @@ impl Block {
         (0..self.len()).map(|i| (i, self.record(i)))
     }
 
+    /// The path of a record from the root of the block; empty for the root itself.
+    pub(super) fn below(&self, index: u16) -> &str {
+        text(self.record(index).below())
+    }
+
+    /// Visits the distinct permission lists (some perhaps more than once), and how many records
+    /// in a row have each.
+    pub(crate) fn each_list(&self, mut visit: impl FnMut(Acl<'_>, u32)) {
+        let mut run = (self.root().list(), 0);
+        let acl = |at| Acl::at(self.heap().get(at..).unwrap_or_default());
+        for (_, record) in self.records() {
+            if record.list() != run.0 {
+                visit(acl(run.0), run.1);
+                run = (record.list(), 0);
+            }
+            run.1 += 1;
+        }
+        visit(acl(run.0), run.1);
+    }
+
     /// The record of a path below the root of the block (not empty, no leading `/`).
     #[inline]
     pub(crate) fn find(&self, keys: &Keys, below: &str) -> Option<u16> {
