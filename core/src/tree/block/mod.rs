@@ -25,7 +25,7 @@ use triomphe::{Arc, HeaderSlice};
 
 pub(crate) use record::{Part, Parts, Record, Stamps};
 
-use super::bytes::{cut, put, put_u16, put_u48, u16_at};
+use super::bytes::{cut, put, put_u16, put_u48, u16_at, u16_of};
 use crate::acl::Acl;
 use crate::hash::{Hash, Keys};
 use crate::limits::{BLOCK_BYTES, BLOCK_DEAD_BYTES, BLOCK_SLACK_BYTES, BLOCK_SLACK_DIVISOR};
@@ -106,7 +106,7 @@ impl Block {
     #[inline]
     pub(crate) fn record(&self, index: u16) -> Record<'_> {
         let at = self.tags_at() + 2 * (usize::from(self.0.header.cap) + usize::from(index));
-        Record::at(self, usize::from(u16_at(&self.0.slice, at)))
+        Record::at(self, self.heap(), usize::from(u16_at(&self.0.slice, at)))
     }
 
     pub(crate) fn root(&self) -> Record<'_> {
@@ -115,7 +115,13 @@ impl Block {
 
     /// All records with their indices; parents first, siblings in order of creation.
     pub(crate) fn records(&self) -> impl Iterator<Item = (u16, Record<'_>)> {
-        (0..self.len()).map(|i| (i, self.record(i)))
+        let heap = self.heap();
+        let offsets = self.tags_at() + 2 * usize::from(self.0.header.cap);
+        let offsets = cut(&self.0.slice, offsets, 2 * usize::from(self.len()));
+        let record = move |(i, at): (u16, &[u8; 2])| {
+            (i, Record::at(self, heap, usize::from(u16_of(*at))))
+        };
+        (0..self.len()).zip(offsets.as_chunks::<2>().0).map(record)
     }
 
     /// The path of a record from the root of the block; empty for the root itself.

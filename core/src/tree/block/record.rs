@@ -44,8 +44,7 @@ pub(crate) struct Parts<'a> {
 impl<'b> Record<'b> {
     /// The record at an offset of the heap.
     #[inline]
-    pub(super) fn at(block: &'b Block, at: usize) -> Record<'b> {
-        let heap = block.heap();
+    pub(super) fn at(block: &'b Block, heap: &'b [u8], at: usize) -> Record<'b> {
         let fixed = heap.get(at..).and_then(|rest| rest.first_chunk());
         debug_assert!(fixed.is_some());
         Record { block, heap, at, fixed: fixed.unwrap_or(&[0; FIXED]) }
