@@ -1,1 +1,11 @@
 //! The programs `xenstored` and `myriad`, as a library.
+#![forbid(unsafe_code)]
+
+pub mod claim;
+pub mod detach;
+pub mod hypervisor;
+pub mod limits;
+pub mod logs;
+pub mod options;
+pub mod sim;
+mod sync;

@@ -1,0 +1,26 @@
+//! Every bound of the daemon, by name.
+
+/// Workers that are started when the command line doesn't say (or one per core, if fewer).
+pub const DEFAULT_WORKERS: u16 = 4;
+/// The most workers that may be asked for.
+pub const MAX_WORKERS: u16 = 256;
+/// The greatest number that an option takes (`INT_MAX`, as in C).
+pub const OPTION_NUMBER_MAX: u32 = 0x7FFF_FFFF;
+/// The longest path that `-M` can allow (`XENSTORE_REL_PATH_MAX` in `xs_wire.h`).
+pub const PATH_MAX: u32 = 2048;
+/// Seconds for which an event is kept for a guest that doesn't read (C's default).
+pub const WATCH_EVENT_TIMEOUT_SECONDS: u32 = 20;
+
+/// Entries that wait for the thread that writes logs; further ones are dropped and counted.
+#[cfg(not(test))]
+pub const LOG_QUEUE_LINES: usize = 8192;
+/// Small under test, so that it overflows.
+#[cfg(test)]
+pub const LOG_QUEUE_LINES: usize = 16;
+/// Bytes of client data that a log line shows.
+pub const LOG_DATA_MAX: usize = 512;
+
+/// Connections that wait to be accepted.
+pub const LISTEN_BACKLOG: i32 = 1024;
+/// How often a lock file is opened again because its last holder removed it meanwhile.
+pub const LOCK_ATTEMPTS: usize = 16;

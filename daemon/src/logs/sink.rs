@@ -1,0 +1,341 @@
+//! The thread that writes logs, and the handle to it.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
+};
+
+use super::{
+    TRACE_IO, TRACE_OBJ, TRACE_SWITCHES,
+    syslog::{Severity, Syslog},
+};
+use crate::{
+    limits,
+    sync::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+};
+
+/// Which log a line belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Messages and traces.
+    Main,
+    /// Accesses.
+    Access,
+}
+
+/// Where the lines of a log go.
+#[derive(Debug)]
+pub enum Destination {
+    /// Standard error.
+    Stderr,
+    /// The system's log.
+    Syslog(SystemLog),
+    /// A file, appended to.
+    File {
+        /// Its name, for when it is opened again.
+        path: PathBuf,
+        /// It, while it's open.
+        file: Option<File>,
+    },
+}
+
+/// The way to the system's log.
+#[derive(Debug, Default)]
+pub struct SystemLog(Syslog);
+
+impl Destination {
+    /// The system's log.
+    #[must_use]
+    pub fn syslog() -> Destination {
+        Destination::Syslog(SystemLog::default())
+    }
+
+    /// A file, opened now.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn file(path: &Path) -> io::Result<Destination> {
+        let file = Some(open(path)?);
+        Ok(Destination::File { path: path.into(), file })
+    }
+
+    fn reopen(&mut self) {
+        if let Destination::File { path, file } = self {
+            match open(path) {
+                Ok(new) => *file = Some(new),
+                // The old one goes on: lines in a renamed file beat no lines.
+                Err(error) => note(file, &format!("can't reopen {}: {error}", path.display())),
+            }
+        }
+    }
+
+    fn write(&mut self, severity: Severity, line: &[u8]) {
+        match self {
+            // A log that can't be written has nowhere to say so.
+            Destination::Stderr => drop(io::stderr().write_all(line)),
+            Destination::Syslog(log) => log.0.send(severity, line),
+            Destination::File { file: Some(file), .. } => drop(file.write_all(line)),
+            Destination::File { file: None, .. } => {}
+        }
+    }
+}
+
+/// The handle to the writer thread; every thread has its own.
+#[derive(Clone, Debug)]
+pub struct Logs {
+    queue: SyncSender<Item>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Bit per entry of [`TRACE_SWITCHES`].
+    switches: AtomicU32,
+    /// Whether the main log is a file that is open: only then are messages traced.
+    tracing: AtomicBool,
+    accesses: AtomicBool,
+    lost: AtomicU64,
+}
+
+enum Item {
+    Line(Stream, Severity, Vec<u8>),
+    Reopen,
+    Main(Destination),
+    Off,
+    Flushed(SyncSender<()>),
+}
+
+impl Logs {
+    /// Starts the thread that writes.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub fn start(main: Destination, access: Option<Destination>) -> io::Result<Logs> {
+        let (queue, items) = sync_channel(limits::LOG_QUEUE_LINES);
+        let shared = Arc::new(Shared {
+            // C's defaults (`trace_flags` in `core.c`).
+            switches: AtomicU32::new(1 << TRACE_OBJ | 1 << TRACE_IO),
+            tracing: AtomicBool::new(matches!(main, Destination::File { .. })),
+            accesses: AtomicBool::new(access.is_some()),
+            lost: AtomicU64::new(0),
+        });
+        let writer = Writer { main, access, shared: Arc::clone(&shared), off: false };
+        std::thread::Builder::new().name("log".into()).spawn(move || writer.run(&items))?;
+        Ok(Logs { queue, shared })
+    }
+
+    /// Whether accesses are logged.
+    #[must_use]
+    pub fn logs_accesses(&self) -> bool {
+        self.shared.accesses.load(Relaxed)
+    }
+
+    /// Whether a switch is on, and there is a trace file for what it traces.
+    #[must_use]
+    pub fn traces(&self, index: usize) -> bool {
+        self.shared.tracing.load(Relaxed) && self.switch(index)
+    }
+
+    /// Whether a switch of [`TRACE_SWITCHES`] is on.
+    #[must_use]
+    pub fn switch(&self, index: usize) -> bool {
+        self.shared.switches.load(Relaxed) & (1 << index) != 0
+    }
+
+    /// Turns a switch of [`TRACE_SWITCHES`] on or off.
+    pub fn set_switch(&self, index: usize, on: bool) {
+        debug_assert!(index < TRACE_SWITCHES.len());
+        if on {
+            self.shared.switches.fetch_or(1 << index, Relaxed);
+        } else {
+            self.shared.switches.fetch_and(!(1 << index), Relaxed);
+        }
+    }
+
+    /// Queues whole lines of accesses or traces; drops them when the queue is full.
+    pub fn lines(&self, stream: Stream, lines: Vec<u8>) {
+        self.send(stream, Severity::Debug, lines);
+    }
+
+    pub(super) fn send(&self, stream: Stream, severity: Severity, lines: Vec<u8>) {
+        if let Err(TrySendError::Full(_)) = self.queue.try_send(Item::Line(stream, severity, lines))
+        {
+            self.shared.lost.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Opens the files again, for who has renamed them (SIGHUP, `CONTROL log on`).
+    pub fn reopen(&self) {
+        self.control(Item::Reopen);
+    }
+
+    /// Stops the main log (`CONTROL log off`) until it is reopened.
+    pub fn off(&self) {
+        self.shared.tracing.store(false, Relaxed);
+        self.control(Item::Off);
+    }
+
+    /// Sends the main log to another file (`CONTROL logfile`).
+    ///
+    /// # Errors
+    /// The file can't be opened; nothing has changed.
+    pub fn set_file(&self, path: &Path) -> io::Result<()> {
+        let main = Destination::file(path)?;
+        self.shared.tracing.store(true, Relaxed);
+        self.control(Item::Main(main));
+        Ok(())
+    }
+
+    /// Waits until all lines queued so far are written.
+    pub fn flush(&self) {
+        let (done, flushed) = sync_channel(1);
+        self.control(Item::Flushed(done));
+        // An error means that the writer is gone, and nothing is left to wait for.
+        let _ = flushed.recv();
+    }
+
+    fn control(&self, item: Item) {
+        // Waits for room, which the writer makes; it outlives every handle.
+        let _ = self.queue.send(item);
+    }
+}
+
+struct Writer {
+    main: Destination,
+    access: Option<Destination>,
+    shared: Arc<Shared>,
+    off: bool,
+}
+
+impl Writer {
+    fn run(mut self, items: &Receiver<Item>) {
+        while let Ok(item) = items.recv() {
+            match item {
+                Item::Line(stream, severity, line) => self.write(stream, severity, &line),
+                Item::Reopen => self.reopen(),
+                Item::Main(destination) => {
+                    self.main = destination;
+                    self.off = false;
+                }
+                Item::Off => self.off = true,
+                Item::Flushed(done) => drop(done.send(())),
+            }
+        }
+    }
+
+    fn reopen(&mut self) {
+        self.off = false;
+        self.main.reopen();
+        if let Some(access) = &mut self.access {
+            access.reopen();
+        }
+        let is_file = matches!(self.main, Destination::File { .. });
+        self.shared.tracing.store(is_file, Relaxed);
+    }
+
+    fn write(&mut self, stream: Stream, severity: Severity, line: &[u8]) {
+        let lost = self.shared.lost.swap(0, Relaxed);
+        if lost > 0 && !self.off {
+            let note = format!(
+                "{lost} log entries were lost: they came faster than they could be \
+                                written\n"
+            );
+            self.main.write(Severity::Warning, note.as_bytes());
+        }
+        match stream {
+            Stream::Main if self.off => {}
+            Stream::Main => self.main.write(severity, line),
+            Stream::Access => {
+                if let Some(access) = &mut self.access {
+                    access.write(severity, line);
+                }
+            }
+        }
+    }
+}
+
+/// Opens a log to append to, readable by root alone; never waits, even for a pipe's reader.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path)
+}
+
+fn note(file: &mut Option<File>, text: &str) {
+    if let Some(file) = file {
+        let _ = writeln!(file, "{text}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_follow_a_renamed_file_only_until_it_is_reopened() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, old) = (dir.path().join("log"), dir.path().join("old"));
+        let logs = Logs::start(Destination::file(&path).unwrap(), None).unwrap();
+        logs.lines(Stream::Main, b"one\n".to_vec());
+        logs.flush();
+        std::fs::rename(&path, &old).unwrap();
+        logs.lines(Stream::Main, b"two\n".to_vec());
+        logs.reopen();
+        logs.lines(Stream::Main, b"three\n".to_vec());
+        logs.flush();
+        assert_eq!(std::fs::read(&old).unwrap(), b"one\ntwo\n");
+        assert_eq!(std::fs::read(&path).unwrap(), b"three\n");
+    }
+
+    #[test]
+    fn off_silences_until_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let logs = Logs::start(Destination::file(&path).unwrap(), None).unwrap();
+        assert!(logs.traces(TRACE_IO));
+        logs.off();
+        assert!(!logs.traces(TRACE_IO) && logs.switch(TRACE_IO));
+        logs.lines(Stream::Main, b"lost\n".to_vec());
+        logs.reopen();
+        logs.lines(Stream::Main, b"kept\n".to_vec());
+        logs.flush();
+        assert!(logs.traces(TRACE_IO));
+        assert_eq!(std::fs::read(&path).unwrap(), b"kept\n");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let logs = Logs::start(Destination::file(&path).unwrap(), None).unwrap();
+        assert!(logs.set_file(&dir.path().join("none/log")).is_err());
+        logs.lines(Stream::Main, b"here\n".to_vec());
+        logs.flush();
+        assert_eq!(std::fs::read(&path).unwrap(), b"here\n");
+    }
+
+    #[test]
+    fn what_a_stuck_writer_cannot_take_is_counted_and_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let logs = Logs::start(Destination::file(&path).unwrap(), None).unwrap();
+        // The writer waits at a rendezvous that nobody attends until the queue has overflowed.
+        let (done, gate) = sync_channel(0);
+        logs.control(Item::Flushed(done));
+        for _ in 0..limits::LOG_QUEUE_LINES + 10 {
+            logs.lines(Stream::Main, b"x\n".to_vec());
+        }
+        gate.recv().unwrap();
+        logs.flush();
+        logs.lines(Stream::Main, b"after\n".to_vec());
+        logs.flush();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains("log entries were lost"), "{text}");
+        assert!(text.ends_with("after\n"));
+    }
+}
