@@ -23,7 +23,6 @@ use rustix::{
     fs::{FlockOperation, Mode, flock},
     io::Errno,
     net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType},
-    process::umask,
 };
 
 use crate::limits;
@@ -182,11 +181,9 @@ pub fn listen(path: &Path) -> Result<OwnedFd, ClaimError> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
         .map_err(system("make the socket"))?;
-    // The mode of a socket's file comes from the mask.
-    let previous = umask(Mode::RWXG | Mode::RWXO | Mode::XUSR);
-    let bound = rustix::net::bind(&socket, &address);
-    umask(previous);
-    bound.map_err(system("bind the socket"))?;
+    // On Linux the file gets the mode that the socket has when it is bound.
+    rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR).map_err(system("restrict the socket"))?;
+    rustix::net::bind(&socket, &address).map_err(system("bind the socket"))?;
     rustix::net::listen(&socket, limits::LISTEN_BACKLOG).map_err(system("listen on"))?;
     Ok(socket)
 }

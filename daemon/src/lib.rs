@@ -9,3 +9,4 @@ pub mod logs;
 pub mod options;
 pub mod sim;
 mod sync;
+mod worker;

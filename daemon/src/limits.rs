@@ -24,3 +24,8 @@ pub const LOG_DATA_MAX: usize = 512;
 pub const LISTEN_BACKLOG: i32 = 1024;
 /// How often a lock file is opened again because its last holder removed it meanwhile.
 pub const LOCK_ATTEMPTS: usize = 16;
+
+/// Descriptors that one wait can report.
+pub const EVENTS_PER_SWEEP: usize = 256;
+/// Bytes of output buffer that an idle connection keeps.
+pub const OUTPUT_KEPT: usize = 1024;

@@ -33,11 +33,10 @@ impl Command {
     /// [`CommandError`], which says what would be right.
     pub fn parse(words: &[&str]) -> Result<Command, CommandError> {
         let range = |text| DomidRange::from_str(text).map_err(|_| CommandError);
-        let single =
-            |text| {
-                range(text)
-                    .and_then(|r| if r.first == r.last { Ok(r.first) } else { Err(CommandError) })
-            };
+        let single = |text| {
+            range(text)
+                .and_then(|r| if r.first == r.last { Ok(r.first) } else { Err(CommandError) })
+        };
         match words {
             ["create", domids] => range(domids).map(Command::Create),
             ["destroy", domids] => range(domids).map(Command::Destroy),

@@ -1,0 +1,128 @@
+//! Waiting for many descriptors at once.
+
+use std::{io, time::Duration};
+
+use rustix::{
+    buffer::spare_capacity,
+    event::Timespec,
+    event::epoll::{self, CreateFlags, Event, EventData, EventFlags},
+    fd::{AsFd, OwnedFd},
+    io::Errno,
+};
+
+use crate::limits;
+
+/// A set of descriptors to wait for. Level-triggered, but for doorbells.
+pub(super) struct Poll {
+    epoll: OwnedFd,
+    events: Vec<Event>,
+}
+
+/// What a descriptor is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Interest {
+    pub(super) read: bool,
+    pub(super) write: bool,
+}
+
+/// What happened to the descriptor that was added with `token`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ready {
+    pub(super) token: u64,
+    pub(super) readable: bool,
+    pub(super) writable: bool,
+}
+
+impl Interest {
+    pub(super) const READ: Interest = Interest { read: true, write: false };
+
+    fn flags(self) -> EventFlags {
+        let mut flags = EventFlags::empty();
+        flags.set(EventFlags::IN, self.read);
+        flags.set(EventFlags::OUT, self.write);
+        flags
+    }
+}
+
+impl Poll {
+    pub(super) fn new() -> io::Result<Poll> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        Ok(Poll { epoll, events: Vec::with_capacity(limits::EVENTS_PER_SWEEP) })
+    }
+
+    pub(super) fn add(&self, fd: impl AsFd, token: u64, interest: Interest) -> io::Result<()> {
+        Ok(epoll::add(&self.epoll, fd, EventData::new_u64(token), interest.flags())?)
+    }
+
+    /// Adds a doorbell: each ring is one event, and nobody needs to read it.
+    pub(super) fn add_bell(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
+        let flags = EventFlags::IN | EventFlags::ET;
+        Ok(epoll::add(&self.epoll, fd, EventData::new_u64(token), flags)?)
+    }
+
+    pub(super) fn modify(&self, fd: impl AsFd, token: u64, interest: Interest) -> io::Result<()> {
+        Ok(epoll::modify(&self.epoll, fd, EventData::new_u64(token), interest.flags())?)
+    }
+
+    /// Waits until something is ready, for at most `timeout`, and puts what is into `ready`.
+    pub(super) fn wait(
+        &mut self,
+        timeout: Option<Duration>,
+        ready: &mut Vec<Ready>,
+    ) -> io::Result<()> {
+        let timeout = timeout.map(|t| Timespec::try_from(t).unwrap_or(FOR_EVER));
+        self.events.clear();
+        ready.clear();
+        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        ready.extend(self.events.iter().map(Ready::of));
+        Ok(())
+    }
+}
+
+impl Ready {
+    fn of(event: &Event) -> Ready {
+        let flags = event.flags;
+        // What hung up or failed is found out by reading and writing it.
+        let ended = flags.intersects(EventFlags::HUP | EventFlags::ERR);
+        Ready {
+            token: event.data.u64(),
+            readable: ended || flags.contains(EventFlags::IN),
+            writable: ended || flags.contains(EventFlags::OUT),
+        }
+    }
+}
+
+/// Longer than any timeout that is asked for.
+const FOR_EVER: Timespec = Timespec { tv_sec: i32::MAX as i64, tv_nsec: 0 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{io::Write, os::unix::net::UnixStream};
+
+    fn wait(poll: &mut Poll, timeout: Option<Duration>) -> Vec<Ready> {
+        let mut ready = Vec::new();
+        poll.wait(timeout, &mut ready).unwrap();
+        ready
+    }
+
+    #[test]
+    fn a_socket_is_ready_when_there_is_something_to_do() {
+        let (mut there, here) = UnixStream::pair().unwrap();
+        let mut poll = Poll::new().unwrap();
+        poll.add(&here, 7, Interest::READ).unwrap();
+        assert_eq!(wait(&mut poll, Some(Duration::ZERO)), []);
+        there.write_all(b"x").unwrap();
+        let expected = Ready { token: 7, readable: true, writable: false };
+        assert_eq!(wait(&mut poll, None), [expected]);
+        poll.modify(&here, 8, Interest { read: false, write: true }).unwrap();
+        let expected = Ready { token: 8, readable: false, writable: true };
+        assert_eq!(wait(&mut poll, None), [expected]);
+        drop(there);
+        let expected = Ready { token: 8, readable: true, writable: true };
+        assert_eq!(wait(&mut poll, None), [expected]);
+    }
+}
