@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod claim;
+pub mod control;
 pub mod detach;
 pub mod hypervisor;
 pub mod limits;

@@ -29,3 +29,5 @@ pub const LOCK_ATTEMPTS: usize = 16;
 pub const EVENTS_PER_SWEEP: usize = 256;
 /// Bytes of output buffer that an idle connection keeps.
 pub const OUTPUT_KEPT: usize = 1024;
+/// Bytes of lines in an answer to a CONTROL command: a message less a closing line.
+pub const CONTROL_TEXT_MAX: usize = 4000;
