@@ -10,4 +10,5 @@ pub mod logs;
 pub mod options;
 pub mod sim;
 mod sync;
+pub mod tree;
 mod worker;

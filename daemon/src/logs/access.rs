@@ -7,34 +7,29 @@
 
 use std::io::Write;
 
-use myriad_core::DomId;
-use myriad_ring::v1::Op;
+use myriad_ring::v1::{Op, connection::Peer};
 
 use super::Stamp;
 use crate::limits;
 
-/// Who is at the other end of a connection, as logs name it.
+/// A client as logs name it: `DOM3` is a domain, `A12` a program of the control domain by the
+/// number of its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Peer {
-    /// A domain.
-    Domain(DomId),
-    /// A program of the control domain, by the number of its connection.
-    Socket(u64),
-}
+pub struct Name(pub Peer);
 
-impl Peer {
+impl Name {
     /// The domain that C's trace shows: a program counts as the control domain.
     fn domid(self) -> u16 {
-        match self {
+        match self.0 {
             Peer::Domain(domid) => domid.0,
             Peer::Socket(_) => 0,
         }
     }
 }
 
-impl std::fmt::Display for Peer {
+impl std::fmt::Display for Name {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
+        match self.0 {
             Peer::Domain(domid) => write!(f, "DOM{domid}"),
             Peer::Socket(number) => write!(f, "A{number}"),
         }
@@ -76,7 +71,8 @@ pub fn access_name(op: Op) -> &'static str {
 
 /// Appends a line of the access log. `tx`: the transaction, or 0.
 pub fn access_line(out: &mut Vec<u8>, at: Stamp, peer: Peer, tx: u32, what: &str, data: &[u8]) {
-    let who = if tx == 0 { peer.to_string() } else { format!("{peer}.{tx}") };
+    let name = Name(peer);
+    let who = if tx == 0 { name.to_string() } else { format!("{name}.{tx}") };
     // Writing into a Vec can't fail.
     let _ = write!(out, "[{at}]  {who:<12} {what:<9} ");
     escape(out, data);
@@ -85,8 +81,9 @@ pub fn access_line(out: &mut Vec<u8>, at: Stamp, peer: Peer, tx: u32, what: &str
 
 /// Appends a line of the trace file: `io: IN 17 (d3) 20261123 02:01:06 READ (/a )`.
 pub fn trace_line(out: &mut Vec<u8>, at: Stamp, peer: Peer, way: &str, what: &str, data: &[u8]) {
-    let domid = peer.domid();
-    let _ = write!(out, "io: {way} {peer} (d{domid}) {} {what} (", at.spaced());
+    let name = Name(peer);
+    let domid = name.domid();
+    let _ = write!(out, "io: {way} {name} (d{domid}) {} {what} (", at.spaced());
     escape(out, data);
     out.extend_from_slice(b")\n");
 }
@@ -117,6 +114,7 @@ pub fn escape(out: &mut Vec<u8>, data: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use myriad_core::DomId;
     use std::time::UNIX_EPOCH;
 
     #[test]

@@ -13,7 +13,7 @@ mod setup;
 mod sink;
 mod syslog;
 
-pub use access::{Peer, access_line, access_name, escape, trace_line};
+pub use access::{Name, access_line, access_name, escape, trace_line};
 pub use clock::Stamp;
 pub use setup::{LogError, install};
 pub use sink::{Destination, Logs, Stream};
