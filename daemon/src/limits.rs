@@ -1,4 +1,7 @@
-//! Every bound of the daemon, by name.
+//! Every bound of the daemon, by name. (What a connection may hold is bounded in
+//! [`myriad_ring::v1::limits`], what guests may by quotas.)
+
+use std::time::Duration;
 
 /// Workers that are started when the command line doesn't say (or one per core, if fewer).
 pub const DEFAULT_WORKERS: u16 = 4;
@@ -27,7 +30,18 @@ pub const LOCK_ATTEMPTS: usize = 16;
 
 /// Descriptors that one wait can report.
 pub const EVENTS_PER_SWEEP: usize = 256;
-/// Bytes of output buffer that an idle connection keeps.
-pub const OUTPUT_KEPT: usize = 1024;
 /// Bytes of lines in an answer to a CONTROL command: a message less a closing line.
 pub const CONTROL_TEXT_MAX: usize = 4000;
+/// What a check of the store found, as far as it is logged one by one.
+pub const FINDINGS_LOGGED: usize = 100;
+
+/// Messages that one system call sends to a client (the kernel's bound is 1024).
+pub const PIECES_PER_WRITE: usize = 64;
+/// Clients that are taken in per sweep.
+pub const ACCEPTS_PER_SWEEP: usize = 64;
+/// How long no client is taken in after the system had no descriptor for one.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Requests of one connection that are executed before the others get their turn.
+pub const REQUESTS_PER_SWEEP: usize = 64;
+/// How often connections are looked at that have transactions open, or events that may expire.
+pub const TEND_EVERY: Duration = Duration::from_millis(100);

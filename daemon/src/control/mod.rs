@@ -13,11 +13,12 @@ mod quota;
 use std::path::Path;
 
 use myriad_core::{DomId, Errno, Store};
-use tracing::info;
+use tracing::{error, info};
 
 pub use quota::HighWater;
 
 use crate::{
+    limits,
     logs::{Logs, TRACE_SWITCHES},
     options::Switch,
     sim,
@@ -43,8 +44,11 @@ pub struct Context<'a> {
 pub trait Effects {
     /// A domain is gone: close its connection.
     fn domain_gone(&mut self, domid: DomId);
-    /// Walk the store and compare what is counted; tell the log.
-    fn check(&mut self);
+    /// Run [`check`], and answer when it is done.
+    ///
+    /// # Errors
+    /// No thread is to be had for it.
+    fn check(&mut self) -> Result<(), Errno>;
 }
 
 /// The outcome of a command.
@@ -63,6 +67,8 @@ pub enum Answer {
     Ack,
     /// A text, whose NUL is added by the codec.
     Text(String),
+    /// The effects will answer.
+    Later,
 }
 
 /// A command: its name, what its arguments are, and what it does.
@@ -92,7 +98,7 @@ fn dispatch(run: &mut Run<'_, '_>, name: &[u8], arguments: &[&[u8]]) -> Result<A
 }
 
 const COMMANDS: [Command; 12] = [
-    Command { name: "check", arguments: "", run: check },
+    Command { name: "check", arguments: "", run: start_check },
     Command { name: "log", arguments: "[on|off|+<switch>|-<switch>]", run: log },
     Command {
         name: "live-update",
@@ -126,10 +132,25 @@ fn version(_: &mut Run<'_, '_>, words: &[&str]) -> Result<Answer, Errno> {
     Ok(Answer::Text(concat!("Myriad ", env!("CARGO_PKG_VERSION")).into()))
 }
 
-fn check(run: &mut Run<'_, '_>, words: &[&str]) -> Result<Answer, Errno> {
+/// Walks the store, compares what is accounted with what is there, and tells the log. It takes
+/// its time: no worker should wait for it.
+pub fn check(store: &Store) {
+    info!("Checking store ...");
+    match store.pin().check() {
+        Ok(()) => info!("Checking store complete: nothing found"),
+        Err(findings) => {
+            for finding in findings.iter().take(limits::FINDINGS_LOGGED) {
+                error!("check_store: {finding}");
+            }
+            error!("Checking store complete: {} findings", findings.len());
+        }
+    }
+}
+
+fn start_check(run: &mut Run<'_, '_>, words: &[&str]) -> Result<Answer, Errno> {
     none(words)?;
-    run.context.effects.check();
-    Ok(Answer::Ack)
+    run.context.effects.check()?;
+    Ok(Answer::Later)
 }
 
 fn log(run: &mut Run<'_, '_>, words: &[&str]) -> Result<Answer, Errno> {

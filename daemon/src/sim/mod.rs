@@ -11,7 +11,7 @@
 
 mod command;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::{BTreeMap, BTreeSet}, sync::Arc};
 
 use arc_swap::ArcSwap;
 use myriad_core::DomId;
@@ -30,6 +30,8 @@ pub struct Host {
 struct Table {
     domains: BTreeMap<DomId, DomainState>,
     next_unique_id: u64,
+    /// Those that can be reached.
+    attached: BTreeSet<DomId>,
 }
 
 /// Why a simulated domain could not be changed.
@@ -53,7 +55,11 @@ impl Host {
     pub fn new(control: DomId) -> Host {
         let state = DomainState { unique_id: 1, condition: Condition::Running };
         let domains = BTreeMap::from([(control, state)]);
-        Host { table: ArcSwap::from_pointee(Table { domains, next_unique_id: 2 }) }
+        Host { table: ArcSwap::from_pointee(Table {
+            domains,
+            next_unique_id: 2,
+            attached: BTreeSet::new(),
+        }) }
     }
 
     /// Creates domains: all or none.
@@ -96,6 +102,26 @@ impl Host {
             table.domains.remove(&domid);
             Ok(())
         })
+    }
+
+    /// Notes that a domain can be reached; false where it could already.
+    pub fn attach(&self, domid: DomId) -> bool {
+        let before = self.table.rcu(|table| {
+            let mut table = Table::clone(table);
+            table.attached.insert(domid);
+            table
+        });
+        !before.attached.contains(&domid)
+    }
+
+    /// Notes that a domain can't be reached any more; whether it could.
+    pub fn detach(&self, domid: DomId) -> bool {
+        let before = self.table.rcu(|table| {
+            let mut table = Table::clone(table);
+            table.attached.remove(&domid);
+            table
+        });
+        before.attached.contains(&domid)
     }
 
     /// All domains, by id.
@@ -167,6 +193,14 @@ mod tests {
         let stopped = host.stop(CONTROL, CONTROL, Condition::Shutdown);
         assert_eq!(stopped, Err(SimError::Control(CONTROL)));
         assert_eq!(host.list().len(), 1);
+    }
+
+    #[test]
+    fn a_domain_is_attached_once() {
+        let host = Host::new(CONTROL);
+        assert!(host.attach(DomId(3)) && !host.attach(DomId(3)));
+        assert!(host.detach(DomId(3)) && !host.detach(DomId(3)));
+        assert!(host.attach(DomId(3)));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::{collections::HashMap, io, path::PathBuf};
 use myriad_core::DomId;
 use rustix::fd::OwnedFd;
 
+use super::accept::Listener;
 use crate::claim::{self, ClaimError};
 
 /// The directory of the guests' sockets.
@@ -54,13 +55,13 @@ pub(super) struct Guests {
 
 #[derive(Debug)]
 pub(super) struct Guest {
-    pub(super) listener: OwnedFd,
+    pub(super) listener: Listener,
     /// The number of its connection.
     pub(super) client: Option<u64>,
 }
 
 impl Guests {
-    pub(super) fn insert(&mut self, domid: DomId, listener: OwnedFd) {
+    pub(super) fn insert(&mut self, domid: DomId, listener: Listener) {
         self.guests.insert(domid, Guest { listener, client: None });
     }
 

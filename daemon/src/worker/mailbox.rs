@@ -10,7 +10,6 @@ use std::{
 };
 
 use myriad_core::{ConnId, DomId, Errno};
-use myriad_ring::v1::connection::Ticket;
 use rustix::fd::OwnedFd;
 
 use super::bell::Bell;
@@ -40,8 +39,6 @@ pub(super) enum Message {
     Resume(ConnId),
     /// The answer to a CONTROL command that was put off.
     Answer(ConnId, Result<String, Errno>),
-    /// Events of this publication are due to a guest's request.
-    Ticket(u64, Ticket),
     /// End.
     Stop,
 }

@@ -21,6 +21,7 @@
 mod accept;
 mod bell;
 mod client;
+mod events;
 mod guests;
 mod host;
 mod mailbox;
@@ -30,11 +31,16 @@ mod run;
 mod send;
 mod trace;
 
-use std::{io, path::PathBuf, sync::Arc, thread::JoinHandle};
+use std::{
+    io,
+    path::PathBuf,
+    sync::Arc,
+    thread::{Builder, JoinHandle},
+};
 
 use myriad_core::{DomId, Store};
 use rustix::fd::OwnedFd;
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::{control::HighWater, logs::Logs, sim};
 use bell::Bell;
@@ -62,15 +68,81 @@ struct Shared {
     host: Arc<sim::Host>,
     logs: Logs,
     mailboxes: Mailboxes,
+    sockets: guests::Directory,
     seen: HighWater,
     refusals: refusals::Refusals,
-    checking: control_check::Checking,
 }
 
 /// All workers.
 #[derive(Debug)]
 pub struct Team {
-    mailboxes: Mailboxes,
+    shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
-    sockets: guests::Directory,
+}
+
+impl Team {
+    /// Starts the workers. `failed` is called if one ends by a fault of ours.
+    ///
+    /// # Errors
+    /// A thread, descriptor or directory that the system refuses.
+    pub fn start(
+        settings: Settings,
+        store: Store,
+        host: Arc<sim::Host>,
+        logs: Logs,
+        listener: &OwnedFd,
+        failed: impl Fn() + Clone + Send + 'static,
+    ) -> io::Result<Team> {
+        let (mailboxes, inboxes) = Mailboxes::new(settings.workers)?;
+        let shared = Arc::new(Shared {
+            sockets: guests::Directory::create(settings.sim_dir.clone())?,
+            settings,
+            store,
+            host,
+            logs,
+            mailboxes,
+            seen: HighWater::default(),
+            refusals: refusals::Refusals::default(),
+        });
+        let mut listener = Some(listener.try_clone()?);
+        let mut threads = Vec::new();
+        for (id, inbox) in (0..).zip(inboxes) {
+            let worker = Worker::new(id, Arc::clone(&shared), inbox, listener.take())?;
+            let failed = failed.clone();
+            let run = move || {
+                let _panicked = OnPanic(&failed);
+                if let Err(error) = worker.run() {
+                    error!("a worker ends: {error}");
+                    failed();
+                }
+            };
+            threads.push(Builder::new().name(format!("worker-{id}")).spawn(run)?);
+        }
+        Ok(Team { shared, threads })
+    }
+
+    /// Ends the workers, and waits until they have.
+    pub fn stop(self) {
+        for worker in self.shared.mailboxes.workers() {
+            self.shared.mailboxes.post(worker, Message::Stop);
+        }
+        for thread in self.threads {
+            // One that panicked has said so.
+            let _ = thread.join();
+        }
+        if let Err(error) = self.shared.sockets.remove() {
+            warn!("the simulated guests' sockets stay: {error}");
+        }
+    }
+}
+
+/// Tells of a panic, which would leave a worker's connections without service.
+struct OnPanic<'f, F: Fn()>(&'f F);
+
+impl<F: Fn()> Drop for OnPanic<'_, F> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            (self.0)();
+        }
+    }
 }

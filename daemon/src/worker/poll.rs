@@ -31,10 +31,14 @@ pub(super) struct Ready {
     pub(super) token: u64,
     pub(super) readable: bool,
     pub(super) writable: bool,
+    /// Both ways are closed, or it failed.
+    pub(super) hung_up: bool,
 }
 
 impl Interest {
     pub(super) const READ: Interest = Interest { read: true, write: false };
+    /// Only whether it has hung up.
+    pub(super) const NOTHING: Interest = Interest { read: false, write: false };
 
     fn flags(self) -> EventFlags {
         let mut flags = EventFlags::empty();
@@ -86,11 +90,12 @@ impl Ready {
     fn of(event: &Event) -> Ready {
         let flags = event.flags;
         // What hung up or failed is found out by reading and writing it.
-        let ended = flags.intersects(EventFlags::HUP | EventFlags::ERR);
+        let hung_up = flags.intersects(EventFlags::HUP | EventFlags::ERR);
         Ready {
             token: event.data.u64(),
-            readable: ended || flags.contains(EventFlags::IN),
-            writable: ended || flags.contains(EventFlags::OUT),
+            readable: hung_up || flags.contains(EventFlags::IN),
+            writable: hung_up || flags.contains(EventFlags::OUT),
+            hung_up,
         }
     }
 }
@@ -116,13 +121,13 @@ mod tests {
         poll.add(&here, 7, Interest::READ).unwrap();
         assert_eq!(wait(&mut poll, Some(Duration::ZERO)), []);
         there.write_all(b"x").unwrap();
-        let expected = Ready { token: 7, readable: true, writable: false };
+        let expected = Ready { token: 7, readable: true, writable: false, hung_up: false };
         assert_eq!(wait(&mut poll, None), [expected]);
         poll.modify(&here, 8, Interest { read: false, write: true }).unwrap();
-        let expected = Ready { token: 8, readable: false, writable: true };
+        let expected = Ready { token: 8, readable: false, writable: true, hung_up: false };
         assert_eq!(wait(&mut poll, None), [expected]);
         drop(there);
-        let expected = Ready { token: 8, readable: true, writable: true };
+        let expected = Ready { token: 8, readable: true, writable: true, hung_up: true };
         assert_eq!(wait(&mut poll, None), [expected]);
     }
 }
