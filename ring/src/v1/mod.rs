@@ -21,6 +21,8 @@ mod strings;
 pub mod fuzz;
 #[cfg(test)]
 mod tests;
+#[cfg(any(fuzzing, test, feature = "fuzz"))]
+mod world;
 
 pub use args::{ControlArgs, DomArg, PermArgs, QuotaQuery};
 pub use assemble::{Assembler, Message, OverLong};

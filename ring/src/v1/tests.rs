@@ -216,6 +216,11 @@ proptest! {
     }
 
     #[test]
+    fn connections_survive_any_commands(data in prop::collection::vec(any::<u8>(), 0..600)) {
+        fuzz::connection(&data);
+    }
+
+    #[test]
     fn payloads_come_back(
         path in "[a-z0-9/]{1,30}",
         token in "[a-z0-9]{0,9}",

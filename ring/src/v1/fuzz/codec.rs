@@ -1,4 +1,4 @@
-//! Entry points for a fuzzer: each takes any bytes and must not panic.
+//! The codec, fed with any stream.
 
 use myriad_core::DomId;
 
