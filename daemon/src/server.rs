@@ -3,6 +3,7 @@
 use std::{io, path::PathBuf, sync::Arc};
 
 use myriad_core::{Config, DomId, Error, Store};
+use myriad_ring::v1::features;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use signal_hook::{
@@ -80,8 +81,13 @@ pub fn run(options: Options) -> Result<(), ServeError> {
 
     let host = simulated_host(&options)?;
     let control = options.priv_domid;
-    let config = Config { control, quotas: options.quotas(), ..Config::default() };
-    let store = Store::new(config);
+    let store = Store::new(&Config {
+        control,
+        quotas: options.quotas(),
+        features: features::OFFERED,
+        reclaimer: true,
+        ..Config::default()
+    })?;
     tree::build(&store, control, !options.no_domain_init)?;
     let settings = Settings {
         workers: options.workers(),

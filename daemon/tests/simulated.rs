@@ -1,4 +1,5 @@
 //! Domains of the simulated host: introduced, limited, ended, and their ids used again.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
 
@@ -17,15 +18,15 @@ fn build(daemon: &Daemon, domid: u16) {
     client.control(&["sim", "create", &domid.to_string()]).unwrap();
     client.write(&home, "").unwrap();
     set_perms(&mut client, &home, &[&format!("n{domid}")]);
-    client.ok(Op::Introduce, format!("{domid}\01\01\0").as_bytes());
+    client.ok(Op::Introduce, format!("{domid}\x001\x001\0").as_bytes());
 }
 
 #[test]
 fn a_domain_must_exist_to_be_introduced() {
     let daemon = Daemon::start(&["--sim-domains", "1-2"]);
     let mut client = daemon.connect();
-    assert!(client.ask(Op::Introduce, 0, b"7\01\01\0").is_err());
-    client.ok(Op::Introduce, b"1\01\01\0");
+    assert!(client.ask(Op::Introduce, 0, b"7\x001\x001\0").is_err());
+    client.ok(Op::Introduce, b"1\x001\x001\0");
     assert_eq!(client.ok(Op::IsDomainIntroduced, b"1\0"), b"T\0");
     assert_eq!(client.ok(Op::IsDomainIntroduced, b"2\0"), b"F\0");
     assert_eq!(client.control(&["sim", "create", "2"]).unwrap_err(), "EEXIST");
@@ -124,7 +125,7 @@ fn many_domains_come_and_go() {
     let mut dom0 = daemon.connect();
     dom0.control(&["sim", "create", "1-50"]).unwrap();
     for domid in 1..=50 {
-        dom0.ok(Op::Introduce, format!("{domid}\01\01\0").as_bytes());
+        dom0.ok(Op::Introduce, format!("{domid}\x001\x001\0").as_bytes());
     }
     let mut guests: Vec<Client> = (1..=50).map(|domid| daemon.guest(domid)).collect();
     for guest in &mut guests {

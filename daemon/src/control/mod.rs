@@ -44,6 +44,8 @@ pub struct Context<'a> {
 pub trait Effects {
     /// A domain is gone: close its connection.
     fn domain_gone(&mut self, domid: DomId);
+    /// Quotas were set: who was over one may not be any more.
+    fn quotas_changed(&mut self);
     /// Run [`check`], and answer when it is done.
     ///
     /// # Errors

@@ -101,6 +101,7 @@ fn set<'n>(
     let outcome = run.context.store.edit(|edit| edit.set_quota(None, quota, value));
     run.seq = outcome.seq;
     outcome.result.map_err(|error| Errno::from(&error))?;
+    run.context.effects.quotas_changed();
     Ok(Answer::Ack)
 }
 

@@ -9,14 +9,16 @@
 
 mod access;
 mod clock;
+mod destination;
 mod setup;
 mod sink;
 mod syslog;
 
 pub use access::{Name, access_line, access_name, escape, trace_line};
 pub use clock::Stamp;
+pub use destination::{Destination, SystemLog};
 pub use setup::{LogError, install};
-pub use sink::{Destination, Logs, Stream};
+pub use sink::{Logs, Stream};
 
 /// The trace switches, by the names that C gives them. `io` traces messages and `obj`
 /// connections; the others are accepted and listed, but have nothing to trace here.

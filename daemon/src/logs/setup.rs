@@ -12,7 +12,8 @@ use tracing_subscriber::{
 };
 
 use super::{
-    sink::{Destination, Logs, Stream},
+    Destination,
+    sink::{Logs, Stream},
     syslog::Severity,
 };
 use crate::options::{AccessLog, LogFormat, Options};

@@ -11,7 +11,10 @@
 
 mod command;
 
-use std::{collections::{BTreeMap, BTreeSet}, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use arc_swap::ArcSwap;
 use myriad_core::DomId;
@@ -55,11 +58,13 @@ impl Host {
     pub fn new(control: DomId) -> Host {
         let state = DomainState { unique_id: 1, condition: Condition::Running };
         let domains = BTreeMap::from([(control, state)]);
-        Host { table: ArcSwap::from_pointee(Table {
-            domains,
-            next_unique_id: 2,
-            attached: BTreeSet::new(),
-        }) }
+        Host {
+            table: ArcSwap::from_pointee(Table {
+                domains,
+                next_unique_id: 2,
+                attached: BTreeSet::new(),
+            }),
+        }
     }
 
     /// Creates domains: all or none.

@@ -67,33 +67,33 @@ impl Bell {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worker::poll::Poll;
+    use crate::worker::poll::{Batch, Poll};
     use std::time::Duration;
 
-    fn woken(poll: &mut Poll, timeout: Option<Duration>) -> usize {
-        let mut ready = Vec::new();
-        poll.wait(timeout, &mut ready).unwrap();
-        ready.len()
+    fn woken(poll: &Poll, timeout: Option<Duration>) -> usize {
+        let mut batch = Batch::new();
+        poll.wait(timeout, &mut batch).unwrap();
+        batch.iter().count()
     }
 
     #[test]
     fn only_a_sleeper_is_woken_and_each_ring_is_an_edge() {
         let bell = Bell::new().unwrap();
-        let mut poll = Poll::new().unwrap();
+        let poll = Poll::new().unwrap();
         poll.add_bell(bell.fd(), 1).unwrap();
         bell.ring();
-        assert_eq!(woken(&mut poll, Some(Duration::ZERO)), 0);
+        assert_eq!(woken(&poll, Some(Duration::ZERO)), 0);
         for _ in 0..2 {
             bell.sleep();
             bell.ring();
             bell.ring();
-            assert_eq!(woken(&mut poll, None), 1);
-            assert_eq!(woken(&mut poll, Some(Duration::ZERO)), 0);
+            assert_eq!(woken(&poll, None), 1);
+            assert_eq!(woken(&poll, Some(Duration::ZERO)), 0);
         }
         bell.sleep();
         bell.awake();
         bell.ring();
-        assert_eq!(woken(&mut poll, Some(Duration::ZERO)), 0);
+        assert_eq!(woken(&poll, Some(Duration::ZERO)), 0);
     }
 
     #[test]
@@ -109,7 +109,7 @@ mod tests {
                 ringer.ring();
             }
         });
-        let mut poll = Poll::new().unwrap();
+        let poll = Poll::new().unwrap();
         poll.add_bell(bell.fd(), 1).unwrap();
         let mut next = 0;
         while next < 50_000 {
@@ -120,7 +120,7 @@ mod tests {
                     assert_eq!(number, next);
                     next += 1;
                 }
-                Err(_) => assert_eq!(woken(&mut poll, None), 1),
+                Err(_) => assert_eq!(woken(&poll, None), 1),
             }
         }
         thread.join().unwrap();

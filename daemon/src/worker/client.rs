@@ -12,7 +12,6 @@ use super::{
 };
 
 /// A connection with its socket.
-#[derive(Debug)]
 pub(super) struct Client {
     pub(super) conn: Connection,
     socket: OwnedFd,

@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 use myriad_core::{Feed, FeedItem, Record};
 use myriad_ring::v1::connection::Event;
 
-use super::{Shared, run::{Clients, number_of}, trace::Trace};
+use super::{
+    Shared,
+    clients::{Clients, number_of},
+    trace::Trace,
+};
 
 /// A worker's place in the feed.
 pub(super) struct Events {

@@ -24,23 +24,17 @@ pub(super) struct Around {
     pub(super) current: ConnId,
     /// The last publication that a command made besides its own.
     committed: u64,
-    /// SET_QUOTA may have let someone below a limit.
-    quotas_changed: bool,
 }
 
 impl Around {
     pub(super) fn new(shared: Arc<Shared>, first: ConnId) -> Around {
         let trace = Trace::new(shared.logs.clone());
-        Around { shared, trace, current: first, committed: 0, quotas_changed: false }
+        Around { shared, trace, current: first, committed: 0 }
     }
 
     /// The last publication that was made besides that of the request itself; 0 for none.
     pub(super) fn take_committed(&mut self) -> u64 {
         std::mem::take(&mut self.committed)
-    }
-
-    pub(super) fn take_quotas_changed(&mut self) -> bool {
-        std::mem::take(&mut self.quotas_changed)
     }
 
     fn post_owner(&self, domid: DomId, message: Message) {
@@ -93,7 +87,7 @@ impl Host for Around {
     }
 
     fn quotas_changed(&mut self, _: Option<DomId>) {
-        self.quotas_changed = true;
+        self.shared.mailboxes.post_quotas_changed();
     }
 
     fn control(&mut self, _: &Store, command: &ControlArgs<'_>) -> ControlReply {
@@ -143,6 +137,10 @@ impl Effects for Around {
             self.shared.sockets.forget(domid);
         }
         self.post_owner(domid, Message::Gone(domid));
+    }
+
+    fn quotas_changed(&mut self) {
+        self.shared.mailboxes.post_quotas_changed();
     }
 
     fn check(&mut self) -> Result<(), Errno> {

@@ -22,19 +22,15 @@ use super::bell::Bell;
 #[derive(Debug)]
 pub(super) enum Message {
     /// A program has connected; it's the worker's from now on.
-    Client {
-        socket: OwnedFd,
-        number: u64,
-    },
+    Client { socket: OwnedFd, number: u64 },
     /// A domain can be reached here.
-    Listen {
-        domid: DomId,
-        listener: OwnedFd,
-    },
+    Listen { domid: DomId, listener: OwnedFd },
     /// A domain was introduced, perhaps again: its connection starts afresh.
     Introduced(DomId),
     /// A domain was released, or is dead.
     Gone(DomId),
+    /// Quotas were set: who was over one may not be any more.
+    QuotasChanged,
     /// The last event of a request has left another connection.
     Resume(ConnId),
     /// The answer to a CONTROL command that was put off.
@@ -93,6 +89,11 @@ impl Mailboxes {
             let _ = mailbox.sender.send(message);
             mailbox.bell.ring();
         }
+    }
+
+    /// Tells all workers that quotas were set.
+    pub(super) fn post_quotas_changed(&self) {
+        self.workers().for_each(|worker| self.post(worker, Message::QuotasChanged));
     }
 
     /// Wakes a worker for what is in its feed.

@@ -21,6 +21,7 @@
 mod accept;
 mod bell;
 mod client;
+mod clients;
 mod events;
 mod guests;
 mod host;
@@ -29,6 +30,7 @@ mod poll;
 mod refusals;
 mod run;
 mod send;
+mod serve;
 mod trace;
 
 use std::{
@@ -42,8 +44,7 @@ use myriad_core::{DomId, Store};
 use rustix::fd::OwnedFd;
 use tracing::{error, warn};
 
-use crate::{control::HighWater, logs::Logs, sim};
-use bell::Bell;
+use crate::{control::HighWater, logs::Logs, reclaim::Reclaimer, sim};
 use mailbox::{Mailboxes, Message};
 use run::Worker;
 
@@ -71,6 +72,7 @@ struct Shared {
     sockets: guests::Directory,
     seen: HighWater,
     refusals: refusals::Refusals,
+    reclaimer: Reclaimer,
 }
 
 /// All workers.
@@ -93,6 +95,7 @@ impl Team {
         listener: &OwnedFd,
         failed: impl Fn() + Clone + Send + 'static,
     ) -> io::Result<Team> {
+        let (reclaimer, reclaiming) = Reclaimer::start(store.clone())?;
         let (mailboxes, inboxes) = Mailboxes::new(settings.workers)?;
         let shared = Arc::new(Shared {
             sockets: guests::Directory::create(settings.sim_dir.clone())?,
@@ -103,9 +106,10 @@ impl Team {
             mailboxes,
             seen: HighWater::default(),
             refusals: refusals::Refusals::default(),
+            reclaimer,
         });
         let mut listener = Some(listener.try_clone()?);
-        let mut threads = Vec::new();
+        let mut threads = vec![reclaiming];
         for (id, inbox) in (0..).zip(inboxes) {
             let worker = Worker::new(id, Arc::clone(&shared), inbox, listener.take())?;
             let failed = failed.clone();
@@ -126,6 +130,7 @@ impl Team {
         for worker in self.shared.mailboxes.workers() {
             self.shared.mailboxes.post(worker, Message::Stop);
         }
+        self.shared.reclaimer.stop();
         for thread in self.threads {
             // One that panicked has said so.
             let _ = thread.join();

@@ -13,8 +13,13 @@ use rustix::{
 use crate::limits;
 
 /// A set of descriptors to wait for. Level-triggered, but for doorbells.
+#[derive(Debug)]
 pub(super) struct Poll {
     epoll: OwnedFd,
+}
+
+/// What one wait reported. It stays on the thread that waits.
+pub(super) struct Batch {
     events: Vec<Event>,
 }
 
@@ -51,7 +56,7 @@ impl Interest {
 impl Poll {
     pub(super) fn new() -> io::Result<Poll> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        Ok(Poll { epoll, events: Vec::with_capacity(limits::EVENTS_PER_SWEEP) })
+        Ok(Poll { epoll })
     }
 
     pub(super) fn add(&self, fd: impl AsFd, token: u64, interest: Interest) -> io::Result<()> {
@@ -68,21 +73,24 @@ impl Poll {
         Ok(epoll::modify(&self.epoll, fd, EventData::new_u64(token), interest.flags())?)
     }
 
-    /// Waits until something is ready, for at most `timeout`, and puts what is into `ready`.
-    pub(super) fn wait(
-        &mut self,
-        timeout: Option<Duration>,
-        ready: &mut Vec<Ready>,
-    ) -> io::Result<()> {
+    /// Waits until something is ready, for at most `timeout`.
+    pub(super) fn wait(&self, timeout: Option<Duration>, batch: &mut Batch) -> io::Result<()> {
         let timeout = timeout.map(|t| Timespec::try_from(t).unwrap_or(FOR_EVER));
-        self.events.clear();
-        ready.clear();
-        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), timeout.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
+        batch.events.clear();
+        match epoll::wait(&self.epoll, spare_capacity(&mut batch.events), timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
         }
-        ready.extend(self.events.iter().map(Ready::of));
-        Ok(())
+    }
+}
+
+impl Batch {
+    pub(super) fn new() -> Batch {
+        Batch { events: Vec::with_capacity(limits::EVENTS_PER_SWEEP) }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Ready> {
+        self.events.iter().map(Ready::of)
     }
 }
 
@@ -108,26 +116,26 @@ mod tests {
     use super::*;
     use std::{io::Write, os::unix::net::UnixStream};
 
-    fn wait(poll: &mut Poll, timeout: Option<Duration>) -> Vec<Ready> {
-        let mut ready = Vec::new();
-        poll.wait(timeout, &mut ready).unwrap();
-        ready
+    fn wait(poll: &Poll, timeout: Option<Duration>) -> Vec<Ready> {
+        let mut batch = Batch::new();
+        poll.wait(timeout, &mut batch).unwrap();
+        batch.iter().collect()
     }
 
     #[test]
     fn a_socket_is_ready_when_there_is_something_to_do() {
         let (mut there, here) = UnixStream::pair().unwrap();
-        let mut poll = Poll::new().unwrap();
+        let poll = Poll::new().unwrap();
         poll.add(&here, 7, Interest::READ).unwrap();
-        assert_eq!(wait(&mut poll, Some(Duration::ZERO)), []);
+        assert_eq!(wait(&poll, Some(Duration::ZERO)), []);
         there.write_all(b"x").unwrap();
         let expected = Ready { token: 7, readable: true, writable: false, hung_up: false };
-        assert_eq!(wait(&mut poll, None), [expected]);
+        assert_eq!(wait(&poll, None), [expected]);
         poll.modify(&here, 8, Interest { read: false, write: true }).unwrap();
         let expected = Ready { token: 8, readable: false, writable: true, hung_up: false };
-        assert_eq!(wait(&mut poll, None), [expected]);
+        assert_eq!(wait(&poll, None), [expected]);
         drop(there);
         let expected = Ready { token: 8, readable: true, writable: true, hung_up: true };
-        assert_eq!(wait(&mut poll, None), [expected]);
+        assert_eq!(wait(&poll, None), [expected]);
     }
 }

@@ -1,109 +1,47 @@
 //! The loop of a worker.
 
 use std::{
-    collections::HashMap,
     io,
     sync::{Arc, mpsc::TryRecvError},
     time::{Duration, Instant},
 };
 
-use ahash::RandomState;
 use myriad_core::{Caller, ConnId, DomId};
-use myriad_ring::v1::{
-    connection::{Connection, Peer, Progress},
-    limits::INPUT_MAX,
-};
+use myriad_ring::v1::{connection::Peer, limits::INPUT_MAX};
 use rustix::fd::OwnedFd;
 use tracing::warn;
 
 use super::{
     Shared,
     accept::{Acceptor, Listener},
-    client::Client,
+    clients::{Clients, number_of},
     events::Events,
     guests::Guests,
     host::Around,
     mailbox::{Inbox, Message},
-    poll::{Poll, Ready},
-    send::Sent,
+    poll::{Batch, Poll, Ready},
 };
 use crate::limits;
 
 /// A worker, with all that it owns.
 pub(super) struct Worker {
-    id: u16,
-    shared: Arc<Shared>,
-    inbox: Inbox,
-    poll: Poll,
-    acceptor: Option<Acceptor>,
-    guests: Guests,
+    pub(super) id: u16,
+    pub(super) shared: Arc<Shared>,
+    pub(super) inbox: Inbox,
+    pub(super) poll: Poll,
+    pub(super) acceptor: Option<Acceptor>,
+    pub(super) guests: Guests,
     /// Those whose listeners pause.
-    paused_guests: Vec<DomId>,
-    clients: Clients,
-    events: Events,
-    around: Around,
-    next_number: u64,
-    scratch: Box<[u8]>,
-    start: Instant,
+    pub(super) paused_guests: Vec<DomId>,
+    pub(super) clients: Clients,
+    pub(super) events: Events,
+    pub(super) around: Around,
+    pub(super) next_number: u64,
+    pub(super) scratch: Box<[u8]>,
+    pub(super) start: Instant,
     /// Time since the start, as of this sweep.
-    now: Duration,
-    next_tend: Duration,
-}
-
-/// Clients by the number in their [`ConnId`], and the lists of those that want something.
-#[derive(Debug, Default)]
-pub(super) struct Clients {
-    all: HashMap<u64, Client, RandomState>,
-    /// Those with bytes to be sent.
-    dirty: Vec<u64>,
-    /// Those with requests that wait for the next sweep.
-    busy: Vec<u64>,
-    /// Those that time matters to: open transactions, or a guest's undelivered events.
-    tended: Vec<u64>,
-}
-
-impl Clients {
-    pub(super) fn get(&mut self, number: u64) -> Option<&mut Client> {
-        self.all.get_mut(&number)
-    }
-
-    pub(super) fn numbers(&self) -> Vec<u64> {
-        self.all.keys().copied().collect()
-    }
-
-    /// Notes that there are bytes to be sent.
-    pub(super) fn note_output(&mut self, number: u64) {
-        if let Some(client) = self.all.get_mut(&number)
-            && !client.dirty
-            && client.can_send()
-        {
-            client.dirty = true;
-            self.dirty.push(number);
-        }
-    }
-
-    fn note_busy(&mut self, number: u64) {
-        if let Some(client) = self.all.get_mut(&number)
-            && !client.busy
-        {
-            client.busy = true;
-            self.busy.push(number);
-        }
-    }
-
-    fn note_time(&mut self, number: u64) {
-        if let Some(client) = self.all.get_mut(&number)
-            && !client.tended
-            && needs_tending(&client.conn)
-        {
-            client.tended = true;
-            self.tended.push(number);
-        }
-    }
-}
-
-fn needs_tending(conn: &Connection) -> bool {
-    conn.transactions() > 0 || conn.next_deadline().is_some()
+    pub(super) now: Duration,
+    pub(super) next_tend: Duration,
 }
 
 /// Tokens of what isn't a client: above all numbers of clients.
@@ -142,8 +80,8 @@ impl Worker {
 
     /// Serves until it is told to stop.
     pub(super) fn run(mut self) -> io::Result<()> {
-        let mut ready = Vec::with_capacity(limits::EVENTS_PER_SWEEP);
-        while self.sweep(&mut ready)? {}
+        let mut batch = Batch::new();
+        while self.sweep(&mut batch)? {}
         for number in self.clients.numbers() {
             self.flush(number);
         }
@@ -152,8 +90,9 @@ impl Worker {
     }
 
     /// One turn; false when it is to stop.
-    fn sweep(&mut self, ready: &mut Vec<Ready>) -> io::Result<bool> {
-        if !self.sleep(ready)? {
+    fn sweep(&mut self, batch: &mut Batch) -> io::Result<bool> {
+        self.around.trace.refresh();
+        if !self.sleep(batch)? {
             return Ok(false);
         }
         self.now = self.start.elapsed();
@@ -162,7 +101,7 @@ impl Worker {
             return Ok(false);
         }
         self.deliver(None);
-        for event in ready.drain(..) {
+        for event in batch.iter() {
             self.happened(event)?;
         }
         for number in std::mem::take(&mut self.clients.busy) {
@@ -179,11 +118,14 @@ impl Worker {
             }
         }
         self.around.trace.flush();
+        if self.shared.store.to_reclaim() > 0 {
+            self.shared.reclaimer.wake();
+        }
         Ok(true)
     }
 
     /// Waits for something to do, if there is nothing; false when it is to stop.
-    fn sleep(&mut self, ready: &mut Vec<Ready>) -> io::Result<bool> {
+    fn sleep(&mut self, batch: &mut Batch) -> io::Result<bool> {
         let mut timeout = Some(Duration::ZERO);
         if self.clients.busy.is_empty() {
             self.inbox.bell.sleep();
@@ -199,7 +141,7 @@ impl Worker {
                 Err(TryRecvError::Empty) => timeout = self.until_deadline(),
             }
         }
-        self.poll.wait(timeout, ready)?;
+        self.poll.wait(timeout, batch)?;
         self.inbox.bell.awake();
         Ok(true)
     }
@@ -248,6 +190,7 @@ impl Worker {
                     self.close(number);
                 }
             }
+            Message::QuotasChanged => self.wake_stalled(),
             Message::Resume(conn) => self.clients.note_busy(number_of(conn)),
             Message::Answer(conn, answer) => {
                 let number = number_of(conn);
@@ -311,151 +254,4 @@ impl Worker {
             guest.client = number;
         }
     }
-
-    /// Takes a client in; its number, unless the system has no room for it.
-    fn add(&mut self, peer: Peer, caller: Caller, socket: OwnedFd) -> Option<u64> {
-        let number = self.next_number;
-        self.next_number = number.wrapping_add(1);
-        let id = ConnId::new(self.id, number);
-        let settings = &self.shared.settings;
-        let timeout = settings.watch_event_timeout;
-        let timeout = (timeout > 0).then(|| Duration::from_secs(u64::from(timeout)));
-        let conn = Connection::new(id, peer, caller)
-            .with_event_timeout(timeout)
-            .with_waker(self.shared.mailboxes.waker(id));
-        let client = Client::new(conn, socket);
-        if let Err(error) = client.add_to(&self.poll, number) {
-            warn!("a client can't be served: {error}");
-            return None;
-        }
-        self.clients.all.insert(number, client);
-        self.around.trace.connection(peer, true);
-        Some(number)
-    }
-
-    fn close(&mut self, number: u64) {
-        let Some(mut client) = self.clients.all.remove(&number) else { return };
-        client.conn.close(&self.shared.store);
-        let peer = client.conn.peer();
-        if let Peer::Domain(domid) = peer {
-            self.guests.ended(domid, number);
-        }
-        self.around.trace.connection(peer, false);
-    }
-
-    /// Reads once, and executes requests up to a bound.
-    fn read_and_serve(&mut self, number: u64) {
-        let Some(client) = self.clients.get(number) else { return };
-        client.read(&mut self.scratch);
-        let mut left = limits::REQUESTS_PER_SWEEP;
-        loop {
-            let Some(client) = self.clients.get(number) else { return };
-            if left == 0 {
-                self.clients.note_busy(number);
-                break;
-            }
-            left -= 1;
-            self.around.current = client.conn.id();
-            match client.conn.step(&self.shared.store, &mut self.around, self.now) {
-                Progress::Held { seq } => self.answered(number, seq),
-                Progress::Idle if client.refill() => {}
-                Progress::Idle if client.has_ended() => {
-                    self.flush(number);
-                    return self.close(number);
-                }
-                Progress::Stalled => {
-                    client.stalled = true;
-                    break;
-                }
-                Progress::Failed(_) => return self.close(number),
-                Progress::Idle | Progress::Waiting => break,
-            }
-        }
-        if self.around.take_quotas_changed() {
-            self.wake_stalled();
-        }
-        self.clients.note_output(number);
-        self.clients.note_time(number);
-        self.update_interest(number);
-    }
-
-    /// A request was executed: its events come first, then its reply.
-    fn answered(&mut self, number: u64, seq: u64) {
-        let committed = self.around.take_committed();
-        self.deliver(Some(seq.max(committed)));
-        if let Some(client) = self.clients.get(number) {
-            client.conn.release(self.now);
-        }
-    }
-
-    /// Queues the events of all commits, or of those up to one of this worker's.
-    fn deliver(&mut self, up_to: Option<u64>) {
-        let shared = &self.shared;
-        self.events.deliver(shared, &mut self.clients, &mut self.around.trace, up_to, self.now);
-    }
-
-    /// Quotas were raised: who was over one may not be any more.
-    fn wake_stalled(&mut self) {
-        for number in self.clients.numbers() {
-            if self.clients.get(number).is_some_and(|client| client.stalled) {
-                self.clients.note_busy(number);
-            }
-        }
-    }
-
-    /// Sends what a client has to be sent, and goes on with what waited for that.
-    fn flush(&mut self, number: u64) {
-        let Some(client) = self.clients.get(number) else { return };
-        if client.send() == Sent::Closed {
-            return self.close(number);
-        }
-        if client.stalled {
-            client.stalled = false;
-            self.clients.note_busy(number);
-        }
-        self.clients.note_time(number);
-        self.update_interest(number);
-    }
-
-    fn update_interest(&mut self, number: u64) {
-        let Some(client) = self.clients.get(number) else { return };
-        if let Err(error) = client.update_interest(&self.poll, number) {
-            warn!("a client can't be served any more: {error}");
-            self.close(number);
-        }
-    }
-
-    /// Does what time brings.
-    fn keep_time(&mut self) {
-        if let Some(acceptor) = &mut self.acceptor {
-            acceptor.listener.resume(&self.poll, self.now);
-        }
-        for domid in std::mem::take(&mut self.paused_guests) {
-            if let Some(guest) = self.guests.get(domid) {
-                guest.listener.resume(&self.poll, self.now);
-                if guest.listener.deadline().is_some() {
-                    self.paused_guests.push(domid);
-                }
-            }
-        }
-        if self.clients.tended.is_empty() || self.now < self.next_tend {
-            return;
-        }
-        self.next_tend = self.now.saturating_add(limits::TEND_EVERY);
-        for number in std::mem::take(&mut self.clients.tended) {
-            let Some(client) = self.clients.get(number) else { continue };
-            client.tended = false;
-            client.conn.tend(&self.shared.store, &mut self.around, self.now);
-            if client.stalled {
-                client.stalled = false;
-                self.clients.note_busy(number);
-            }
-            self.clients.note_time(number);
-        }
-    }
-}
-
-/// The number that a client has at its worker.
-pub(super) fn number_of(conn: ConnId) -> u64 {
-    conn.0 & (u64::MAX >> 16)
 }

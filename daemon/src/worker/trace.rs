@@ -6,7 +6,9 @@ use myriad_ring::v1::{
     connection::{Executed, Peer},
 };
 
-use crate::logs::{Logs, Name, Stamp, Stream, TRACE_IO, TRACE_OBJ, access_line, access_name, trace_line};
+use crate::logs::{
+    Logs, Name, Stamp, Stream, TRACE_IO, TRACE_OBJ, access_line, access_name, trace_line,
+};
 
 /// Lines that are not handed on yet.
 #[derive(Debug)]
@@ -57,7 +59,8 @@ impl Trace {
         }
         if self.wants.connections {
             let what = if begins { "CREATE" } else { "DESTROY" };
-            self.traces.extend_from_slice(format!("obj: {what} connection {}\n", Name(peer)).as_bytes());
+            self.traces
+                .extend_from_slice(format!("obj: {what} connection {}\n", Name(peer)).as_bytes());
         }
     }
 
@@ -116,10 +119,16 @@ impl Trace {
 }
 
 fn is_logged(op: Op) -> bool {
-    match op {
-        Op::Directory | Op::DirectoryPart | Op::Read | Op::GetPerms => false,
-        Op::GetDomainPath | Op::IsDomainIntroduced | Op::GetFeature | Op::GetQuota => false,
-        Op::TransactionStart | Op::TransactionEnd => false,
-        _ => true,
-    }
+    let only_asks = matches!(
+        op,
+        Op::Directory
+            | Op::DirectoryPart
+            | Op::Read
+            | Op::GetPerms
+            | Op::GetDomainPath
+            | Op::IsDomainIntroduced
+            | Op::GetFeature
+            | Op::GetQuota
+    );
+    !only_asks && !matches!(op, Op::TransactionStart | Op::TransactionEnd)
 }

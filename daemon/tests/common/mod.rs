@@ -1,5 +1,6 @@
 //! A daemon in a directory of its own, and clients that speak raw protocol v1.
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{
     collections::VecDeque,
@@ -84,7 +85,7 @@ impl Daemon {
     pub fn introduce(&self, domid: u16) {
         let mut client = self.connect();
         client.control(&["sim", "create", &domid.to_string()]).unwrap();
-        client.ok(Op::Introduce, format!("{domid}\01\01\0").as_bytes());
+        client.ok(Op::Introduce, format!("{domid}\x001\x001\0").as_bytes());
     }
 
     pub fn signal(&self, signal: rustix::process::Signal) {
