@@ -12,7 +12,7 @@ pub const OPTION_NUMBER_MAX: u32 = 0x7FFF_FFFF;
 /// The longest path that `-M` can allow (`XENSTORE_REL_PATH_MAX` in `xs_wire.h`).
 pub const PATH_MAX: u32 = 2048;
 /// Seconds for which an event is kept for a guest that doesn't read (C's default).
-pub const WATCH_EVENT_TIMEOUT_SECONDS: u32 = 20;
+pub const WATCH_EVENT_TIMEOUT: u32 = 20;
 
 /// Entries that wait for the thread that writes logs; further ones are dropped and counted.
 #[cfg(not(test))]

@@ -78,6 +78,9 @@ pub fn run(options: Options) -> Result<(), ServeError> {
     let logs = logs::install(&options)?;
     let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT])?;
     raise_file_limit();
+    if options.keep_orphans {
+        warn!("--keep-orphans has no effect: the nodes of domains that die are removed");
+    }
 
     let host = simulated_host(&options)?;
     let control = options.priv_domid;
@@ -92,6 +95,7 @@ pub fn run(options: Options) -> Result<(), ServeError> {
     let settings = Settings {
         workers: options.workers(),
         control,
+        store_domid: options.master_domid,
         sim_dir: places.sim_dir(),
         watch_event_timeout: options.watch_event_timeout(),
     };

@@ -4,20 +4,21 @@ use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt};
 
 use myriad_core::{Errno, Store};
 
+use tracing::info;
+
 use super::{Answer, Run, errno};
-use crate::logs::Stream;
 
 /// `memreport [<file>]`: appends a report to the file, else to the log.
 pub(super) fn report(run: &mut Run<'_, '_>, words: &[&str]) -> Result<Answer, Errno> {
     let text = text(run.context.store);
     match words {
-        [] => run.context.logs.lines(Stream::Main, text.into_bytes()),
+        [] => info!("{text}"),
         [path] => {
             let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
             let mut options = OpenOptions::new();
             options.append(true).create(true).mode(0o600).custom_flags(flags);
             let mut file = options.open(path).map_err(|error| errno(&error))?;
-            file.write_all(text.as_bytes()).map_err(|error| errno(&error))?;
+            writeln!(file, "{text}").map_err(|error| errno(&error))?;
         }
         _ => return Err(Errno::EINVAL),
     }
@@ -35,7 +36,7 @@ fn text(store: &Store) -> String {
     let watches: u64 = domains.iter().map(|d| u64::from(d.watches)).sum();
     format!(
         "memory report: resident {resident}, generation {generation}, {} domains known, \
-         {introduced} introduced, {nodes} nodes, {watches} watches of domains\n",
+         {introduced} introduced, {nodes} nodes, {watches} watches of domains",
         domains.len()
     )
 }

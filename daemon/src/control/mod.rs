@@ -9,13 +9,14 @@
 mod domains;
 mod memory;
 mod quota;
+mod usage;
 
 use std::path::Path;
 
 use myriad_core::{DomId, Errno, Store};
 use tracing::{error, info};
 
-pub use quota::HighWater;
+pub use usage::{HighWater, Usage};
 
 use crate::{
     limits,
@@ -46,6 +47,8 @@ pub trait Effects {
     fn domain_gone(&mut self, domid: DomId);
     /// Quotas were set: who was over one may not be any more.
     fn quotas_changed(&mut self);
+    /// Answer with the usage of a domain, of which its worker knows a part.
+    fn tell_usage(&mut self, domid: DomId);
     /// Run [`check`], and answer when it is done.
     ///
     /// # Errors
@@ -138,7 +141,8 @@ fn version(_: &mut Run<'_, '_>, words: &[&str]) -> Result<Answer, Errno> {
 /// its time: no worker should wait for it.
 pub fn check(store: &Store) {
     info!("Checking store ...");
-    match store.pin().check() {
+    let found = store.pin().check();
+    match found {
         Ok(()) => info!("Checking store complete: nothing found"),
         Err(findings) => {
             for finding in findings.iter().take(limits::FINDINGS_LOGGED) {

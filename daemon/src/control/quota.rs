@@ -1,11 +1,8 @@
 //! `quota` and `quota-soft`.
 
-use std::fmt::Write;
+use myriad_core::{DomId, Errno, Quota};
 
-use myriad_core::{DomId, DomainInfo, Errno, Quota, Store};
-
-use super::{Answer, Run};
-use crate::sync::{AtomicU32, Ordering::Relaxed};
+use super::{Answer, Context, Run, Usage};
 
 /// The hard quotas in the order in which C lists them, with its words for each.
 const HARD: [(Quota, &str); 9] = [
@@ -23,32 +20,6 @@ const HARD: [(Quota, &str); 9] = [
 /// The soft quotas, which C calls by the names of the hard ones.
 const SOFT: [(&str, Quota, &str); 1] =
     [("memory", Quota::SoftMemory, "Total Xenstore memory per domain")];
-
-/// The greatest usage that any domain was seen with.
-#[derive(Debug, Default)]
-pub struct HighWater {
-    nodes: AtomicU32,
-    watches: AtomicU32,
-}
-
-impl HighWater {
-    /// Takes a domain's usage into account.
-    pub fn note(&self, domain: &DomainInfo) {
-        self.nodes.fetch_max(domain.nodes, Relaxed);
-        self.watches.fetch_max(domain.watches, Relaxed);
-    }
-
-    fn note_all(&self, store: &Store, control: DomId) {
-        for domain in store.pin().domains().iter().filter(|d| d.domid != control) {
-            self.note(domain);
-        }
-    }
-
-    fn reset(&self) {
-        self.nodes.store(0, Relaxed);
-        self.watches.store(0, Relaxed);
-    }
-}
 
 /// `quota [set <name> <val>|<domid>|max [-r]]`
 pub(super) fn hard(run: &mut Run<'_, '_>, words: &[&str]) -> Result<Answer, Errno> {
@@ -105,21 +76,19 @@ fn set<'n>(
     Ok(Answer::Ack)
 }
 
-fn usage(run: &Run<'_, '_>, domid: &str) -> Result<Answer, Errno> {
+fn usage(run: &mut Run<'_, '_>, domid: &str) -> Result<Answer, Errno> {
     let domid: u16 = domid.parse().map_err(|_| Errno::EINVAL)?;
-    let domain = run.context.store.pin().domain(DomId(domid)).ok_or(Errno::ENOENT)?;
-    let mut text = format!("Domain {domid}:\n");
-    for (quota, used) in [(Quota::Nodes, domain.nodes), (Quota::Watches, domain.watches)] {
-        // Writing into a String can't fail.
-        let _ = writeln!(text, "{:<16}: {used:8}", quota.name());
-    }
-    Ok(Answer::Text(text))
+    run.context.effects.tell_usage(DomId(domid));
+    Ok(Answer::Later)
 }
 
 fn most(run: &Run<'_, '_>) -> Answer {
-    let seen = run.context.seen;
-    seen.note_all(run.context.store, run.context.control);
-    let values = [(Quota::Nodes, &seen.nodes), (Quota::Watches, &seen.watches)];
-    let lines = values.iter().map(|(q, v)| format!("{:<17}: {:8}\n", q.name(), v.load(Relaxed)));
-    Answer::Text(format!("Max. seen accounting values:\n{}", lines.collect::<String>()))
+    let Context { store, seen, control, .. } = &*run.context;
+    let domains = store.pin().domains();
+    for domain in domains.iter().filter(|domain| domain.domid != *control) {
+        if let Some(usage) = Usage::of(store, domain.domid, None) {
+            seen.note(&usage);
+        }
+    }
+    Answer::Text(seen.text())
 }

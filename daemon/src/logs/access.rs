@@ -88,6 +88,20 @@ pub fn trace_line(out: &mut Vec<u8>, at: Stamp, peer: Peer, way: &str, what: &st
     out.extend_from_slice(b")\n");
 }
 
+/// Appends a line of the trace file as a JSON object: what `fill` appends is its message.
+pub fn json_line(out: &mut Vec<u8>, at: Stamp, fill: impl FnOnce(&mut Vec<u8>)) {
+    let mut line = Vec::new();
+    fill(&mut line);
+    let _ = write!(out, "{{\"timestamp\":\"{at}\",\"level\":\"TRACE\",\"message\":\"");
+    for &byte in line.strip_suffix(b"\n").unwrap_or(&line) {
+        if matches!(byte, b'"' | b'\\') {
+            out.push(b'\\');
+        }
+        out.push(byte);
+    }
+    out.extend_from_slice(b"\"}\n");
+}
+
 /// Appends client data: NUL as a blank, the rest of what doesn't print as escapes, the end cut
 /// off past [`limits::LOG_DATA_MAX`].
 pub fn escape(out: &mut Vec<u8>, data: &[u8]) {
@@ -137,6 +151,16 @@ mod tests {
         escape(&mut out, &[b'x'; limits::LOG_DATA_MAX + 1]);
         assert_eq!(out.len(), limits::LOG_DATA_MAX + 2);
         assert!(out.ends_with(b"x.."));
+    }
+
+    #[test]
+    fn traces_can_be_json_objects() {
+        let mut out = Vec::new();
+        json_line(&mut out, UNIX_EPOCH.into(), |line| {
+            trace_line(line, UNIX_EPOCH.into(), Peer::Socket(2), "IN", "WRITE", b"/a\0\"\n");
+        });
+        let expected = r#"{"timestamp":"19700101T00:00:00.000Z","level":"TRACE","message":"io: IN A2 (d0) 19700101 00:00:00 WRITE (/a \\\"\\n)"}"#;
+        assert_eq!(String::from_utf8(out).unwrap(), format!("{expected}\n"));
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod setup;
 mod sink;
 mod syslog;
 
-pub use access::{Name, access_line, access_name, escape, trace_line};
+pub use access::{Name, access_line, access_name, escape, json_line, trace_line};
 pub use clock::Stamp;
 pub use destination::{Destination, SystemLog};
 pub use setup::{LogError, install};

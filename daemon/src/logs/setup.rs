@@ -62,6 +62,7 @@ pub fn install(options: &Options) -> Result<Logs, LogError> {
     };
     let timed = !matches!(main, Destination::Syslog(_));
     let logs = Logs::start(main, access).map_err(LogError::Thread)?;
+    logs.set_json(options.log_format == LogFormat::Json);
     for switch in &options.trace_control {
         logs.set_switch(switch.index, switch.on);
     }

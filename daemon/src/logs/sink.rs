@@ -38,6 +38,7 @@ struct Shared {
     /// Whether the main log is a file that is open: only then are messages traced.
     tracing: AtomicBool,
     accesses: AtomicBool,
+    json: AtomicBool,
     lost: AtomicU64,
 }
 
@@ -61,6 +62,7 @@ impl Logs {
             switches: AtomicU32::new(1 << TRACE_OBJ | 1 << TRACE_IO),
             tracing: AtomicBool::new(matches!(main, Destination::File { .. })),
             accesses: AtomicBool::new(access.is_some()),
+            json: AtomicBool::new(false),
             lost: AtomicU64::new(0),
         });
         let writer = Writer { main, access, shared: Arc::clone(&shared), off: false };
@@ -94,6 +96,17 @@ impl Logs {
         } else {
             self.shared.switches.fetch_and(!(1 << index), Relaxed);
         }
+    }
+
+    /// Whether the main log holds one JSON object a line.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        self.shared.json.load(Relaxed)
+    }
+
+    /// Sets whether the main log holds one JSON object a line.
+    pub fn set_json(&self, json: bool) {
+        self.shared.json.store(json, Relaxed);
     }
 
     /// Queues whole lines of accesses or traces; drops them when the queue is full.

@@ -10,7 +10,7 @@
 mod places;
 mod values;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Parser;
 use myriad_core::{DomId, Quota, Quotas};
@@ -98,7 +98,7 @@ pub struct Options {
     #[arg(short = 'w', long, value_name = "WHAT=SECONDS")]
     timeout: Vec<TimeoutSetting>,
 
-    /// Keep the nodes of domains that die (a security risk: the next owner of the id gets them)
+    /// Accepted without effect: C keeps the nodes of domains that die then, a security risk
     #[arg(short = 'K', long)]
     pub keep_orphans: bool,
 
@@ -184,10 +184,11 @@ impl Options {
         quotas
     }
 
-    /// For how long an event is kept for a guest that doesn't read, in seconds; 0: for ever.
+    /// For how long an event is kept for a guest that doesn't read; none: for ever.
     #[must_use]
-    pub fn watch_event_timeout(&self) -> u32 {
-        self.timeout.last().map_or(limits::WATCH_EVENT_TIMEOUT_SECONDS, |t| t.seconds)
+    pub fn watch_event_timeout(&self) -> Option<Duration> {
+        let seconds = self.timeout.last().map_or(limits::WATCH_EVENT_TIMEOUT, |t| t.seconds);
+        (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)))
     }
 
     /// How many workers to run.

@@ -73,7 +73,8 @@ fn every_option_of_both_versions_is_taken() {
     for (quota, value) in expect {
         assert_eq!(quotas.get(quota), value, "{quota}");
     }
-    assert_eq!(options.watch_event_timeout(), 3);
+    assert_eq!(options.watch_event_timeout(), Some(Duration::from_secs(3)));
+    assert_eq!(parse(&["-w", "watch-event=0"]).unwrap().watch_event_timeout(), None);
     assert_eq!((options.master_domid, options.priv_domid), (DomId(3), DomId(2)));
     assert_eq!(options.trace_control, [Switch { index: 1, on: true }]);
     assert!(options.live_update && options.keep_orphans && options.no_domain_init);

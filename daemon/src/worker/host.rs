@@ -143,6 +143,10 @@ impl Effects for Around {
         self.shared.mailboxes.post_quotas_changed();
     }
 
+    fn tell_usage(&mut self, domid: DomId) {
+        self.post_owner(domid, Message::Usage(domid, self.current));
+    }
+
     fn check(&mut self) -> Result<(), Errno> {
         let (shared, conn) = (Arc::clone(&self.shared), self.current);
         let answer = move || {

@@ -29,6 +29,8 @@ pub(super) enum Message {
     Introduced(DomId),
     /// A domain was released, or is dead.
     Gone(DomId),
+    /// A CONTROL command of this connection asks for the usage of a domain that is served here.
+    Usage(DomId, ConnId),
     /// Quotas were set: who was over one may not be any more.
     QuotasChanged,
     /// The last event of a request has left another connection.

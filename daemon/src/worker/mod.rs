@@ -38,6 +38,7 @@ use std::{
     path::PathBuf,
     sync::Arc,
     thread::{Builder, JoinHandle},
+    time::Duration,
 };
 
 use myriad_core::{DomId, Store};
@@ -57,8 +58,10 @@ pub struct Settings {
     pub control: DomId,
     /// The directory of the simulated guests' sockets.
     pub sim_dir: PathBuf,
-    /// Seconds for which an event is kept for a guest that doesn't read; 0: for ever.
-    pub watch_event_timeout: u32,
+    /// The domain in which the daemon runs: relative paths of its programs lie below its home.
+    pub store_domid: DomId,
+    /// For how long an event is kept for a guest that doesn't read; none: for ever.
+    pub watch_event_timeout: Option<Duration>,
 }
 
 /// What all workers share.

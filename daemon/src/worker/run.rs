@@ -154,7 +154,8 @@ impl Worker {
         Some(deadline.saturating_sub(self.start.elapsed()))
     }
 
-    fn read_inbox(&mut self) -> bool {
+    /// Acts on all messages; false when it is to stop.
+    pub(super) fn read_inbox(&mut self) -> bool {
         while let Ok(message) = self.inbox.messages.try_recv() {
             if !self.handle(message) {
                 return false;
@@ -190,6 +191,7 @@ impl Worker {
                     self.close(number);
                 }
             }
+            Message::Usage(domid, asker) => self.tell_usage(domid, asker),
             Message::QuotasChanged => self.wake_stalled(),
             Message::Resume(conn) => self.clients.note_busy(number_of(conn)),
             Message::Answer(conn, answer) => {

@@ -21,10 +21,15 @@ pub(super) enum Sent {
 /// Sends as much as the socket takes without waiting, many messages per system call.
 pub(super) fn send(socket: impl AsFd, conn: &mut Connection) -> Sent {
     while conn.has_output() {
-        let pieces: Vec<IoSlice<'_>> =
-            conn.unsent().take(limits::PIECES_PER_WRITE).map(IoSlice::new).collect();
+        let mut pieces = [IoSlice::new(&[]); limits::PIECES_PER_WRITE];
+        let mut used = 0;
+        for (slot, piece) in pieces.iter_mut().zip(conn.unsent()) {
+            *slot = IoSlice::new(piece);
+            used += 1;
+        }
+        let pieces = pieces.get(..used).unwrap_or_default();
         let wanted: usize = pieces.iter().map(|piece| piece.len()).sum();
-        match rustix::io::writev(&socket, &pieces) {
+        match rustix::io::writev(&socket, pieces) {
             Ok(count) => {
                 conn.advance(count);
                 // A short write means that the socket is full: epoll says when it isn't.

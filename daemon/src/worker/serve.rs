@@ -1,14 +1,12 @@
 //! What a worker does for one client: takes it in, executes its requests, sends, lets it go.
 
-use std::time::Duration;
-
-use myriad_core::{Caller, ConnId};
+use myriad_core::{Caller, ConnId, DomId, Errno};
 use myriad_ring::v1::connection::{Connection, Peer, Progress};
 use rustix::fd::OwnedFd;
 use tracing::warn;
 
-use super::{client::Client, run::Worker, send::Sent};
-use crate::limits;
+use super::{client::Client, mailbox::Message, run::Worker, send::Sent};
+use crate::{control::Usage, limits};
 
 impl Worker {
     /// Takes a client in; its number, unless the system has no room for it.
@@ -17,11 +15,13 @@ impl Worker {
         self.next_number = number.wrapping_add(1);
         let id = ConnId::new(self.id, number);
         let settings = &self.shared.settings;
-        let timeout = settings.watch_event_timeout;
-        let timeout = (timeout > 0).then(|| Duration::from_secs(u64::from(timeout)));
-        let conn = Connection::new(id, peer, caller)
-            .with_event_timeout(timeout)
-            .with_waker(self.shared.mailboxes.waker(id));
+        let conn = Connection::new(id, peer, caller);
+        let conn = match peer {
+            Peer::Socket(_) => conn.with_home(settings.store_domid),
+            Peer::Domain(_) => conn
+                .with_event_timeout(settings.watch_event_timeout)
+                .with_waker(self.shared.mailboxes.waker(id)),
+        };
         let client = Client::new(conn, socket);
         if let Err(error) = client.add_to(&self.poll, number) {
             warn!("a client can't be served: {error}");
@@ -45,7 +45,11 @@ impl Worker {
     /// Reads once, and executes requests up to a bound.
     pub(super) fn read_and_serve(&mut self, number: u64) {
         let Some(client) = self.clients.get(number) else { return };
-        client.read(&mut self.scratch);
+        let is_guest = matches!(client.conn.peer(), Peer::Domain(_));
+        if client.read(&mut self.scratch) && is_guest {
+            // What was done to the domain before it sent this comes first.
+            self.read_inbox();
+        }
         let mut left = limits::REQUESTS_PER_SWEEP;
         loop {
             let Some(client) = self.clients.get(number) else { return };
@@ -70,9 +74,31 @@ impl Worker {
                 Progress::Idle | Progress::Waiting => break,
             }
         }
+        if is_guest {
+            self.note_usage(number);
+        }
         self.clients.note_output(number);
         self.clients.note_time(number);
         self.update_interest(number);
+    }
+
+    /// For the greatest usage that CONTROL shows.
+    fn note_usage(&mut self, number: u64) {
+        let Some(client) = self.clients.get(number) else { return };
+        let Peer::Domain(domid) = client.conn.peer() else { return };
+        let usage = Usage::of(&self.shared.store, domid, Some(&client.conn));
+        if let Some(usage) = usage {
+            self.shared.seen.note(&usage);
+        }
+    }
+
+    /// Answers a CONTROL command of any worker about a domain that is served here.
+    pub(super) fn tell_usage(&mut self, domid: DomId, asker: ConnId) {
+        let number = self.guests.get(domid).and_then(|guest| guest.client);
+        let conn = number.and_then(|number| self.clients.get(number)).map(|client| &client.conn);
+        let usage = Usage::of(&self.shared.store, domid, conn).ok_or(Errno::ENOENT);
+        let answer = usage.map(|usage| usage.text(domid));
+        self.shared.mailboxes.post(asker.worker(), Message::Answer(asker, answer));
     }
 
     /// A request was executed: its events come first, then its reply.

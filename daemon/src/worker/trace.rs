@@ -7,7 +7,7 @@ use myriad_ring::v1::{
 };
 
 use crate::logs::{
-    Logs, Name, Stamp, Stream, TRACE_IO, TRACE_OBJ, access_line, access_name, trace_line,
+    Logs, Name, Stamp, Stream, TRACE_IO, TRACE_OBJ, access_line, access_name, json_line, trace_line,
 };
 
 /// Lines that are not handed on yet.
@@ -25,6 +25,7 @@ struct Wants {
     accesses: bool,
     messages: bool,
     connections: bool,
+    json: bool,
 }
 
 impl Trace {
@@ -38,6 +39,7 @@ impl Trace {
             accesses: self.logs.logs_accesses(),
             messages: self.logs.traces(TRACE_IO),
             connections: self.logs.traces(TRACE_OBJ),
+            json: self.logs.is_json(),
         };
     }
 
@@ -59,8 +61,11 @@ impl Trace {
         }
         if self.wants.connections {
             let what = if begins { "CREATE" } else { "DESTROY" };
-            self.traces
-                .extend_from_slice(format!("obj: {what} connection {}\n", Name(peer)).as_bytes());
+            self.line(Stamp::now(), |line| {
+                line.extend_from_slice(
+                    format!("obj: {what} connection {}\n", Name(peer)).as_bytes(),
+                );
+            });
         }
     }
 
@@ -73,7 +78,20 @@ impl Trace {
             access_line(&mut self.accesses, Stamp::now(), peer, 0, "w event", &data);
         }
         if self.wants.messages {
-            trace_line(&mut self.traces, Stamp::now(), peer, "OUT", "WATCH_EVENT", &data);
+            self.message(peer, "OUT", "WATCH_EVENT", &data);
+        }
+    }
+
+    fn message(&mut self, peer: Peer, way: &str, what: &str, data: &[u8]) {
+        let now = Stamp::now();
+        self.line(now, |line| trace_line(line, now, peer, way, what, data));
+    }
+
+    fn line(&mut self, now: Stamp, fill: impl FnOnce(&mut Vec<u8>)) {
+        if self.wants.json {
+            json_line(&mut self.traces, now, fill);
+        } else {
+            fill(&mut self.traces);
         }
     }
 
@@ -82,15 +100,11 @@ impl Trace {
             self.access(request);
         }
         if self.wants.messages {
-            let now = Stamp::now();
             let name = request.op.map_or("(unknown)", Op::name);
-            trace_line(&mut self.traces, now, request.peer, "IN", name, request.payload);
+            self.message(request.peer, "IN", name, request.payload);
             match request.reply {
-                Ok(reply) => trace_line(&mut self.traces, now, request.peer, "OUT", name, reply),
-                Err(errno) => {
-                    let error = errno.name().as_bytes();
-                    trace_line(&mut self.traces, now, request.peer, "OUT", "ERROR", error);
-                }
+                Ok(reply) => self.message(request.peer, "OUT", name, reply),
+                Err(errno) => self.message(request.peer, "OUT", "ERROR", errno.name().as_bytes()),
             }
         }
     }
