@@ -59,16 +59,16 @@ impl PathRules {
         PathRules { prefix: format!("{HOMES}{home}/") }
     }
 
-    /// Bytes that an absolute path below the home has before its relative part.
+    /// Bytes of the home's path.
     ///
     /// ```
     /// # use myriad_core::DomId;
     /// # use myriad_ring::v1::PathRules;
-    /// assert_eq!(PathRules::new(DomId(5)).prefix_len(), "/local/domain/5/".len());
+    /// assert_eq!(PathRules::new(DomId(5)).home_len(), "/local/domain/5".len());
     /// ```
     #[must_use]
-    pub fn prefix_len(&self) -> usize {
-        self.prefix.len()
+    pub fn home_len(&self) -> usize {
+        self.prefix.len().saturating_sub(1)
     }
 
     /// Makes a path absolute and checks it. `buffer` holds the result where the path was
@@ -98,7 +98,7 @@ impl PathRules {
             let name = special(path)?;
             return match specials {
                 Specials::Refused => Err(PathError::Special),
-                Specials::Allowed if within(name, max) => Ok(Name::Special(name)),
+                Specials::Allowed if fits(name, max) => Ok(Name::Special(name)),
                 Specials::Allowed => Err(PathError::TooLong),
             };
         }
@@ -111,7 +111,7 @@ impl PathRules {
             buffer.push_str(text);
             Path::new(buffer).map_err(|_| PathError::Invalid)?
         };
-        if within(path.as_str(), max) { Ok(Name::Node(path)) } else { Err(PathError::TooLong) }
+        if fits(path.as_str(), max) { Ok(Name::Node(path)) } else { Err(PathError::TooLong) }
     }
 }
 
@@ -129,14 +129,14 @@ fn special(name: &[u8]) -> Result<&str, PathError> {
     text.ok_or(PathError::Invalid)
 }
 
-fn within(path: &str, max: u32) -> bool {
-    let counted = path.len().saturating_sub(home_len(path));
+fn fits(path: &str, max: u32) -> bool {
+    let counted = path.len().saturating_sub(counted_from(path));
     max == 0 || u32::try_from(counted).is_ok_and(|counted| counted < max)
 }
 
 /// Bytes of `/local/domain/<number>/` before what the quota counts. C reads the number with
 /// `%5u`: up to five characters, a sign among them.
-fn home_len(path: &str) -> usize {
+fn counted_from(path: &str) -> usize {
     let Some(rest) = path.strip_prefix(HOMES) else { return 0 };
     let Some((number, _)) = rest.split_once('/') else { return 0 };
     let digits = number.strip_prefix('-').unwrap_or(number);

@@ -5,19 +5,13 @@
 
 use std::time::Duration;
 
-use myriad_core::{Caller, Config, ConnId, DomId, Errno, Feed, FeedItem, Quota, Store};
+use myriad_core::{Caller, Config, ConnId, DomId, Errno, Feed, FeedItem, Store};
 
 use crate::v1::{
-    ControlArgs, HEADER_LEN, Header, Op,
+    ControlArgs, Op,
     connection::{Connection, ControlReply, Event, Executed, Host, Peer, Progress, Report},
+    features,
 };
-
-/// A message as a client sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Seen {
-    pub(crate) header: Header,
-    pub(crate) payload: Vec<u8>,
-}
 
 /// What the host was asked and told.
 #[derive(Debug, Default)]
@@ -41,20 +35,21 @@ pub(crate) struct World {
     pub(crate) now: Duration,
     /// The connections that were reset because their domain was introduced again or released.
     pub(crate) reset: Vec<usize>,
-    req_id: u32,
 }
 
 impl World {
     pub(crate) fn new() -> World {
-        let store = Store::new(Config::default());
+        let config = Config { features: features::OFFERED, ..Config::default() };
+        let Ok(store) = Store::new(&config) else { unreachable!("no index is declared") };
+        store.edit(|edit| Ok(edit.introduce(DomId::ZERO)));
         let feed = store.feed();
         let (desk, now) = (Desk::default(), Duration::ZERO);
-        World { store, feed, conns: Vec::new(), desk, now, reset: Vec::new(), req_id: 0 }
+        World { store, feed, conns: Vec::new(), desk, now, reset: Vec::new() }
     }
 
     /// A new client of the socket; gives its place in `conns`.
     pub(crate) fn socket(&mut self) -> usize {
-        self.connect(|number| Peer::Socket(number), Caller::Control)
+        self.connect(Peer::Socket, Caller::Control)
     }
 
     /// A new domain, introduced, and its ring.
@@ -82,15 +77,6 @@ impl World {
         let taken = self.conn(at).map_or(0, |conn| conn.input(bytes));
         self.run(at);
         taken
-    }
-
-    /// Sends a request; gives its id.
-    pub(crate) fn send(&mut self, at: usize, op: Op, tx_id: u32, payload: &[u8]) -> u32 {
-        self.req_id = self.req_id.wrapping_add(1);
-        let len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        let header = Header { op: op as u32, req_id: self.req_id, tx_id, len };
-        self.bytes(at, &[&header.to_bytes()[..], payload].concat());
-        self.req_id
     }
 
     /// Executes what a connection has, as far as its limits let it.
@@ -128,23 +114,21 @@ impl World {
     /// Delivers the feed's events up to a publication, or all there are.
     pub(crate) fn deliver(&mut self, until: Option<u64>) {
         while until.is_none_or(|until| self.feed.seq() < until) {
-            match self.feed.next(&self.store) {
+            match self.feed.next() {
                 FeedItem::Empty => return,
                 FeedItem::Overrun => {
                     for conn in &mut self.conns {
-                        conn.overrun(self.now);
+                        conn.overrun(&self.store, self.now);
                     }
                 }
                 FeedItem::Record(record) => {
+                    let ticket = self.conns.iter().find_map(|conn| conn.ticket_of(&record));
                     for fire in &record.fires {
-                        let Some(conn) = self.conns.iter_mut().find(|c| c.id() == fire.conn) else {
-                            continue;
-                        };
+                        let conn = self.conns.iter_mut().find(|conn| conn.id() == fire.conn());
+                        let Some(conn) = conn else { continue };
                         let (path, token) = (fire.path().as_bytes(), fire.token());
-                        conn.deliver(
-                            Event { seq: record.seq, path, token, ticket: None },
-                            self.now,
-                        );
+                        let (seq, ticket) = (record.seq, ticket.clone());
+                        conn.deliver(Event { seq, path, token, ticket }, self.now);
                     }
                 }
             }
@@ -153,30 +137,11 @@ impl World {
 
     /// Takes up to `most` bytes that were sent to a client.
     pub(crate) fn take(&mut self, at: usize, most: usize) -> Vec<u8> {
-        let Some(conn) = self.conn(at) else { return Vec::new() };
+        let Some(conn) = self.conns.get_mut(at) else { return Vec::new() };
         let bytes: Vec<u8> = conn.unsent().flatten().copied().take(most).collect();
-        conn.advance(bytes.len());
+        conn.advance(bytes.len(), &self.store);
         bytes
     }
-
-    /// Takes all messages that were sent to a client.
-    pub(crate) fn seen(&mut self, at: usize) -> Vec<Seen> {
-        messages(&self.take(at, usize::MAX))
-    }
-}
-
-/// Splits a stream that ends with a whole message.
-pub(crate) fn messages(mut bytes: &[u8]) -> Vec<Seen> {
-    let mut found = Vec::new();
-    while let Some((header, rest)) = bytes.split_first_chunk::<HEADER_LEN>() {
-        let header = Header::from_bytes(*header);
-        let len = usize::try_from(header.len).unwrap_or(usize::MAX);
-        let Some((payload, rest)) = rest.split_at_checked(len) else { break };
-        found.push(Seen { header, payload: payload.to_vec() });
-        bytes = rest;
-    }
-    assert!(bytes.is_empty(), "the stream ends within a message");
-    found
 }
 
 impl Host for Desk {
@@ -224,16 +189,5 @@ impl Host for Desk {
 
     fn report(&mut self, report: Report) {
         self.reports.push(report);
-    }
-}
-
-impl Desk {
-    /// The quotas whose refusals were reported.
-    pub(crate) fn refused(&self) -> Vec<Quota> {
-        let quota = |report: &Report| match report {
-            Report::Refused(refusal) => Some(refusal.quota),
-            _ => None,
-        };
-        self.reports.iter().filter_map(quota).collect()
     }
 }

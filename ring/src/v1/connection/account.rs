@@ -14,8 +14,6 @@ use crate::v1::{connection::host::Report, limits::MEMORY_REPORT_EVERY};
 pub(crate) struct Account {
     domain: DomId,
     quotas: Quotas,
-    /// Bytes that the store keeps for the domain, when last looked at.
-    stored: usize,
     /// One bit per quota: a refusal was reported.
     refused: u16,
     /// Reports that no host has been told yet.
@@ -30,7 +28,6 @@ impl Account {
         Account {
             domain,
             quotas: Quotas::default(),
-            stored: 0,
             refused: 0,
             untold: Vec::new(),
             hard: false,
@@ -50,7 +47,7 @@ impl Account {
 
     /// The quota that keeps the domain's requests from being read.
     pub(crate) fn stalls(&self, outstanding: u32, waiting: usize) -> Option<Quota> {
-        let memory = u32::try_from(self.stored.saturating_add(waiting)).unwrap_or(u32::MAX);
+        let memory = u32::try_from(waiting).unwrap_or(u32::MAX);
         if self.quotas.reached(Quota::Outstanding, outstanding) {
             Some(Quota::Outstanding)
         } else {
@@ -84,8 +81,7 @@ impl Account {
     /// Whether the memory quota refuses `more` bytes while `waiting` wait to be sent; notes the
     /// crossing of both memory quotas (C's `domain_chk_quota`).
     pub(crate) fn memory_refuses(&mut self, waiting: usize, more: usize, now: Duration) -> bool {
-        let used = self.stored.saturating_add(waiting).saturating_add(more);
-        let used = u32::try_from(used).unwrap_or(u32::MAX);
+        let used = u32::try_from(waiting.saturating_add(more)).unwrap_or(u32::MAX);
         if self.quotas.reached(Quota::Memory, used) {
             if !self.hard {
                 self.hard = true;

@@ -26,29 +26,35 @@ mod host;
 mod ops;
 mod ops_domain;
 mod ops_quota;
+mod ops_tree;
 mod ops_watch;
 mod output;
+mod progress;
 mod queue;
 mod session;
 mod ticket;
 mod transactions;
-mod watches;
 
 #[cfg(test)]
 mod tests;
 
 use std::{task::Waker, time::Duration};
 
-use myriad_core::{Caller, ConnId, DomId, Errno, Quota, Store};
+use myriad_core::{Caller, ConnId, DomId, Errno, Store};
 
 pub use host::{ControlReply, Executed, Host, Peer, Report};
 pub use output::Event;
+pub use progress::{Failure, Progress};
 pub use ticket::Ticket;
-pub use watches::Registered;
 
 use crate::v1::{
     assemble::Assembler,
-    connection::{ops::Ops, queue::OutputQueue, session::Session},
+    connection::{
+        ops::Ops,
+        progress::{Held, Over, State},
+        queue::OutputQueue,
+        session::Session,
+    },
     header::Header,
     limits::{EVENT_TIMEOUT, PRIVILEGED_REPLIES_MAX},
     reply,
@@ -75,8 +81,8 @@ use crate::v1::{
 ///         Progress::Failed(_) => return false,
 ///     }
 /// }
-/// let wanted = conn.unsent().map(<[u8]>::len).sum();
-/// conn.advance(wanted); // as many bytes as could be written
+/// let sent = conn.unsent().map(<[u8]>::len).sum(); // as many bytes as could be written
+/// conn.advance(sent, store);
 /// # true }
 /// ```
 pub struct Connection {
@@ -90,63 +96,6 @@ pub struct Connection {
     missed: bool,
     /// Events of commits up to this one are of watches that are gone.
     deaf_until: u64,
-}
-
-/// What [`Connection::step`] came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// No request is complete: more input is needed.
-    Idle,
-    /// A request was executed. Deliver the events up to this publication, then call
-    /// [`Connection::release`].
-    Held {
-        /// The publication.
-        seq: u64,
-    },
-    /// A CONTROL command waits for [`Connection::answer`].
-    Waiting,
-    /// The client is over a limit: its requests wait until it is below it.
-    Stalled,
-    /// The connection is dead: close the socket, or disable the ring, whose domain stays known.
-    Failed(Failure),
-}
-
-/// Why a connection is dead, as the ring page's error field has it (`xs_wire.h`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Failure {
-    /// Its event channel can't be used (`XENSTORE_ERROR_COMM`).
-    Communication = 1,
-    /// Its indices are impossible (`XENSTORE_ERROR_RINGIDX`).
-    RingIndex = 2,
-    /// It broke the protocol (`XENSTORE_ERROR_PROTO`).
-    Protocol = 3,
-}
-
-impl Failure {
-    /// The number for the ring page.
-    #[must_use]
-    pub fn number(self) -> u32 {
-        self as u32
-    }
-}
-
-#[derive(Debug)]
-enum State {
-    Open,
-    Held(Held),
-    Waiting(Header, Option<Ticket>),
-    Failed(Failure),
-}
-
-/// An answer that is not queued yet.
-#[derive(Debug)]
-struct Held {
-    seq: u64,
-    reply: Vec<u8>,
-    ticket: Option<Ticket>,
-    /// The path and token of a new watch, which fires after the reply.
-    first_event: Option<Registered>,
 }
 
 impl Connection {
@@ -234,10 +183,19 @@ impl Connection {
         }
         let ticket = self.session.open_ticket();
         let mut reply = Vec::with_capacity(REPLY_GUESS);
-        let waiting = self.queue.waiting();
         let header = message.header;
-        let ops = Ops::new(&mut self.session, store, host, header, &mut reply);
-        let ran = ops.at(now, waiting).run(message.payload);
+        let ops = Ops {
+            session: &mut self.session,
+            store,
+            host,
+            header,
+            out: &mut reply,
+            now,
+            waiting: self.queue.waiting(),
+            first_event: None,
+            later: false,
+        };
+        let ran = ops.run(message.payload);
         self.input.take();
         self.session.tell(host);
         if ran.later {
@@ -262,7 +220,7 @@ impl Connection {
         }
         self.queue.push_reply(reply, held.ticket);
         if let Some(watch) = held.first_event {
-            self.push_event(watch.path(), watch.token(), None, now);
+            self.push_event(&watch.path, &watch.token, None, now);
         }
     }
 
@@ -290,7 +248,7 @@ impl Connection {
         self.session.refresh(store);
         for transaction in self.session.transactions.iter_mut() {
             // What can't be kept is doomed, and says so when it ends.
-            let _kept = transaction.refresh(store);
+            let _kept = transaction.refresh();
         }
         self.session.note_memory(self.queue.waiting(), now);
         self.session.tell(host);
@@ -326,11 +284,6 @@ impl Connection {
         matches!(self.state, State::Failed(_))
     }
 
-    /// The watches that it has registered, in no order.
-    pub fn watches(&self) -> impl Iterator<Item = &Registered> {
-        self.session.watches.iter()
-    }
-
     /// How many transactions it has open.
     #[must_use]
     pub fn transactions(&self) -> usize {
@@ -357,14 +310,6 @@ impl Connection {
     fn over(&self) -> Option<Over> {
         over(&self.session, &self.queue)
     }
-}
-
-/// The limit that keeps a client from being read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Over {
-    Quota(Quota),
-    /// A privileged client doesn't read what it is sent.
-    Output,
 }
 
 fn over(session: &Session, queue: &OutputQueue) -> Option<Over> {

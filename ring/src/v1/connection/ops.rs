@@ -1,20 +1,16 @@
-//! Executing one request: the order of errors, and the operations on nodes and transactions.
+//! Executing one request: the order of errors, and what all operations share.
 
 use std::time::Duration;
 
-use myriad_core::{
-    Caller, DomId, Errno, Error, Outcome, Path, Quota, Reads, Special, Store, Writes,
-};
+use myriad_core::{Errno, Error, Outcome, Path, Quota, Store};
 
 use crate::v1::{
-    args::PermArgs,
     connection::{
         host::{Executed, Host},
+        progress::FirstEvent,
         session::Session,
-        watches::Registered,
     },
     header::{HEADER_LEN, Header},
-    limits::PRIVILEGED_TRANSACTIONS_MAX,
     op::{Op, TransactionUse},
     paths::{Name, PathError, Specials},
     reply,
@@ -31,7 +27,7 @@ pub(super) struct Ops<'a> {
     pub(super) now: Duration,
     /// Bytes that wait to be sent to the client.
     pub(super) waiting: usize,
-    pub(super) first_event: Option<Registered>,
+    pub(super) first_event: Option<FirstEvent>,
     pub(super) later: bool,
 }
 
@@ -39,7 +35,7 @@ pub(super) struct Ops<'a> {
 pub(super) struct Ran {
     /// The publication that the reply was computed at.
     pub(super) seq: u64,
-    pub(super) first_event: Option<Registered>,
+    pub(super) first_event: Option<FirstEvent>,
     /// The reply comes later.
     pub(super) later: bool,
 }
@@ -67,23 +63,7 @@ impl From<RequestError> for Failed {
     }
 }
 
-impl<'a> Ops<'a> {
-    pub(super) fn new(
-        session: &'a mut Session,
-        store: &'a Store,
-        host: &'a mut dyn Host,
-        header: Header,
-        out: &'a mut Vec<u8>,
-    ) -> Ops<'a> {
-        let (now, waiting) = (Duration::ZERO, 0);
-        Ops { session, store, host, header, out, now, waiting, first_event: None, later: false }
-    }
-
-    pub(super) fn at(mut self, now: Duration, waiting: usize) -> Ops<'a> {
-        (self.now, self.waiting) = (now, waiting);
-        self
-    }
-
+impl Ops<'_> {
     /// Executes the request and encodes its reply.
     pub(super) fn run(mut self, payload: &[u8]) -> Ran {
         let op = Op::from_number(self.header.op).filter(|op| op.is_request());
@@ -163,130 +143,6 @@ impl<'a> Ops<'a> {
         }
     }
 
-    fn reading(
-        &mut self,
-        path: &[u8],
-        read: impl FnOnce(&mut dyn Reads, &Caller, Path<'_>, &Header, &mut Vec<u8>) -> Result<(), Error>,
-    ) -> Done {
-        let mut buffer = String::new();
-        let path = self.node(path, &mut buffer)?;
-        self.read(|reads, caller, header, out| read(reads, caller, path, header, out))
-    }
-
-    /// Reads from the request's transaction, or from the store as it is.
-    fn read(
-        &mut self,
-        read: impl FnOnce(&mut dyn Reads, &Caller, &Header, &mut Vec<u8>) -> Result<(), Error>,
-    ) -> Done {
-        let (caller, header) = (self.session.caller, self.header);
-        let (seq, result) = match self.session.transactions.get(header.tx_id) {
-            Some(transaction) => {
-                let result = read(transaction, &caller, &header, self.out);
-                // Not before the transaction's base, wherever that has moved.
-                (self.store.pin().seq(), result)
-            }
-            None => {
-                let mut view = self.store.pin();
-                (view.seq(), read(&mut view, &caller, &header, self.out))
-            }
-        };
-        result.map(|()| seq).map_err(|error| self.failed(&error, seq))
-    }
-
-    fn writing(
-        &mut self,
-        path: &[u8],
-        mut write: impl FnMut(&mut dyn Writes, &Caller, Path<'_>) -> Result<(), Error>,
-    ) -> Done {
-        let mut buffer = String::new();
-        let path = self.node(path, &mut buffer)?;
-        self.write(|writes, caller| write(writes, caller, path))
-    }
-
-    /// Writes to the request's transaction, or to the store.
-    fn write(
-        &mut self,
-        mut write: impl FnMut(&mut dyn Writes, &Caller) -> Result<(), Error>,
-    ) -> Done {
-        let caller = self.session.caller;
-        let outcome = match self.session.transactions.get(self.header.tx_id) {
-            Some(transaction) => {
-                let result = write(transaction, &caller);
-                Outcome { result, seq: self.store.pin().seq() }
-            }
-            None => self.store.edit(|edit| write(edit, &caller)),
-        };
-        self.acked(outcome)
-    }
-
-    fn get_perms(&mut self, path: &[u8]) -> Done {
-        let mut buffer = String::new();
-        match self.name(path, &mut buffer)? {
-            Name::Node(path) => self.read(|reads, caller, header, out| {
-                reply::put_perms(out, header, &reads.get_perms(caller, path)?);
-                Ok(())
-            }),
-            Name::Special(name) => {
-                let node = special(name)?;
-                self.read(|reads, caller, header, out| {
-                    reply::put_perms(out, header, &reads.get_special_perms(caller, node)?);
-                    Ok(())
-                })
-            }
-        }
-    }
-
-    fn set_perms(&mut self, path: &[u8], perms: &PermArgs<'_>) -> Done {
-        if self.session.refuses(Quota::NodePermissions, perms.len()) {
-            return Err(Errno::ENOSPC.into());
-        }
-        let perms = perms.parse()?;
-        for (at, perm) in perms.iter().enumerate() {
-            let known = perm.domid == DomId::ANY || self.known_or_alive(perm.domid).is_some();
-            if at == 0 && !known {
-                return Err(Errno::ENOENT.into());
-            }
-        }
-        let mut buffer = String::new();
-        match self.name(path, &mut buffer)? {
-            Name::Node(path) => self.write(|writes, caller| writes.set_perms(caller, path, &perms)),
-            Name::Special(name) => {
-                let (node, caller) = (special(name)?, self.session.caller);
-                let outcome = self.store.edit(|edit| edit.set_special_perms(&caller, node, &perms));
-                self.acked(outcome)
-            }
-        }
-    }
-
-    fn transaction_start(&mut self) -> Done {
-        if self.header.tx_id != 0 {
-            return Err(Errno::EBUSY.into());
-        }
-        let open = self.session.transactions.len();
-        let refused = if self.session.is_guest() {
-            self.session.refuses(Quota::Transactions, open.saturating_add(1))
-        } else {
-            open >= PRIVILEGED_TRANSACTIONS_MAX
-        };
-        if refused {
-            return Err(Errno::ENOSPC.into());
-        }
-        let transaction = self.store.begin(self.session.limit(Quota::TransactionNodes));
-        let id = self.session.transactions.insert(transaction);
-        reply::put_string(self.out, &self.header, &id.to_string());
-        Ok(self.store.pin().seq())
-    }
-
-    fn transaction_end(&mut self, commit: bool) -> Done {
-        let transaction = self.session.transactions.remove(self.header.tx_id);
-        let transaction = transaction.ok_or(Errno::ENOENT)?;
-        if commit {
-            let outcome = transaction.commit(self.store);
-            return self.acked(outcome);
-        }
-        self.ack(0)
-    }
-
     /// A node's absolute path.
     pub(super) fn node<'b>(
         &mut self,
@@ -339,19 +195,10 @@ impl<'a> Ops<'a> {
         outcome.result.map(|result| (result, seq)).map_err(|error| self.failed(&error, seq))
     }
 
-    fn failed(&mut self, error: &Error, seq: u64) -> Failed {
+    pub(super) fn failed(&mut self, error: &Error, seq: u64) -> Failed {
         if let Error::Quota(refusal) | Error::OutOfMemory(refusal) = error {
             self.session.refused(*refusal, self.host);
         }
         Failed { errno: Errno::from(error), seq }
-    }
-}
-
-/// The special nodes that have permissions. C 4.17 answers EINVAL for others.
-fn special(name: &str) -> Result<Special, Failed> {
-    match name {
-        "@introduceDomain" => Ok(Special::IntroduceDomain),
-        "@releaseDomain" => Ok(Special::ReleaseDomain),
-        _ => Err(Errno::EINVAL.into()),
     }
 }

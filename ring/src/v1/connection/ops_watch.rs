@@ -5,7 +5,7 @@ use myriad_core::{Errno, Error, Quota, WatchPath};
 use crate::v1::{
     connection::{
         ops::{Done, Ops},
-        watches::Registered,
+        progress::FirstEvent,
     },
     features,
     paths::{Name, is_absolute},
@@ -16,7 +16,7 @@ impl Ops<'_> {
         if depth.is_some() && self.session.features & features::WATCH_DEPTH == 0 {
             return Err(Errno::EINVAL.into());
         }
-        let prefix = if is_absolute(path) { 0 } else { self.session.paths.prefix_len() };
+        let prefix = if is_absolute(path) { 0 } else { self.session.paths.home_len() };
         let mut buffer = String::new();
         let name = self.name(path, &mut buffer)?;
         let bytes = text(name).len().saturating_add(token.len());
@@ -29,9 +29,7 @@ impl Ops<'_> {
             full.map_or(Ok(()), |refusal| Err(Error::OutOfMemory(refusal)))
         });
         let ((), seq) = self.outcome(outcome)?;
-        let watch = Registered::new(text(name), token, prefix, depth);
-        self.session.watches.insert(watch.clone());
-        self.first_event = Some(watch);
+        self.first_event = Some(FirstEvent { path: path.to_vec(), token: token.to_vec() });
         self.ack(seq)
     }
 
@@ -42,7 +40,6 @@ impl Ops<'_> {
         let id = self.session.id;
         let outcome = self.store.edit(|edit| edit.unwatch(id, watch_path(name), token));
         let ((), seq) = self.outcome(outcome)?;
-        self.session.watches.remove(text(name), token);
         self.ack(seq)
     }
 

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use myriad_core::{Record, Store};
+
 use crate::v1::{
-    connection::{Connection, ticket::Ticket},
+    connection::{Connection, State, ticket::Ticket},
     header::HEADER_LEN,
     limits::PRIVILEGED_EVENTS_MAX,
 };
@@ -30,11 +32,21 @@ impl Connection {
         }
     }
 
+    /// The request whose reply is held, if a record of the feed is what it published: for the
+    /// events of that record.
+    #[must_use]
+    pub fn ticket_of(&self, record: &Record) -> Option<Ticket> {
+        let State::Held(held) = &self.state else { return None };
+        // A guest has one connection.
+        let own = held.seq == record.seq && record.author == self.session.caller;
+        held.ticket.clone().filter(|_| own)
+    }
+
     /// Events were lost on their way here: every watch fires once.
-    pub fn overrun(&mut self, now: Duration) {
-        let watches: Vec<_> = self.session.watches.iter().cloned().collect();
-        for watch in watches {
-            self.push_event(watch.path(), watch.token(), None, now);
+    pub fn overrun(&mut self, store: &Store, now: Duration) {
+        let fires = store.pin().all_fires(self.session.id);
+        for fire in fires {
+            self.push_event(fire.path().as_bytes(), fire.token(), None, now);
         }
     }
 
@@ -49,13 +61,14 @@ impl Connection {
         !self.queue.is_empty()
     }
 
-    /// Notes that the next `n` bytes have been sent.
-    pub fn advance(&mut self, n: usize) {
+    /// Notes that the next `n` bytes have been sent. (Where events had to be dropped before, each
+    /// watch fires once now.)
+    pub fn advance(&mut self, n: usize, store: &Store) {
         self.queue.advance(n);
         if self.missed && self.queue.waiting() < PRIVILEGED_EVENTS_MAX / 2 {
             self.missed = false;
             // Only a privileged client misses events this way, and its events don't expire.
-            self.overrun(Duration::ZERO);
+            self.overrun(store, Duration::ZERO);
         }
     }
 

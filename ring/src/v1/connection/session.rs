@@ -11,7 +11,6 @@ use crate::v1::{
         host::{Host, Peer, Report},
         ticket::{Outstanding, Ticket},
         transactions::Transactions,
-        watches::Watches,
     },
     features,
     header::HEADER_LEN,
@@ -26,7 +25,6 @@ pub(super) struct Session {
     pub(super) paths: PathRules,
     pub(super) features: u32,
     pub(super) transactions: Transactions<Transaction>,
-    pub(super) watches: Watches,
     guest: Option<Guest>,
 }
 
@@ -59,7 +57,6 @@ impl Session {
             paths: PathRules::new(home),
             features: features::OFFERED,
             transactions: Transactions::default(),
-            watches: Watches::default(),
             guest,
         }
     }
@@ -159,12 +156,8 @@ impl Session {
         }
     }
 
-    /// Drops all watches; gives the publication that did it, or 0 where there were none.
+    /// Drops all watches; gives the publication from which on there are none.
     pub(super) fn drop_watches(&mut self, store: &Store) -> u64 {
-        if self.watches.is_empty() {
-            return 0;
-        }
-        self.watches.clear();
         let id = self.id;
         let outcome = store.edit(|edit| {
             edit.drop_watches(id);

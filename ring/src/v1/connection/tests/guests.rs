@@ -114,14 +114,26 @@ fn outstanding_requests_stop_the_reading() {
 
 #[test]
 fn a_request_is_outstanding_until_its_events_are_sent() {
-    let (mut world, dom0, guest) = guest(Quota::Outstanding, 2);
-    let ticket = world.conns[guest].session.open_ticket();
-    let event = Event { seq: u64::MAX, path: b"/a", token: b"t", ticket };
-    world.conns[dom0].deliver(event, Duration::ZERO);
-    assert_eq!(world.conns[guest].outstanding(), 1);
-    world.take(dom0, 1);
-    assert_eq!(world.conns[guest].outstanding(), 1);
-    world.seen_rest(dom0);
+    let (mut world, dom0, guest) = guest(Quota::Outstanding, 3);
+    let other = world.socket();
+    for watcher in [dom0, other] {
+        world.ok(watcher, Op::Watch, 0, b"/local/domain/5\0t\0");
+        world.seen(watcher);
+    }
+    world.ok(guest, Op::Write, 0, b"a\0x");
+    world.ok(guest, Op::Write, 0, b"b\0x");
+    world.ok(guest, Op::Read, 0, b"b\0");
+    world.ok(dom0, Op::Write, 0, b"/local/domain/5/c\0x");
+    // Both replies are read, but nobody has read the events.
+    assert_eq!(world.conns[guest].outstanding(), 2);
+    world.seen(dom0);
+    assert_eq!(world.conns[guest].outstanding(), 2);
+    world.take(other, 1);
+    world.ok(guest, Op::Mkdir, 0, b"d\0");
+    assert_eq!(world.conns[guest].outstanding(), 3);
+    assert!(!world.conns[guest].wants_input());
+    world.conns[dom0].close(&world.store);
+    world.conns[other].close(&world.store);
     assert_eq!(world.conns[guest].outstanding(), 0);
 }
 
@@ -150,7 +162,7 @@ fn memory_at_the_quota_stalls_a_guest() {
     let (mut world, dom0, guest) = guest(Quota::Memory, 600);
     world.ok(dom0, Op::Write, 0, &[&b"/local/domain/5/a\0"[..], &[b'v'; 500]].concat());
     world.send(guest, Op::Read, 0, b"a\0");
-    world.ok_quota(dom0, b"5\0memory\0500\0");
+    world.ok_quota(dom0, b"5\0memory\x00500\0");
     world.send(guest, Op::Read, 0, b"a\0");
     assert_eq!(world.run(guest), Some(Progress::Stalled));
     assert!(!world.conns[guest].wants_input());
@@ -198,11 +210,6 @@ impl World {
         self.conns[at].deliver(event, self.now);
     }
 
-    /// Takes what is left of a message whose beginning was taken before.
-    fn seen_rest(&mut self, at: usize) {
-        self.take(at, usize::MAX);
-    }
-
     fn ok_quota(&mut self, at: usize, payload: &[u8]) {
         assert_eq!(self.ok(at, Op::SetQuota, 0, payload), OK);
     }
@@ -214,7 +221,7 @@ impl World {
         self.seen(guest);
         let long = format!("a\0{}\0", "t".repeat(600));
         let refused = self.ask(guest, Op::Watch, 0, long.as_bytes());
-        assert_eq!(self.conns[guest].watches().count(), 0);
+        assert_eq!(self.watches(guest), 0);
         self.send(guest, Op::Watch, 0, b"a\0t\0");
         assert_eq!(self.events(guest), [None, some("a", "t")]);
         refused
