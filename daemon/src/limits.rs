@@ -45,3 +45,6 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub const REQUESTS_PER_SWEEP: usize = 64;
 /// How often connections are looked at that have transactions open, or events that may expire.
 pub const TEND_EVERY: Duration = Duration::from_millis(100);
+/// Requests of other workers' guests whose events a worker has not queued yet. Each guest has a
+/// bounded number outstanding; past this the rest count as done.
+pub const TICKETS_KEPT: usize = 1 << 16;

@@ -102,8 +102,8 @@ impl Client {
     }
 
     /// Sends what the socket takes.
-    pub(super) fn send(&mut self) -> Sent {
-        let sent = send(&self.socket, &mut self.conn);
+    pub(super) fn send(&mut self, store: &Store) -> Sent {
+        let sent = send(&self.socket, &mut self.conn, store);
         self.blocked = sent == Sent::Blocked;
         sent
     }

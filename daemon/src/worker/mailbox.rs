@@ -10,6 +10,7 @@ use std::{
 };
 
 use myriad_core::{ConnId, DomId, Errno};
+use myriad_ring::v1::connection::Ticket;
 use rustix::fd::OwnedFd;
 
 use super::bell::Bell;
@@ -37,6 +38,8 @@ pub(super) enum Message {
     Resume(ConnId),
     /// The answer to a CONTROL command that was put off.
     Answer(ConnId, Result<String, Errno>),
+    /// Events of this publication belong to a request that is outstanding until they are sent.
+    Ticket(u64, Ticket),
     /// End.
     Stop,
 }

@@ -203,6 +203,7 @@ impl Worker {
                     self.clients.note_busy(number);
                 }
             }
+            Message::Ticket(seq, ticket) => self.events.expect(seq, ticket),
             Message::Stop => return false,
         }
         true

@@ -2,6 +2,7 @@
 
 use std::io::IoSlice;
 
+use myriad_core::Store;
 use myriad_ring::v1::connection::Connection;
 use rustix::{fd::AsFd, io::Errno};
 
@@ -19,7 +20,7 @@ pub(super) enum Sent {
 }
 
 /// Sends as much as the socket takes without waiting, many messages per system call.
-pub(super) fn send(socket: impl AsFd, conn: &mut Connection) -> Sent {
+pub(super) fn send(socket: impl AsFd, conn: &mut Connection, store: &Store) -> Sent {
     while conn.has_output() {
         let mut pieces = [IoSlice::new(&[]); limits::PIECES_PER_WRITE];
         let mut used = 0;
@@ -31,7 +32,7 @@ pub(super) fn send(socket: impl AsFd, conn: &mut Connection) -> Sent {
         let wanted: usize = pieces.iter().map(|piece| piece.len()).sum();
         match rustix::io::writev(&socket, pieces) {
             Ok(count) => {
-                conn.advance(count);
+                conn.advance(count, store);
                 // A short write means that the socket is full: epoll says when it isn't.
                 if count < wanted {
                     return Sent::Blocked;
@@ -48,7 +49,7 @@ pub(super) fn send(socket: impl AsFd, conn: &mut Connection) -> Sent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use myriad_core::{Caller, ConnId};
+    use myriad_core::{Caller, Config, ConnId};
     use myriad_ring::v1::connection::{Event, Peer};
     use std::{io::Read, os::unix::net::UnixStream, time::Duration};
 
@@ -66,11 +67,12 @@ mod tests {
     fn everything_arrives_in_order_through_a_socket_that_blocks() {
         let (here, mut there) = UnixStream::pair().unwrap();
         here.set_nonblocking(true).unwrap();
+        let store = Store::new(&Config::default()).unwrap();
         let mut conn = connection();
         (0..20_000).for_each(|number| deliver(&mut conn, number));
         let expected: Vec<u8> = conn.unsent().flatten().copied().collect();
         let (mut seen, mut piece, mut blocked) = (Vec::new(), [0; 65_536], 0);
-        while send(&here, &mut conn) == Sent::Blocked {
+        while send(&here, &mut conn, &store) == Sent::Blocked {
             blocked += 1;
             let count = there.read(&mut piece).unwrap();
             seen.extend_from_slice(&piece[..count]);
@@ -84,9 +86,10 @@ mod tests {
     fn a_client_that_is_gone_is_noticed() {
         let (here, there) = UnixStream::pair().unwrap();
         drop(there);
+        let store = Store::new(&Config::default()).unwrap();
         let mut conn = connection();
-        assert_eq!(send(&here, &mut conn), Sent::All);
+        assert_eq!(send(&here, &mut conn, &store), Sent::All);
         deliver(&mut conn, 1);
-        assert_eq!(send(&here, &mut conn), Sent::Closed);
+        assert_eq!(send(&here, &mut conn, &store), Sent::Closed);
     }
 }

@@ -5,7 +5,7 @@ use myriad_ring::v1::connection::{Connection, Peer, Progress};
 use rustix::fd::OwnedFd;
 use tracing::warn;
 
-use super::{client::Client, mailbox::Message, run::Worker, send::Sent};
+use super::{client::Client, events::Own, mailbox::Message, run::Worker, send::Sent};
 use crate::{control::Usage, limits};
 
 impl Worker {
@@ -104,16 +104,17 @@ impl Worker {
     /// A request was executed: its events come first, then its reply.
     pub(super) fn answered(&mut self, number: u64, seq: u64) {
         let committed = self.around.take_committed();
-        self.deliver(Some(seq.max(committed)));
+        let own = Own { up_to: seq.max(committed), number };
+        self.deliver(Some(own));
         if let Some(client) = self.clients.get(number) {
             client.conn.release(self.now);
         }
     }
 
-    /// Queues the events of all commits, or of those up to one of this worker's.
-    pub(super) fn deliver(&mut self, up_to: Option<u64>) {
+    /// Queues the events of all commits, or of those that a request needs before its reply.
+    pub(super) fn deliver(&mut self, own: Option<Own>) {
         let shared = &self.shared;
-        self.events.deliver(shared, &mut self.clients, &mut self.around.trace, up_to, self.now);
+        self.events.deliver(shared, &mut self.clients, &mut self.around.trace, own, self.now);
     }
 
     /// Quotas were raised: who was over one may not be any more.
@@ -128,7 +129,7 @@ impl Worker {
     /// Sends what a client has to be sent, and goes on with what waited for that.
     pub(super) fn flush(&mut self, number: u64) {
         let Some(client) = self.clients.get(number) else { return };
-        if client.send() == Sent::Closed {
+        if client.send(&self.shared.store) == Sent::Closed {
             return self.close(number);
         }
         if client.stalled {
