@@ -178,7 +178,13 @@ impl Footprint {
             // The transaction removed it itself.
             return;
         }
-        let absent = match (decided, create) {
+        // A parent of the transaction's own making decides nothing: why it could be made was
+        // noted then.
+        let own = |bytes: &usize| {
+            let above = path.as_str().get(..*bytes).unwrap_or_default();
+            base.tree.get(&env.keys, Path::trusted(above)).is_none()
+        };
+        let absent = match (decided.filter(|bytes| !own(bytes)), create) {
             (None, _) => Absent::Plain,
             (Some(bytes), None) => Absent::Below(bytes),
             (Some(bytes), Some(list)) => Absent::Create(bytes, list),

@@ -4,6 +4,7 @@
 //!
 //! The values are long and the fan-out is wide now and then, so that blocks split and directories
 //! fold back all the time.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
 
 use std::collections::BTreeMap;
 

@@ -12,5 +12,6 @@ pub mod reclaim;
 pub mod server;
 pub mod sim;
 mod sync;
+pub mod tool;
 pub mod tree;
 pub mod worker;

@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 use crate::{
     claim::{ClaimError, PidFile, Socket},
-    detach,
+    detach, hypervisor,
     logs::{self, LogError},
     options::{Options, Places},
     sim::{self, SimError},
@@ -103,7 +103,10 @@ pub fn run(options: Options) -> Result<(), ServeError> {
     let team = Team::start(settings, store, host, logs.clone(), socket.listener(), move || {
         failed.close();
     })?;
-    info!("no Xen on this machine: serving the simulated host on {}", places.socket.display());
+    if hypervisor::has_xen_devices() {
+        warn!("Xen's devices can't be used by this version: no domain of this host is served");
+    }
+    info!("no Xen in use: serving the simulated host on {}", places.socket.display());
     ready(detached, options.output_pid)?;
 
     let mut asked = false;

@@ -52,10 +52,14 @@ fn it_says_once_that_it_serves_the_simulated_host() {
 
 #[test]
 fn json_logs_are_objects() {
-    let daemon = Daemon::start(&["--log-format", "json"]);
-    let (_, dir) = daemon.stop();
-    let log = std::fs::read_to_string(dir.path().join("stderr")).unwrap();
-    assert!(log.lines().count() >= 2);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("log");
+    let args = ["--log-format", "json", "-T", file.to_str().unwrap()];
+    let daemon = Daemon::start_in(dir, &args);
+    daemon.connect().write("/a", "\"quoted\\\n").unwrap();
+    let (_, _dir) = daemon.stop();
+    let log = std::fs::read_to_string(&file).unwrap();
+    assert!(log.contains(r#"WRITE (/a \\\"quoted\\\\\\n)""#), "{log}");
     assert!(log.lines().all(|l| l.starts_with('{') && l.contains("\"message\":")), "{log}");
 }
 

@@ -92,6 +92,59 @@ fn a_release_closes_the_guests_connection() {
 }
 
 #[test]
+fn introducing_again_starts_the_connection_afresh() {
+    let daemon = Daemon::start(&["--workers", "3"]);
+    build(&daemon, 5);
+    let mut dom0 = daemon.connect();
+    let mut guest = daemon.guest(5);
+    guest.watch("data", "t");
+    assert_eq!(guest.ok(Op::TransactionStart, b"\0"), b"1\0");
+    guest.ask(Op::Write, 1, b"data\0x").unwrap();
+    dom0.ok(Op::Introduce, b"5\x001\x001\0");
+    assert_eq!(guest.ask(Op::Write, 1, b"data\0y").unwrap_err(), "ENOENT");
+    guest.write("data", "z").unwrap();
+    assert_eq!(guest.kept_events(), []);
+    assert_eq!(dom0.read("/local/domain/5/data").unwrap(), "z");
+}
+
+#[test]
+fn usage_is_told_by_the_worker_that_serves_the_domain() {
+    let daemon = Daemon::start(&["--workers", "3"]);
+    for domid in 4..7 {
+        build(&daemon, domid);
+        let mut guest = daemon.guest(domid);
+        guest.watch("a", "t");
+        guest.watch("b", "t");
+        guest.ok(Op::TransactionStart, b"\0");
+        let text = daemon.connect().control(&["quota", &domid.to_string()]).unwrap();
+        let expected = format!(
+            "Domain {domid}:\nnodes           :        1\nwatches         :        2\n\
+             transactions    :        1\noutstanding     :        0\n"
+        );
+        assert_eq!(text, expected);
+    }
+    let most = daemon.connect().control(&["quota", "max"]).unwrap();
+    assert!(most.contains("watches          :        2\ntransactions     :        1\n"), "{most}");
+}
+
+#[test]
+fn events_of_a_guest_reach_every_worker_and_never_stall_it() {
+    let daemon = Daemon::start(&["--workers", "3", "-Q", "outstanding=2"]);
+    build(&daemon, 5);
+    let mut watchers: Vec<Client> = (0..6).map(|_| daemon.connect()).collect();
+    for watcher in &mut watchers {
+        watcher.watch("/local/domain/5", "t");
+    }
+    let mut guest = daemon.guest(5);
+    for round in 0..200 {
+        guest.write("data", &round.to_string()).unwrap();
+    }
+    for watcher in &mut watchers {
+        assert_eq!(watcher.event(), ("/local/domain/5/data".into(), "t".into()));
+    }
+}
+
+#[test]
 fn a_new_connection_takes_the_place_of_the_one_before() {
     let daemon = Daemon::start(&[]);
     build(&daemon, 5);

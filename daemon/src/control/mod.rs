@@ -169,8 +169,8 @@ fn log(run: &mut Run<'_, '_>, words: &[&str]) -> Result<Answer, Errno> {
                 lines.map(|(i, name)| format!("{name:<8}: {}\n", state(i))).collect();
             return Ok(Answer::Text(format!("Log switch settings:\n{lines}")));
         }
-        ["on"] => logs.reopen(),
-        ["off"] => logs.off(),
+        ["on"] => logs.try_reopen().map_err(|_| Errno::EAGAIN)?,
+        ["off"] => logs.off().map_err(|_| Errno::EAGAIN)?,
         [switch] => {
             let switch: Switch = switch.parse().map_err(|_| Errno::EINVAL)?;
             logs.set_switch(switch.index, switch.on);
@@ -215,6 +215,7 @@ fn errno(error: &std::io::Error) -> Errno {
         ErrorKind::PermissionDenied => Errno::EACCES,
         ErrorKind::IsADirectory => Errno::EISDIR,
         ErrorKind::StorageFull => Errno::ENOSPC,
+        ErrorKind::WouldBlock => Errno::EAGAIN,
         ErrorKind::ReadOnlyFilesystem => Errno::EROFS,
         _ => Errno::EIO,
     }

@@ -7,7 +7,8 @@ use myriad_ring::v1::Connection;
 
 use crate::sync::{AtomicU32, Ordering::Relaxed};
 
-/// What a domain uses of the quotas that [`COUNTED`] names, in that order.
+/// What a domain uses of the quotas that are counted: nodes, watches, transactions, outstanding
+/// requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage([u32; COUNTED.len()]);
 

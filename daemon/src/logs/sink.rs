@@ -121,41 +121,60 @@ impl Logs {
         }
     }
 
-    /// Opens the files again, for who has renamed them (SIGHUP, `CONTROL log on`).
+    /// Opens the files again, for who has renamed them. It may wait for the writer, so it's not
+    /// for a thread that serves clients.
     pub fn reopen(&self) {
-        self.control(Item::Reopen);
+        // It fails only when the writer is gone, and with it the files.
+        let _ = self.queue.send(Item::Reopen);
     }
 
-    /// Stops the main log (`CONTROL log off`) until it is reopened.
-    pub fn off(&self) {
+    /// Opens the files again (`CONTROL log on`).
+    ///
+    /// # Errors
+    /// [`Busy`]: nothing has changed.
+    pub fn try_reopen(&self) -> Result<(), Busy> {
+        self.change(Item::Reopen)
+    }
+
+    /// Stops the main log, where it is a file, until it is reopened (`CONTROL log off`).
+    ///
+    /// # Errors
+    /// [`Busy`]: nothing has changed.
+    pub fn off(&self) -> Result<(), Busy> {
+        self.change(Item::Off)?;
         self.shared.tracing.store(false, Relaxed);
-        self.control(Item::Off);
+        Ok(())
     }
 
     /// Sends the main log to another file (`CONTROL logfile`).
     ///
     /// # Errors
-    /// The file can't be opened; nothing has changed.
+    /// The file can't be opened, or the writer is [`Busy`]: nothing has changed.
     pub fn set_file(&self, path: &Path) -> io::Result<()> {
         let main = Destination::file(path)?;
+        self.change(Item::Main(main))
+            .map_err(|busy| io::Error::new(io::ErrorKind::WouldBlock, busy))?;
         self.shared.tracing.store(true, Relaxed);
-        self.control(Item::Main(main));
         Ok(())
     }
 
     /// Waits until all lines queued so far are written.
     pub fn flush(&self) {
         let (done, flushed) = sync_channel(1);
-        self.control(Item::Flushed(done));
+        let _ = self.queue.send(Item::Flushed(done));
         // An error means that the writer is gone, and nothing is left to wait for.
         let _ = flushed.recv();
     }
 
-    fn control(&self, item: Item) {
-        // Waits for room, which the writer makes; it outlives every handle.
-        let _ = self.queue.send(item);
+    fn change(&self, item: Item) -> Result<(), Busy> {
+        self.queue.try_send(item).map_err(|_| Busy)
     }
 }
+
+/// the log's queue is full: its disk is too slow; try again
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the log's queue is full: its disk is too slow; try again")]
+pub struct Busy;
 
 struct Writer {
     main: Destination,
@@ -174,7 +193,7 @@ impl Writer {
                     self.main = destination;
                     self.off = false;
                 }
-                Item::Off => self.off = true,
+                Item::Off => self.off = matches!(self.main, Destination::File { .. }),
                 Item::Flushed(done) => drop(done.send(())),
             }
         }
@@ -237,7 +256,7 @@ mod tests {
         let path = dir.path().join("log");
         let logs = Logs::start(Destination::file(&path).unwrap(), None).unwrap();
         assert!(logs.traces(TRACE_IO));
-        logs.off();
+        logs.off().unwrap();
         assert!(!logs.traces(TRACE_IO) && logs.switch(TRACE_IO));
         logs.lines(Stream::Main, b"lost\n".to_vec());
         logs.reopen();
@@ -265,7 +284,7 @@ mod tests {
         let logs = Logs::start(Destination::file(&path).unwrap(), None).unwrap();
         // The writer waits at a rendezvous that nobody attends until the queue has overflowed.
         let (done, gate) = sync_channel(0);
-        logs.control(Item::Flushed(done));
+        logs.queue.send(Item::Flushed(done)).unwrap();
         for _ in 0..limits::LOG_QUEUE_LINES + 10 {
             logs.lines(Stream::Main, b"x\n".to_vec());
         }

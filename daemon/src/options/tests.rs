@@ -1,3 +1,5 @@
+//! Command lines of all kinds.
+
 use super::*;
 
 fn parse(args: &[&str]) -> Result<Options, String> {

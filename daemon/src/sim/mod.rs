@@ -2,7 +2,7 @@
 //!
 //! A first-class backend, not a test double: INTRODUCE, permissions by domain, quotas, death and
 //! the reuse of domain ids are the real thing, only the domains are not. Domains are created and
-//! destroyed by `CONTROL sim …` ([`command`]), and a guest talks through a Unix socket in
+//! destroyed by `CONTROL sim …` ([`Command`]), and a guest talks through a Unix socket in
 //! `RUNDIR/sim` where a real one has a ring.
 //!
 //! # Synchronization

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ahash::RandomState;
 use myriad_core::ConnId;
-use myriad_ring::v1::Connection;
+use myriad_ring::v1::connection::Peer;
 
 use super::client::Client;
 
@@ -52,7 +52,7 @@ impl Clients {
     pub(super) fn note_time(&mut self, number: u64) {
         if let Some(client) = self.all.get_mut(&number)
             && !client.tended
-            && needs_tending(&client.conn)
+            && needs_tending(client)
         {
             client.tended = true;
             self.tended.push(number);
@@ -60,8 +60,12 @@ impl Clients {
     }
 }
 
-fn needs_tending(conn: &Connection) -> bool {
-    conn.transactions() > 0 || conn.next_deadline().is_some()
+/// Whether time brings something: transactions that pin versions, events that expire, limits that
+/// a guest falls below by what happens on other connections.
+fn needs_tending(client: &Client) -> bool {
+    let conn = &client.conn;
+    let guest = matches!(conn.peer(), Peer::Domain(_));
+    conn.transactions() > 0 || conn.next_deadline().is_some() || (guest && client.stalled)
 }
 
 /// The number that a client has at its worker.

@@ -9,7 +9,7 @@
 //! 2. Before a reply that was computed at a publication is queued, the worker's feed is drained up
 //!    to that publication, and no further: a client's own events precede its reply.
 //! 3. Whoever commits wakes the workers whose connections have events; a worker that sleeps has
-//!    drained its feed and mailbox ([`bell`]).
+//!    drained its feed and mailbox (`bell`).
 //! 4. An idle connection costs nothing per sweep: a sweep touches those that are readable,
 //!    writable, named in an event, or have requests waiting. Only connections with open
 //!    transactions or undelivered events of a guest are looked at by time.
