@@ -22,8 +22,6 @@ pub(super) struct Client {
     ended: bool,
     /// The last send found the socket full.
     blocked: bool,
-    /// It is over a limit, and not below it since.
-    pub(super) stalled: bool,
     /// Whether it stands in the worker's lists of the same names.
     pub(super) dirty: bool,
     pub(super) busy: bool,
@@ -39,7 +37,6 @@ impl Client {
             carry: Vec::new(),
             ended: false,
             blocked: false,
-            stalled: false,
             dirty: false,
             busy: false,
             tended: false,
@@ -114,7 +111,6 @@ impl Client {
         let whole = !self.conn.has_output();
         self.conn.reset(store);
         self.carry = Vec::new();
-        self.stalled = false;
         whole
     }
 
@@ -131,7 +127,8 @@ impl Client {
         Ok(())
     }
 
-    /// Whether its hanging up must end it now, since nothing of it is read.
+    /// Whether nothing of it is read: it is over a limit, or waits for an answer. Its hanging up
+    /// must end it then.
     pub(super) fn is_deaf(&self) -> bool {
         !self.interest.read
     }

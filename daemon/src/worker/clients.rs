@@ -65,7 +65,7 @@ impl Clients {
 fn needs_tending(client: &Client) -> bool {
     let conn = &client.conn;
     let guest = matches!(conn.peer(), Peer::Domain(_));
-    conn.transactions() > 0 || conn.next_deadline().is_some() || (guest && client.stalled)
+    conn.transactions() > 0 || conn.next_deadline().is_some() || (guest && client.is_deaf())
 }
 
 /// The number that a client has at its worker.

@@ -66,20 +66,16 @@ impl Worker {
                     self.flush(number);
                     return self.close(number);
                 }
-                Progress::Stalled => {
-                    client.stalled = true;
-                    break;
-                }
                 Progress::Failed(_) => return self.close(number),
-                Progress::Idle | Progress::Waiting => break,
+                Progress::Idle | Progress::Waiting | Progress::Stalled => break,
             }
         }
         if is_guest {
             self.note_usage(number);
         }
         self.clients.note_output(number);
-        self.clients.note_time(number);
         self.update_interest(number);
+        self.clients.note_time(number);
     }
 
     /// For the greatest usage that CONTROL shows.
@@ -120,7 +116,7 @@ impl Worker {
     /// Quotas were raised: who was over one may not be any more.
     pub(super) fn wake_stalled(&mut self) {
         for number in self.clients.numbers() {
-            if self.clients.get(number).is_some_and(|client| client.stalled) {
+            if self.clients.get(number).is_some_and(|client| client.is_deaf()) {
                 self.clients.note_busy(number);
             }
         }
@@ -132,12 +128,12 @@ impl Worker {
         if client.send(&self.shared.store) == Sent::Closed {
             return self.close(number);
         }
-        if client.stalled {
-            client.stalled = false;
+        if client.is_deaf() {
+            // It may be below its limit now.
             self.clients.note_busy(number);
         }
-        self.clients.note_time(number);
         self.update_interest(number);
+        self.clients.note_time(number);
     }
 
     pub(super) fn update_interest(&mut self, number: u64) {
@@ -169,8 +165,7 @@ impl Worker {
             let Some(client) = self.clients.get(number) else { continue };
             client.tended = false;
             client.conn.tend(&self.shared.store, &mut self.around, self.now);
-            if client.stalled {
-                client.stalled = false;
+            if client.is_deaf() {
                 self.clients.note_busy(number);
             }
             self.clients.note_time(number);
