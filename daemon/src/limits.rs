@@ -14,12 +14,23 @@ pub const PATH_MAX: u32 = 2048;
 /// Seconds for which an event is kept for a guest that doesn't read (C's default).
 pub const WATCH_EVENT_TIMEOUT: u32 = 20;
 
-/// Entries that wait for the thread that writes logs; further ones are dropped and counted.
+/// Entries, of some lines each, that wait for the thread that writes logs; further ones are
+/// dropped and counted.
 #[cfg(not(test))]
-pub const LOG_QUEUE_LINES: usize = 8192;
+pub const LOG_QUEUE_ENTRIES: usize = 8192;
 /// Small under test, so that it overflows.
 #[cfg(test)]
-pub const LOG_QUEUE_LINES: usize = 16;
+pub const LOG_QUEUE_ENTRIES: usize = 16;
+/// Bytes of the entries that wait.
+#[cfg(not(test))]
+pub const LOG_QUEUE_BYTES: u64 = 16 << 20;
+/// Small under test, so that it overflows.
+#[cfg(test)]
+pub const LOG_QUEUE_BYTES: u64 = 4096;
+/// Bytes of lines that a worker gathers before it hands them on.
+pub const LOG_BATCH_BYTES: usize = 64 << 10;
+/// How often a line is offered to the system's log: over the socket at hand, then over a new one.
+pub const SYSLOG_ATTEMPTS: usize = 2;
 /// Bytes of client data that a log line shows.
 pub const LOG_DATA_MAX: usize = 512;
 

@@ -40,6 +40,8 @@ struct Shared {
     accesses: AtomicBool,
     json: AtomicBool,
     lost: AtomicU64,
+    /// Bytes of the lines in the queue.
+    queued: AtomicU64,
 }
 
 enum Item {
@@ -56,7 +58,7 @@ impl Logs {
     /// # Errors
     /// The system has no thread to give.
     pub fn start(main: Destination, access: Option<Destination>) -> io::Result<Logs> {
-        let (queue, items) = sync_channel(limits::LOG_QUEUE_LINES);
+        let (queue, items) = sync_channel(limits::LOG_QUEUE_ENTRIES);
         let shared = Arc::new(Shared {
             // C's defaults (`trace_flags` in `core.c`).
             switches: AtomicU32::new(1 << TRACE_OBJ | 1 << TRACE_IO),
@@ -64,6 +66,7 @@ impl Logs {
             accesses: AtomicBool::new(access.is_some()),
             json: AtomicBool::new(false),
             lost: AtomicU64::new(0),
+            queued: AtomicU64::new(0),
         });
         let writer = Writer { main, access, shared: Arc::clone(&shared), off: false };
         std::thread::Builder::new().name("log".into()).spawn(move || writer.run(&items))?;
@@ -115,9 +118,13 @@ impl Logs {
     }
 
     pub(super) fn send(&self, stream: Stream, severity: Severity, lines: Vec<u8>) {
-        if let Err(TrySendError::Full(_)) = self.queue.try_send(Item::Line(stream, severity, lines))
-        {
-            self.shared.lost.fetch_add(1, Relaxed);
+        let shared = &self.shared;
+        let len = size(&lines);
+        let room = shared.queued.fetch_add(len, Relaxed) < limits::LOG_QUEUE_BYTES;
+        let item = Item::Line(stream, severity, lines);
+        if !room || matches!(self.queue.try_send(item), Err(TrySendError::Full(_))) {
+            shared.queued.fetch_sub(len, Relaxed);
+            shared.lost.fetch_add(1, Relaxed);
         }
     }
 
@@ -187,7 +194,10 @@ impl Writer {
     fn run(mut self, items: &Receiver<Item>) {
         while let Ok(item) = items.recv() {
             match item {
-                Item::Line(stream, severity, line) => self.write(stream, severity, &line),
+                Item::Line(stream, severity, line) => {
+                    self.write(stream, severity, &line);
+                    self.shared.queued.fetch_sub(size(&line), Relaxed);
+                }
                 Item::Reopen => self.reopen(),
                 Item::Main(destination) => {
                     self.main = destination;
@@ -230,70 +240,9 @@ impl Writer {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_follow_a_renamed_file_only_until_it_is_reopened() {
-        let dir = tempfile::tempdir().unwrap();
-        let (path, old) = (dir.path().join("log"), dir.path().join("old"));
-        let logs = Logs::start(Destination::file(&path).unwrap(), None).unwrap();
-        logs.lines(Stream::Main, b"one\n".to_vec());
-        logs.flush();
-        std::fs::rename(&path, &old).unwrap();
-        logs.lines(Stream::Main, b"two\n".to_vec());
-        logs.reopen();
-        logs.lines(Stream::Main, b"three\n".to_vec());
-        logs.flush();
-        assert_eq!(std::fs::read(&old).unwrap(), b"one\ntwo\n");
-        assert_eq!(std::fs::read(&path).unwrap(), b"three\n");
-    }
-
-    #[test]
-    fn off_silences_until_on() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
-        let logs = Logs::start(Destination::file(&path).unwrap(), None).unwrap();
-        assert!(logs.traces(TRACE_IO));
-        logs.off().unwrap();
-        assert!(!logs.traces(TRACE_IO) && logs.switch(TRACE_IO));
-        logs.lines(Stream::Main, b"lost\n".to_vec());
-        logs.reopen();
-        logs.lines(Stream::Main, b"kept\n".to_vec());
-        logs.flush();
-        assert!(logs.traces(TRACE_IO));
-        assert_eq!(std::fs::read(&path).unwrap(), b"kept\n");
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_opened_changes_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
-        let logs = Logs::start(Destination::file(&path).unwrap(), None).unwrap();
-        assert!(logs.set_file(&dir.path().join("none/log")).is_err());
-        logs.lines(Stream::Main, b"here\n".to_vec());
-        logs.flush();
-        assert_eq!(std::fs::read(&path).unwrap(), b"here\n");
-    }
-
-    #[test]
-    fn what_a_stuck_writer_cannot_take_is_counted_and_told() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
-        let logs = Logs::start(Destination::file(&path).unwrap(), None).unwrap();
-        // The writer waits at a rendezvous that nobody attends until the queue has overflowed.
-        let (done, gate) = sync_channel(0);
-        logs.queue.send(Item::Flushed(done)).unwrap();
-        for _ in 0..limits::LOG_QUEUE_LINES + 10 {
-            logs.lines(Stream::Main, b"x\n".to_vec());
-        }
-        gate.recv().unwrap();
-        logs.flush();
-        logs.lines(Stream::Main, b"after\n".to_vec());
-        logs.flush();
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.contains("log entries were lost"), "{text}");
-        assert!(text.ends_with("after\n"));
-    }
+fn size(lines: &[u8]) -> u64 {
+    u64::try_from(lines.len()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,8 @@
 
 use std::os::unix::net::UnixDatagram;
 
+use crate::limits;
+
 /// A connection to `/dev/log`, made when the first line is sent.
 #[derive(Debug, Default)]
 pub(super) struct Syslog {
@@ -33,7 +35,7 @@ impl Syslog {
     /// Sends a line; without a system log it goes nowhere, as with C's `syslog`.
     pub(super) fn send(&mut self, severity: Severity, line: &[u8]) {
         let message = frame(severity, std::process::id(), line);
-        for _ in 0..ATTEMPTS {
+        for _ in 0..limits::SYSLOG_ATTEMPTS {
             if self.socket.is_none() {
                 self.socket = connect();
             }
@@ -47,8 +49,6 @@ impl Syslog {
     }
 }
 
-/// Once over the socket at hand, once over a new one.
-const ATTEMPTS: usize = 2;
 /// `LOG_DAEMON`.
 const FACILITY: u8 = 3;
 

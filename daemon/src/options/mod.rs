@@ -103,11 +103,13 @@ pub struct Options {
     pub keep_orphans: bool,
 
     /// The domain in which the daemon runs
-    #[arg(short = 'm', long, value_name = "DOMID", default_value = "0", value_parser = values::domid)]
+    #[arg(short = 'm', long, value_name = "DOMID", default_value = "0")]
+    #[arg(value_parser = values::domid)]
     pub master_domid: DomId,
 
     /// The control domain
-    #[arg(short = 'p', long, value_name = "DOMID", default_value = "0", value_parser = values::domid)]
+    #[arg(short = 'p', long, value_name = "DOMID", default_value = "0")]
+    #[arg(value_parser = values::domid)]
     pub priv_domid: DomId,
 
     /// The event channel port of the control domain's ring

@@ -6,6 +6,7 @@ use myriad_ring::v1::{
     connection::{Executed, Peer},
 };
 
+use crate::limits;
 use crate::logs::{
     Logs, Name, Stamp, Stream, TRACE_IO, TRACE_OBJ, access_line, access_name, json_line, trace_line,
 };
@@ -54,6 +55,13 @@ impl Trace {
         }
     }
 
+    /// Hands the lines on if there are many.
+    fn bound(&mut self) {
+        if self.accesses.len().max(self.traces.len()) > limits::LOG_BATCH_BYTES {
+            self.flush();
+        }
+    }
+
     pub(super) fn connection(&mut self, peer: Peer, begins: bool) {
         if self.wants.accesses {
             let what = if begins { "newconn" } else { "endconn" };
@@ -80,6 +88,7 @@ impl Trace {
         if self.wants.messages {
             self.message(peer, "OUT", "WATCH_EVENT", &data);
         }
+        self.bound();
     }
 
     fn message(&mut self, peer: Peer, way: &str, what: &str, data: &[u8]) {
@@ -107,6 +116,7 @@ impl Trace {
                 Err(errno) => self.message(request.peer, "OUT", "ERROR", errno.name().as_bytes()),
             }
         }
+        self.bound();
     }
 
     /// As oxenstored does unless told otherwise: reads and what only asks are left out, a
