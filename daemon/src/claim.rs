@@ -8,6 +8,7 @@
 //! - the socket is never reachable by others than its owner, not even for a moment.
 
 use std::{
+    ffi::OsString,
     fs::{File, OpenOptions},
     io::{self, Read, Seek, Write},
     os::unix::{
@@ -54,14 +55,14 @@ pub enum ClaimError {
     /// the path does not fit into a socket's address
     #[error(
         "{path} is too long for a socket: set XENSTORED_PATH or XENSTORED_RUNDIR to a path \
-             of at most 107 bytes"
+             of at most 106 bytes"
     )]
     TooLong {
         /// The path.
         path: PathBuf,
     },
     /// the system refused
-    #[error("can't {what} {path}: {source}")]
+    #[error("can't {what} {path}: {source}; check that its directory exists and can be written")]
     System {
         /// What was tried.
         what: &'static str,
@@ -170,21 +171,29 @@ impl Drop for Socket {
 
 /// A listening Unix socket at a free path, for its owner alone (mode 0600). It doesn't block.
 ///
+/// It appears there when it listens: who finds it can connect.
+///
 /// # Errors
 /// [`ClaimError::TooLong`], or what the system refuses.
 pub fn listen(path: &Path) -> Result<OwnedFd, ClaimError> {
     let system = |what| {
         move |source: Errno| ClaimError::System { what, path: path.into(), source: source.into() }
     };
-    let address = SocketAddrUnix::new(path.as_os_str().as_bytes())
-        .map_err(|_| ClaimError::TooLong { path: path.into() })?;
+    let too_long = || ClaimError::TooLong { path: path.into() };
+    let mut hidden = OsString::from(".");
+    hidden.push(path.file_name().unwrap_or_default());
+    let hidden = path.with_file_name(hidden);
+    let address = SocketAddrUnix::new(hidden.as_os_str().as_bytes()).map_err(|_| too_long())?;
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
         .map_err(system("make the socket"))?;
     // On Linux the file gets the mode that the socket has when it is bound.
     rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR).map_err(system("restrict the socket"))?;
+    // Left by a daemon that was killed right here, if it is there at all.
+    let _ = std::fs::remove_file(&hidden);
     rustix::net::bind(&socket, &address).map_err(system("bind the socket"))?;
     rustix::net::listen(&socket, limits::LISTEN_BACKLOG).map_err(system("listen on"))?;
+    rustix::fs::rename(&hidden, path).map_err(system("put the socket at"))?;
     Ok(socket)
 }
 
@@ -269,5 +278,8 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"precious");
         let long = dir.path().join("x".repeat(120));
         assert!(matches!(listen(&long), Err(ClaimError::TooLong { .. })));
+        let all: Vec<_> =
+            std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert!(all.iter().all(|name| name == "socket" || name == "socket.lock"), "{all:?}");
     }
 }
