@@ -345,7 +345,7 @@ impl Generator {
         Step::Host(match rng.below(10) {
             0..4 if dead => DomainChange::Create(payload::domid(rng, |d| !hosts.exists(d))),
             4 => DomainChange::Scan,
-            5 | 6 => DomainChange::ShutDown(payload::domid(rng, |d| hosts.is_introduced(d))),
+            5 | 6 => DomainChange::ShutDown(payload::domid(rng, |d| hosts.exists(d))),
             _ => DomainChange::Destroy(payload::domid(rng, |d| {
                 hosts.exists(d) && !hosts.is_target(d)
             })),

@@ -15,6 +15,7 @@ use crate::peer::DomainChange;
 pub struct Hosts {
     exists: BTreeSet<u32>,
     introduced: BTreeSet<u32>,
+    shut_down: BTreeSet<u32>,
     target_of: BTreeMap<u32, u32>,
 }
 
@@ -24,6 +25,7 @@ impl Default for Hosts {
         Hosts {
             exists: (0..=DOMAINS).collect(),
             introduced: [0].into(),
+            shut_down: BTreeSet::new(),
             target_of: BTreeMap::new(),
         }
     }
@@ -54,15 +56,26 @@ impl Hosts {
         self.target_of.contains_key(&domid)
     }
 
-    /// What to do about a change of the host, if it is one that C survives: see
-    /// [`Hosts::survives`].
+    /// Whether a change of the host is one, and one that C survives: see [`Hosts::survives`].
     #[must_use]
-    pub fn survives_change(&self, change: DomainChange) -> bool {
+    pub fn can_change(&self, change: DomainChange) -> bool {
+        let guest = |domid| (1..=DOMAINS).contains(&domid);
         match change {
-            DomainChange::Destroy(domid) => domid != 0 && !self.is_target(domid),
-            DomainChange::Create(domid) | DomainChange::ShutDown(domid) => domid != 0,
+            DomainChange::Create(domid) => guest(domid) && !self.exists(domid),
+            DomainChange::ShutDown(domid) => guest(domid) && self.exists(domid),
+            DomainChange::Destroy(domid) => {
+                guest(domid) && self.exists(domid) && !self.is_target(domid)
+            }
             DomainChange::Scan => true,
         }
+    }
+
+    /// The domain that has to run again after a request that succeeded: it was told to resume, or
+    /// begins anew, though it had shut down. A real one would have been woken before.
+    pub fn take_woken(&mut self, op: Op, payload: &[u8]) -> Option<u32> {
+        let first = text::split_first(payload).map_or(0, |(text, _)| text::atoi(text));
+        let begins = matches!(op, Op::Resume | Op::Introduce | Op::Release);
+        (begins && self.shut_down.remove(&first)).then_some(first)
     }
 
     /// Whether C 4.17 survives a request, and means by its numbers what every server means.
@@ -112,10 +125,14 @@ impl Hosts {
             }
             DomainChange::Destroy(domid) => {
                 self.exists.remove(&domid);
+                self.shut_down.remove(&domid);
                 self.forget(domid);
                 return Some(domid);
             }
-            DomainChange::ShutDown(_) | DomainChange::Scan => {}
+            DomainChange::ShutDown(domid) => {
+                self.shut_down.insert(domid);
+            }
+            DomainChange::Scan => {}
         }
         None
     }

@@ -13,7 +13,6 @@ use super::{
     coverage::Coverage,
     differences::{self, Case, TX_IDS},
     exchange::Exchange,
-    limits::DOMAINS,
     mutate::Mutation,
     pair::{Pair, Side},
     report::{Failure, History},
@@ -215,6 +214,10 @@ impl Runner {
             }
         } else if answers.left.is_ok() {
             self.note(request, op);
+            if let Some(domid) = self.world.hosts.take_woken(op, &request.payload) {
+                self.servers.left.wake(domid)?;
+                self.servers.right.wake(domid)?;
+            }
         }
         Ok(())
     }
@@ -290,14 +293,8 @@ impl Runner {
     }
 
     fn host(&mut self, step: &Step, change: DomainChange) -> Result<(), Stop> {
-        let known = match change {
-            DomainChange::Create(d) | DomainChange::ShutDown(d) | DomainChange::Destroy(d) => {
-                (1..=DOMAINS).contains(&d)
-            }
-            DomainChange::Scan => true,
-        };
         let reachable = self.servers.left.has_host() && self.servers.right.has_host();
-        if !known || !reachable || !self.world.hosts.survives_change(change) {
+        if !reachable || !self.world.hosts.can_change(change) {
             return Ok(());
         }
         self.history.push(step);
