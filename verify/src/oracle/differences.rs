@@ -1,6 +1,6 @@
 //! Where Myriad is meant to differ from C 4.17, each with its name and reason. Nothing else may.
 //!
-//! There are three kinds. Some requests have an answer of each server's own and change nothing, so
+//! Some requests have an answer of each server's own and change nothing, so
 //! the run goes on. Some commits end differently; then the transaction is run again at once on the
 //! server that refused it, which must give the other's answers and events. And some requests would
 //! leave the servers in different states for good, or C in none at all: they are not sent.
@@ -33,6 +33,8 @@ pub struct Difference {
 pub enum Kind {
     /// The answers differ, and this says whether that is why.
     Answer(fn(&Case<'_>) -> bool),
+    /// The answers are the same, but the reply is at another place among the client's events.
+    Place(fn(Op) -> bool),
     /// A transaction ends differently; `transaction.rs` decides and goes on.
     Commit,
     /// Such a request is not sent.
@@ -67,6 +69,13 @@ pub fn explain(case: &Case<'_>) -> Option<&'static str> {
     TABLE.iter().find(fits).map(|d| d.name)
 }
 
+/// The name of the difference for which a reply may be at another place among events.
+#[must_use]
+pub fn misplaced(op: Op) -> Option<&'static str> {
+    let fits = |d: &&Difference| matches!(d.kind, Kind::Place(holds) if holds(op));
+    TABLE.iter().find(fits).map(|d| d.name)
+}
+
 /// The name of the difference for which a request is not sent.
 #[must_use]
 pub fn avoided(world: &World, op: Op, payload: &[u8]) -> Option<&'static str> {
@@ -86,6 +95,8 @@ pub fn provoked(op: Op, payload: &[u8]) -> Option<&'static str> {
 pub const FINER_CONFLICTS: &str = "finer-conflicts";
 /// A commit that Myriad refuses and C does not.
 pub const CONFLICT_AT_START: &str = "conflict-at-start";
+/// The order of events of a commit that C had to be sent again.
+pub const UNSEEN_REMOVALS: &str = "unseen-removals";
 /// A transaction without effect as Myriad saw it, which C let change something.
 pub const COMMIT_AT_BASE: &str = "commit-at-base";
 /// A commit that names an owner that has died.
@@ -105,6 +116,13 @@ pub const TABLE: &[Difference] = &[
         name: CONFLICT_AT_START,
         reason: "Myriad answers from the tree as of the start, so what changed between the start \
                  and the first look is a conflict; C looked at the newer node",
+        kind: Kind::Commit,
+    },
+    Difference {
+        name: UNSEEN_REMOVALS,
+        reason: "events of a commit come in order of first access; nodes that others created below \
+                 what it removes were never accessed, and come last; C, where it is run again, comes \
+                 upon them in the middle",
         kind: Kind::Commit,
     },
     Difference {
@@ -142,6 +160,13 @@ pub const TABLE: &[Difference] = &[
         reason: "today's C drops a dead domain's permission entries, as Myriad does; 4.17 goes on \
                  listing them without heeding them",
         kind: Kind::Answer(entries_of_the_dead),
+    },
+    Difference {
+        name: "late-release",
+        reason: "C frees the connection of a RELEASEd domain after the reply if its loop would look \
+                 at it next, and then the events of its end come late; Myriad's come before the \
+                 reply, like those of any other request",
+        kind: Kind::Place(|op| op == Op::Release),
     },
     Difference {
         name: "special-permissions",

@@ -293,7 +293,6 @@ impl Generator {
                     b"check",
                     b"Check\0",
                     b"check\0x\0",
-                    b"log\0",
                     b"log\0maybe\0",
                     b"help\0x\0",
                     b"quota\0set\0nodes\0",

@@ -71,7 +71,7 @@ impl Default for Tree {
 
 impl Tree {
     /// Carries out a request of a socket client. `exists` tells which domains do. None: the request
-    /// is not one on the tree.
+    /// is not one on the tree, or one on the permissions of special nodes.
     pub fn apply(
         &mut self,
         op: Op,
@@ -80,7 +80,11 @@ impl Tree {
     ) -> Option<Effect> {
         Some(match op {
             Op::Directory | Op::Read | Op::GetPerms | Op::Mkdir | Op::Rm => {
-                match text::one_string(payload).and_then(text::node_path) {
+                let path = text::one_string(payload);
+                if op == Op::GetPerms && path.is_some_and(text::is_special) {
+                    return None;
+                }
+                match path.and_then(text::node_path) {
                     None => Effect::error(Errno::EINVAL),
                     Some(path) => self.apply_to(op, &path),
                 }

@@ -55,7 +55,7 @@ pub struct OpenTx {
     pub view: Tree,
     /// What it has been asked.
     pub done: Vec<Done>,
-    /// Whether it changes anything, seen from its start.
+    /// Whether it has changed anything, if only to change it back.
     pub changes_something: bool,
     /// How many changes the tree had seen when it began.
     since: usize,
