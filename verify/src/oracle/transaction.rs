@@ -61,10 +61,7 @@ impl Runner {
             (left, right) if left == right || self.options.twins => {
                 self.require(left == right, "the answers differ")?;
                 let cause = self.options.twins || (self.world.touched(&tx) && tx.changes_something);
-                if !cause {
-                    self.met("TEMPORARY false conflict");
-                } // TEMPORARY
-                Ok(())
+                self.require(cause, "the right server aborted without a cause")
             }
             (Err(Errno::EAGAIN), Ok(_)) => {
                 self.require(self.world.moved(&tx), "the left server aborted without a cause")?;
@@ -77,9 +74,7 @@ impl Runner {
             }
             (Ok(_), Err(Errno::EAGAIN)) => {
                 let cause = self.world.touched(&tx) && tx.changes_something;
-                if !cause {
-                    self.met("TEMPORARY false conflict, C commits");
-                } // TEMPORARY
+                self.require(cause, "the right server aborted without a cause")?;
                 self.met(CONFLICT_AT_START);
                 self.again(Side::Right, &tx)
             }
