@@ -1,18 +1,82 @@
 //! The xenstore tree as immutable versions behind one atomic pointer.
-#![forbid(unsafe_code)]
+//!
+//! A [`Store`] holds the current *version*: the tree, the domains and their usage, the watches and
+//! the indices, all in one immutable value that shares its structure with the versions before.
+//! Whoever reads holds a version and needs no lock ([`Store::pin`], [`Store::snapshot`]). Whoever
+//! writes builds the next version and swaps it in ([`Store::edit`]); where another was faster, it
+//! builds again. A [`Transaction`] reads a snapshot, notes what it was answered by, and commits if
+//! those facts still hold, whatever else has changed. A [`Feed`] tells what each publication
+//! changed and which watches it fired.
+//!
+//! No I/O, no clock, no thread, no Xen: everything comes in as an argument.
+//!
+//! ```
+//! use myriad_core::{Caller, Config, FeedItem, Path, Store, Writes, WatchPath, ConnId};
+//!
+//! let store = Store::new(&Config::default())?;
+//! let home = Path::new("/local/domain/1")?;
+//! let me = ConnId::new(0, 1);
+//! let watch = WatchPath::Node(home);
+//! store.edit(|edit| edit.watch(me, &Caller::Control, watch, b"token", None, 0)).result?;
+//!
+//! let mut feed = store.feed();
+//! let name = Path::new("/local/domain/1/name")?;
+//! store.edit(|edit| edit.write(&Caller::Control, name, b"web")).result?;
+//! let FeedItem::Record(record) = feed.next() else { panic!("one publication") };
+//! assert_eq!(record.fires[0].path(), "/local/domain/1/name");
+//! assert_eq!(record.fires[0].token(), b"token");
+//! # Ok::<(), myriad_core::Error>(())
+//! ```
+#![deny(unsafe_code)]
 
-pub mod api;
-pub mod domain;
-pub mod errno;
-pub mod error;
-pub mod path;
-pub mod perms;
-pub mod quota;
+mod acl;
+mod caller;
+mod cell;
+mod check;
+mod domain;
+mod domains;
+mod edit;
+mod errno;
+mod error;
+mod feed;
+mod footprint;
+mod hash;
+mod index;
+mod key;
+mod lifecycle;
+pub mod limits;
+mod path;
+mod perms;
+mod prepared;
+mod publish;
+mod quota;
+mod record;
+mod state;
+mod store;
+mod sync;
+mod transaction;
+mod tree;
+mod trie;
+mod version;
+mod view;
+mod virt;
+mod watch;
+mod work;
 
-pub use api::*;
+pub use caller::Caller;
 pub use domain::{DomId, Instance};
+pub use domains::DomainInfo;
+pub use edit::{Edit, Writes};
 pub use errno::Errno;
 pub use error::{Error, Refusal};
-pub use path::{Path, is_path_byte};
+pub use index::BUILT_IN as BUILT_IN_INDICES;
+pub use key::escape as escape_key;
+pub use path::{Components, Path, is_path_byte};
 pub use perms::{Access, Perm};
 pub use quota::{Quota, Quotas};
+pub use record::{Change, ChangeKind, Fire, Record};
+pub use state::Special;
+pub use store::{Config, Outcome, Store};
+pub use transaction::Transaction;
+pub use view::{Feed, FeedItem, Listing, Match, Reads, Snapshot, View};
+pub use watch::{ConnId, WatchPath};

@@ -57,6 +57,11 @@ impl<'a> Path<'a> {
         Path(text)
     }
 
+    /// Whether text that was once a checked path is `path` or an ancestor of it.
+    pub(crate) fn trusted_prefix(text: &str, path: Path<'_>) -> bool {
+        path.is_within(Path(text))
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(self) -> &'a str {
@@ -124,4 +129,10 @@ impl<'a> Iterator for Components<'a> {
 #[must_use]
 pub fn is_path_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'/' | b'_' | b'@')
+}
+
+impl std::fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
 }

@@ -1,1 +1,3 @@
 //! The programs `xenstored` and `myriad`, as a library.
+
+pub mod tool;

@@ -80,3 +80,58 @@ ops! {
     /// Sets a quota.
     SetQuota = 26, "SET_QUOTA";
 }
+
+impl Op {
+    /// Whether a client may send it; an event or an error may only come from the server.
+    #[must_use]
+    pub fn is_request(self) -> bool {
+        !matches!(self, Op::WatchEvent | Op::Error)
+    }
+
+    /// Whether only the control domain and socket clients may send it. (GET_FEATURE for another
+    /// domain needs privilege too: see [`crate::v1::Request::GetFeature`].)
+    #[must_use]
+    pub fn needs_privilege(self) -> bool {
+        matches!(
+            self,
+            Op::Control
+                | Op::Introduce
+                | Op::Release
+                | Op::IsDomainIntroduced
+                | Op::Resume
+                | Op::SetTarget
+                | Op::SetFeature
+                | Op::GetQuota
+                | Op::SetQuota
+        )
+    }
+
+    /// What the header's transaction id means to it.
+    #[must_use]
+    pub fn transaction_use(self) -> TransactionUse {
+        match self {
+            Op::Directory
+            | Op::Read
+            | Op::GetPerms
+            | Op::TransactionEnd
+            | Op::Write
+            | Op::Mkdir
+            | Op::Rm
+            | Op::SetPerms
+            | Op::DirectoryPart => TransactionUse::Within,
+            Op::Watch | Op::Unwatch => TransactionUse::Ignored,
+            _ => TransactionUse::Validated,
+        }
+    }
+}
+
+/// What an operation does with the transaction id of its header (C's `XS_FLAG_NOTID`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionUse {
+    /// It acts inside the transaction; an unknown one is ENOENT.
+    Within,
+    /// It acts on the store, yet an unknown transaction is ENOENT.
+    Validated,
+    /// It doesn't look.
+    Ignored,
+}

@@ -1,0 +1,118 @@
+//! The commit feed: the last [`FEED_SLOTS`](crate::limits::FEED_SLOTS) records, for consumers that
+//! read at their own pace.
+//!
+//! A ring of slots, one record each: record `n` lies in slot `n mod slots` and replaces the one a
+//! whole ring earlier. A consumer owns its position; one that finds a later record in its slot has
+//! been overrun. Nobody waits for anybody.
+//!
+//! # Synchronization
+//! A version carries its own record. Whoever builds on a version links its record first, and so
+//! does whoever reads the newest: so all records but the newest version's are linked, and that one
+//! is by whoever looks. Linking is a compare and swap from an older record to a newer one, so it
+//! can be repeated by anyone. The Release of the swap pairs with the Acquire of the load in
+//! [`Ring::get`]. A record that is replaced is freed by crossbeam-epoch once no reader can hold it;
+//! it is small (a list of paths and watches, never a tree), so that freeing it is nobody's burden.
+
+use std::sync::Arc;
+
+use crossbeam_epoch::{Atomic, Guard, Owned, Shared, pin};
+
+use crate::record::Record;
+use crate::sync::Ordering::{Acquire, Relaxed, Release};
+
+/// The ring of records.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    slots: Box<[Atomic<Arc<Record>>]>,
+}
+
+/// What a slot holds for a position.
+#[derive(Debug)]
+pub(crate) enum Slot {
+    Record(Arc<Record>),
+    /// Not linked yet.
+    Older,
+    /// Overwritten by a later lap.
+    Newer,
+}
+
+impl Ring {
+    pub(crate) fn new(slots: usize) -> Ring {
+        Ring { slots: (0..slots.max(2)).map(|_| Atomic::null()).collect() }
+    }
+
+    fn slot(&self, seq: u64) -> Option<&Atomic<Arc<Record>>> {
+        let at = seq % self.slots.len() as u64;
+        usize::try_from(at).ok().and_then(|at| self.slots.get(at))
+    }
+
+    /// Puts a record into its slot, unless it or a later one is there.
+    pub(crate) fn link(&self, record: &Arc<Record>) {
+        let Some(slot) = self.slot(record.seq) else { return };
+        let guard = pin();
+        let mut current = slot.load(Acquire, &guard);
+        let mut new: Option<Owned<Arc<Record>>> = None;
+        // Ends: each turn either swaps or meets a record that is newer than the one before.
+        while seq(current, &guard).is_none_or(|s| s < record.seq) {
+            let next = new.take().unwrap_or_else(|| Owned::new(record.clone()));
+            // Release: pairs with the Acquire in `get`.
+            match slot.compare_exchange(current, next, Release, Relaxed, &guard) {
+                Ok(_) => return retire(current, &guard),
+                Err(lost) => {
+                    new = Some(lost.new);
+                    current = slot.load(Acquire, &guard);
+                }
+            }
+        }
+    }
+
+    /// The record of a publication.
+    pub(crate) fn get(&self, wanted: u64) -> Slot {
+        let guard = pin();
+        let Some(slot) = self.slot(wanted) else { return Slot::Older };
+        // Acquire: pairs with the Release in `link`.
+        let current = slot.load(Acquire, &guard);
+        match record(current, &guard) {
+            Some(found) if found.seq == wanted => Slot::Record(found.clone()),
+            Some(found) if found.seq > wanted => Slot::Newer,
+            _ => Slot::Older,
+        }
+    }
+}
+
+fn seq(shared: Shared<'_, Arc<Record>>, guard: &Guard) -> Option<u64> {
+    record(shared, guard).map(|r| r.seq)
+}
+
+#[allow(unsafe_code)]
+fn record<'g>(shared: Shared<'g, Arc<Record>>, _guard: &'g Guard) -> Option<&'g Arc<Record>> {
+    // SAFETY: `shared` was loaded under this guard from a slot of a ring; what a slot points to
+    // is a record that was allocated by `link` and is freed only through `retire`, which waits
+    // for every guard that was there when it left its slot.
+    unsafe { shared.as_ref() }
+}
+
+#[allow(unsafe_code)]
+fn retire(old: Shared<'_, Arc<Record>>, guard: &Guard) {
+    if !old.is_null() {
+        // SAFETY: `old` has just left its slot, by our swap and nobody else's: no later load can
+        // find it, and it is retired once.
+        unsafe { guard.defer_destroy(old) }
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        for slot in &mut self.slots {
+            let slot = std::mem::replace(slot, Atomic::null());
+            take(slot);
+        }
+    }
+}
+
+#[allow(unsafe_code)]
+fn take(slot: Atomic<Arc<Record>>) {
+    // SAFETY: the ring is being dropped, so no other thread can load from its slots, and an
+    // `Atomic` that isn't null owns what it points to.
+    drop(unsafe { slot.try_into_owned() });
+}

@@ -1,0 +1,275 @@
+//! A transaction's footprint: what it was answered by, and what it touched in which order.
+//!
+//! Facts are checked at END against the current version: if all hold, every answer would be the
+//! same now, and the transaction's effects can be applied there. A stamp is never used twice, so
+//! an equal stamp means an unchanged part. What the transaction itself wrote is no fact.
+
+use hashbrown::HashTable;
+
+use crate::acl::AclBuf;
+use crate::caller::Caller;
+use crate::domain::{DomId, Instance};
+use crate::hash::{Hash, Keys};
+use crate::path::Path;
+use crate::perms::Perm;
+use crate::state::{Env, State};
+use crate::tree::{Found, Node, Part};
+
+/// Everything that a transaction has touched, in order of first access.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Footprint {
+    touches: Vec<Touch>,
+    table: HashTable<u32>,
+    /// Index keys that were looked up, and the stamp of their matches (0: none).
+    keys: Vec<(u8, Box<str>, u64)>,
+    /// The stamp of the keys of all indices, where they were listed.
+    keys_stamp: Option<u64>,
+    /// Targets that permissions were checked with, by caller.
+    targets: Vec<(Caller, Option<(DomId, Instance)>)>,
+    /// Domains named in permissions, and their lives.
+    named: Vec<(DomId, Option<Instance>)>,
+    /// The generation of the base: larger stamps are the transaction's own.
+    base: u64,
+}
+
+/// A node that a transaction has touched.
+#[derive(Clone, Debug)]
+pub(crate) struct Touch {
+    path: Box<str>,
+    hash: Hash,
+    /// Its permissions at first access; none where it was absent.
+    pub(crate) before: Option<AclBuf>,
+    /// The event that it raises at commit; true: for exact watches only.
+    pub(crate) fire: Option<bool>,
+    fact: Fact,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Fact {
+    exists: bool,
+    value: Option<u64>,
+    perms: Option<u64>,
+    children: Option<u64>,
+    absent: Option<Absent>,
+}
+
+/// Why an absence was decided as it was.
+#[derive(Clone, Debug)]
+enum Absent {
+    /// Only that there is no such node.
+    Plain,
+    /// Its nearest ancestor, whose permissions decided: that many bytes of the path.
+    Below(usize),
+    /// As `Below`, for a creation: a parent created meanwhile must equal the one that this would
+    /// create, with this list.
+    Create(usize, AclBuf),
+}
+
+impl Touch {
+    pub(crate) fn path(&self) -> Path<'_> {
+        Path::trusted(&self.path)
+    }
+}
+
+impl Footprint {
+    pub(crate) fn new(base: u64) -> Footprint {
+        Footprint { base, ..Footprint::default() }
+    }
+
+    /// The same touches in the same order, without facts or events: for a replay.
+    pub(crate) fn order_only(&self) -> Footprint {
+        let touch = |t: &Touch| Touch { fire: None, fact: Fact::default(), ..t.clone() };
+        Footprint {
+            touches: self.touches.iter().map(touch).collect(),
+            table: self.table.clone(),
+            ..Footprint::default()
+        }
+    }
+
+    /// The same with a later base, at which all facts hold.
+    pub(crate) fn moved(&self, base: u64) -> Footprint {
+        Footprint { base, ..self.clone() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.touches.len() + self.keys.len()
+    }
+
+    pub(crate) fn touches(&self) -> &[Touch] {
+        &self.touches
+    }
+
+    /// The entry of a path, made at first access.
+    pub(crate) fn touch(
+        &mut self,
+        keys: &Keys,
+        path: Path<'_>,
+        node: Option<Node<'_>>,
+    ) -> &mut Touch {
+        let hash = keys.path(path);
+        let touches = &self.touches;
+        let is = |at: &u32| touches.get(*at as usize).is_some_and(|t| *t.path == *path.as_str());
+        let at = match self.table.find(hash, is) {
+            Some(at) => *at as usize,
+            None => {
+                let at = self.touches.len();
+                let before = node.map(|n| n.acl().to_buf());
+                let path = path.as_str().into();
+                self.touches.push(Touch { path, hash, before, fire: None, fact: Fact::default() });
+                let touches = &self.touches;
+                let rehash = |at: &u32| touches.get(*at as usize).map_or(0, |t| t.hash);
+                self.table.insert_unique(hash, u32::try_from(at).unwrap_or(u32::MAX), rehash);
+                at
+            }
+        };
+        match self.touches.get_mut(at) {
+            Some(touch) => touch,
+            None => unreachable!("the table holds positions of touches"),
+        }
+    }
+
+    /// A node was seen, and `parts` of it decided an answer.
+    pub(crate) fn saw(
+        &mut self,
+        env: &Env,
+        base: &State,
+        path: Path<'_>,
+        node: Node<'_>,
+        parts: &[Part],
+    ) {
+        let own = self.base;
+        let touch = self.touch(&env.keys, path, Some(node));
+        let fact = &mut touch.fact;
+        // A node whose permissions are the transaction's own was created or owned by it: what
+        // let it do so was noted then.
+        fact.exists |= node.stamp(Part::Perms) <= own;
+        for part in parts {
+            let stamp = node.stamp(*part);
+            match part {
+                Part::Value if stamp <= own => {
+                    fact.value.get_or_insert(stamp);
+                }
+                Part::Perms if stamp <= own => {
+                    fact.perms.get_or_insert(stamp);
+                }
+                Part::Children if fact.children.is_none() => {
+                    // Its own new children hide no others: what the base had is a fact.
+                    let known = base.tree.get(&env.keys, path);
+                    fact.children = known.map(|n| n.stamp(Part::Children));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A node was missed. `decides`: whether its nearest ancestor decided the answer; `create`: the
+    /// list that a new node would get.
+    pub(crate) fn missed(
+        &mut self,
+        env: &Env,
+        base: &State,
+        path: Path<'_>,
+        decides: bool,
+        create: Option<AclBuf>,
+    ) {
+        // Which ancestor decides is a matter of the base: one of the transaction's own making
+        // was noted when it was made.
+        let at_base = base.tree.find(&env.keys, path);
+        let touch = self.touch(&env.keys, path, None);
+        // Found there: the transaction removed it itself.
+        let Found::Missing { bytes, .. } = at_base else { return };
+        let absent = match (decides, create) {
+            (false, _) => Absent::Plain,
+            (true, None) => Absent::Below(bytes),
+            (true, Some(list)) => Absent::Create(bytes, list),
+        };
+        if touch.fact.absent.is_none() {
+            touch.fact.absent = Some(absent);
+        }
+    }
+
+    pub(crate) fn looked_up(&mut self, base: &State, env: &Env, index: u8, key: &str) {
+        if !self.keys.iter().any(|(i, k, _)| *i == index && **k == *key) {
+            self.keys.push((index, key.into(), stamp_of(base, env, index, key)));
+        }
+    }
+
+    pub(crate) fn listed_keys(&mut self, base: &State) {
+        self.keys_stamp.get_or_insert(base.indices.keys_stamp());
+    }
+
+    /// Permissions were set that name these domains.
+    pub(crate) fn named(&mut self, base: &State, env: &Env, perms: &[Perm]) {
+        for domid in perms.iter().map(|p| p.domid).filter(|d| *d != DomId::ANY) {
+            if !self.named.iter().any(|(d, _)| *d == domid) {
+                self.named.push((domid, base.instance(env, domid)));
+            }
+        }
+    }
+
+    /// Permissions were checked for this caller.
+    pub(crate) fn checked(&mut self, base: &State, env: &Env, caller: &Caller) {
+        if let Some((domid, life)) = caller.guest()
+            && !self.targets.iter().any(|(c, _)| c == caller)
+        {
+            let domain = base.domains.living(&env.keys, domid, life);
+            self.targets.push((*caller, domain.and_then(|d| d.target)));
+        }
+    }
+
+    /// The path of the first fact that doesn't hold in `now`, if there is one.
+    pub(crate) fn broken(&self, env: &Env, now: &State) -> Option<&str> {
+        let target = |(caller, target): &(Caller, Option<(DomId, Instance)>)| {
+            let (domid, life) = caller.guest().unwrap_or((DomId::ZERO, Instance::CONTROL));
+            let domain = now.domains.living(&env.keys, domid, life);
+            domain.is_some_and(|d| d.target == *target)
+        };
+        let named = |(domid, life): &(DomId, _)| now.instance(env, *domid) == *life;
+        if !self.targets.iter().all(target) || !self.named.iter().all(named) {
+            return Some("");
+        }
+        let key = |(i, k, stamp): &(u8, Box<str>, u64)| stamp_of(now, env, *i, k) == *stamp;
+        let keys = self.keys_stamp.is_none_or(|s| s == now.indices.keys_stamp());
+        if !keys || !self.keys.iter().all(key) {
+            return Some("/@index");
+        }
+        self.touches.iter().find(|t| !t.holds(env, now)).map(|t| &*t.path)
+    }
+}
+
+impl Touch {
+    fn holds(&self, env: &Env, now: &State) -> bool {
+        let fact = &self.fact;
+        let asks_existing =
+            fact.exists || fact.value.is_some() || fact.perms.is_some() || fact.children.is_some();
+        if !asks_existing && fact.absent.is_none() {
+            return true;
+        }
+        match now.tree.find(&env.keys, self.path()) {
+            Found::Node(node) => {
+                let same = |stamp: Option<u64>, part| stamp.is_none_or(|s| s == node.stamp(part));
+                fact.absent.is_none()
+                    && same(fact.value, Part::Value)
+                    && same(fact.perms, Part::Perms)
+                    && same(fact.children, Part::Children)
+            }
+            Found::Missing { nearest, bytes } => {
+                let below = match &fact.absent {
+                    None => return false,
+                    Some(Absent::Plain) => return true,
+                    Some(Absent::Below(below) | Absent::Create(below, _)) => *below,
+                };
+                if bytes == below {
+                    return !asks_existing;
+                }
+                // Another has created a parent.
+                let Some(Absent::Create(_, list)) = &fact.absent else { return false };
+                bytes > below && nearest.value().is_empty() && nearest.acl() == list.as_acl()
+            }
+        }
+    }
+}
+
+fn stamp_of(state: &State, env: &Env, index: u8, key: &str) -> u64 {
+    state.indices.get(&env.keys, index, key).map_or(0, crate::index::Matches::stamp)
+}

@@ -1,0 +1,257 @@
+//! Domains coming and going, their watches and quotas: the operations beside the tree.
+
+use std::sync::Arc;
+
+use crate::acl::AclBuf;
+use crate::caller::Caller;
+use crate::domain::{DomId, Instance};
+use crate::domains::Domain;
+use crate::error::Error;
+use crate::path::Path;
+use crate::perms::Perm;
+use crate::quota::Quota;
+use crate::state::{Env, Special, Want};
+use crate::watch::{ConnId, Spec, WatchPath};
+use crate::work::Work;
+
+impl Work {
+    /// Registers a watch.
+    pub(crate) fn watch(&mut self, env: &Env, spec: &Spec<'_>) -> Result<(), Error> {
+        let watches = &self.state.watches;
+        if watches.find(&env.keys, spec.conn, spec.path, spec.token).is_some() {
+            return Err(Error::Exists);
+        }
+        self.state.within(env, &spec.caller, Quota::Watches, |d| {
+            d.map_or(0, |d| d.watches as usize) + 1
+        })?;
+        self.state.watches.add(&env.keys, spec);
+        self.count_watches(env, &spec.caller, 1);
+        Ok(())
+    }
+
+    /// Removes a watch.
+    pub(crate) fn unwatch(
+        &mut self,
+        env: &Env,
+        conn: ConnId,
+        path: WatchPath<'_>,
+        token: &[u8],
+    ) -> Result<(), Error> {
+        let watches = &mut self.state.watches;
+        let found = watches.find(&env.keys, conn, path, token).ok_or(Error::NotFound)?;
+        let caller = found.caller();
+        watches.remove(&env.keys, conn, path, token);
+        self.count_watches(env, &caller, -1);
+        Ok(())
+    }
+
+    /// Removes all watches of a connection.
+    pub(crate) fn drop_watches(&mut self, env: &Env, conn: ConnId) {
+        let first = self.state.watches.of_conn(&env.keys, conn).first().map(|w| w.caller());
+        let Some(caller) = first else { return };
+        let gone = self.state.watches.remove_all(&env.keys, conn);
+        self.count_watches(env, &caller, -i64::try_from(gone).unwrap_or(0));
+    }
+
+    fn count_watches(&mut self, env: &Env, caller: &Caller, change: i64) {
+        self.dirty = true;
+        let Some((domid, life)) = caller.guest() else { return };
+        if self.state.domains.living(&env.keys, domid, life).is_none() {
+            return;
+        }
+        if let Some(domain) = self.state.domains.get_mut(&env.keys, domid) {
+            let count = i64::from(domain.watches) + change;
+            domain.watches = u32::try_from(count).unwrap_or(0);
+        }
+    }
+
+    /// Sets the permissions of a special node.
+    pub(crate) fn set_special_perms(
+        &mut self,
+        env: &Env,
+        caller: &Caller,
+        node: Special,
+        perms: &[Perm],
+    ) -> Result<(), Error> {
+        self.state.within(env, caller, Quota::NodePermissions, |_| perms.len())?;
+        let list = self.state.bind(env, perms)?;
+        let rights = self.state.special(node).as_acl().rights(self.state.who(env, caller));
+        if !rights.owner || !rights.access.includes(Want::OWN.access) {
+            return Err(Error::AccessDenied);
+        }
+        let [introduce, release] = Arc::make_mut(&mut self.state.specials);
+        match node {
+            Special::IntroduceDomain => *introduce = list,
+            Special::ReleaseDomain => *release = list,
+        }
+        self.dirty = true;
+        Ok(())
+    }
+
+    /// The current life of a domain, which begins here where it wasn't known.
+    pub(crate) fn know_domain(&mut self, env: &Env, domid: DomId) -> Instance {
+        if let Some(domain) = self.state.domains.get(&env.keys, domid) {
+            return domain.instance;
+        }
+        let instance = match self.state.instance(env, domid) {
+            Some(control) => control,
+            None => {
+                self.state.next_instance += 1;
+                Instance(self.state.next_instance - 1)
+            }
+        };
+        self.state.domains.add(&env.keys, domid, instance);
+        self.dirty = true;
+        instance
+    }
+
+    /// A domain is introduced; true where it wasn't yet.
+    pub(crate) fn introduce(&mut self, env: &Env, domid: DomId) -> bool {
+        let instance = self.know_domain(env, domid);
+        let Some(domain) = self.state.domains.get_mut(&env.keys, domid) else { return false };
+        if std::mem::replace(&mut domain.introduced, true) {
+            return false;
+        }
+        domain.shutdown = false;
+        self.dirty = true;
+        if instance != Instance::CONTROL {
+            self.state.special_fires(env, Special::IntroduceDomain, &[domid], &mut self.fires);
+        }
+        true
+    }
+
+    /// A domain is gone: its nodes go with all below them (XSA-322), its entries count for
+    /// nobody from now on, and those who watch for it are told.
+    pub(crate) fn release(&mut self, env: &Env, domid: DomId) -> Result<(), Error> {
+        let unknown = Error::UnknownDomain(domid);
+        let domain = self.state.domains.get(&env.keys, domid).ok_or(unknown)?.clone();
+        // Ends: each round removes what is owned, or makes the root the control domain's.
+        loop {
+            let owned = self.owned_in_order(env, domid);
+            if owned.is_empty() {
+                break;
+            }
+            for path in owned {
+                self.bury(env, Path::trusted(&path), domain.instance)?;
+            }
+        }
+        self.state.domains.remove(&env.keys, domid);
+        self.dirty = true;
+        if domain.introduced {
+            self.state.special_fires(env, Special::ReleaseDomain, &[domid], &mut self.fires);
+        }
+        Ok(())
+    }
+
+    /// The topmost nodes that a domain owns, as a walk in order of creation meets them.
+    fn owned_in_order(&self, env: &Env, domid: DomId) -> Vec<String> {
+        let owned = self.state.domains.get(&env.keys, domid).into_iter();
+        let mut ranked: Vec<(Vec<u64>, String)> = owned
+            .flat_map(|d| d.owned.iter())
+            .map(|p| (self.state.tree.rank(&env.keys, Path::trusted(p.as_str())), p))
+            .map(|(rank, p)| (rank, p.as_str().to_owned()))
+            .collect();
+        ranked.sort_unstable();
+        ranked.into_iter().map(|(_, path)| path).collect()
+    }
+
+    /// Removes what a dying domain owns. The root stays, and goes to the control domain.
+    fn bury(&mut self, env: &Env, path: Path<'_>, life: Instance) -> Result<(), Error> {
+        let Some(node) = self.state.tree.get(&env.keys, path) else { return Ok(()) };
+        let before = node.acl().to_buf();
+        if before.as_acl().owner().instance != life {
+            return Ok(());
+        }
+        if !path.is_root() {
+            return self.remove(env, path);
+        }
+        let control = Some((DomId::ZERO, Instance::CONTROL));
+        let list = AclBuf::inherited(before.as_acl(), control);
+        self.state.set_acl(env, path, &before, &list);
+        Ok(())
+    }
+
+    /// Domains have shut down; true where that is news of any that is introduced. One event for
+    /// all of them (a plain `@releaseDomain` watch gets one per scan, as in C).
+    pub(crate) fn shutdown(&mut self, env: &Env, domids: &[DomId]) -> bool {
+        let mut news = Vec::new();
+        for domid in domids {
+            let known = self.state.domains.get(&env.keys, *domid);
+            if !known.is_some_and(|d| d.introduced && !d.shutdown) {
+                continue;
+            }
+            if let Some(domain) = self.state.domains.get_mut(&env.keys, *domid) {
+                domain.shutdown = true;
+                news.push(*domid);
+            }
+        }
+        if news.is_empty() {
+            return false;
+        }
+        self.dirty = true;
+        self.state.special_fires(env, Special::ReleaseDomain, &news, &mut self.fires);
+        true
+    }
+
+    /// A domain's shutdown is no longer seen.
+    pub(crate) fn resume(&mut self, env: &Env, domid: DomId) -> Result<(), Error> {
+        self.introduced(env, domid)?.shutdown = false;
+        Ok(())
+    }
+
+    /// A stub domain gets its target's access.
+    pub(crate) fn set_target(
+        &mut self,
+        env: &Env,
+        domid: DomId,
+        target: DomId,
+    ) -> Result<(), Error> {
+        self.introduced(env, domid)?;
+        let instance = self.introduced(env, target)?.instance;
+        self.introduced(env, domid)?.target = Some((target, instance));
+        Ok(())
+    }
+
+    /// Sets the features of a domain.
+    pub(crate) fn set_features(
+        &mut self,
+        env: &Env,
+        domid: DomId,
+        features: u32,
+    ) -> Result<(), Error> {
+        self.known(env, domid)?.features = Some(features);
+        Ok(())
+    }
+
+    /// Sets a quota: of a domain, or the global one.
+    pub(crate) fn set_quota(
+        &mut self,
+        env: &Env,
+        domid: Option<DomId>,
+        quota: Quota,
+        value: u32,
+    ) -> Result<(), Error> {
+        self.dirty = true;
+        let Some(domid) = domid else {
+            Arc::make_mut(&mut self.state.quotas).set(quota, value);
+            return Ok(());
+        };
+        let global = *self.state.quotas;
+        let domain = self.known(env, domid)?;
+        let own = domain.quotas.get_or_insert_with(|| Arc::new(global));
+        Arc::make_mut(own).set(quota, value);
+        Ok(())
+    }
+
+    fn known(&mut self, env: &Env, domid: DomId) -> Result<&mut Domain, Error> {
+        let unknown = Error::UnknownDomain(domid);
+        self.state.domains.get(&env.keys, domid).ok_or(unknown.clone())?;
+        self.dirty = true;
+        self.state.domains.get_mut(&env.keys, domid).ok_or(unknown)
+    }
+
+    fn introduced(&mut self, env: &Env, domid: DomId) -> Result<&mut Domain, Error> {
+        let domain = self.known(env, domid)?;
+        if domain.introduced { Ok(domain) } else { Err(Error::UnknownDomain(domid)) }
+    }
+}

@@ -1,0 +1,36 @@
+//! Every bound of this crate, by name.
+
+/// Live bytes above which a block becomes a directory with a block per child. Larger blocks make
+/// reads cheaper and writes dearer; 4 KiB holds the 41 nodes of a typical VM.
+pub const BLOCK_BYTES: usize = 4096;
+/// Dead bytes of a block below which it is not worth rebuilding.
+pub const BLOCK_DEAD_BYTES: usize = 256;
+/// A block that is being filled gets this fraction of its size as room.
+pub const BLOCK_SLACK_DIVISOR: usize = 4;
+/// Bytes of a path: a message's payload is 4096 and ends in NUL.
+pub const PATH_BYTES: usize = 4095;
+/// Bytes of a value in a message: the payload less the shortest path and its NUL.
+pub const VALUE_BYTES: usize = 4093;
+/// Entries of a permission list: the shortest entry and its NUL take three bytes of a payload.
+pub const ACL_ENTRIES: usize = 1400;
+/// Facts and effects that one transaction of the control domain may gather.
+pub const TRANSACTION_ENTRIES: usize = 1 << 20;
+/// Effects of a transaction of a guest (its nodes are bounded by the quota `transaction-nodes`).
+pub const GUEST_TRANSACTION_EFFECTS: usize = 1 << 14;
+/// Bytes that versions newer than a transaction's base may have retired before it has to move on
+/// or be doomed: what one open transaction can pin.
+pub const PINNED_BYTES: u64 = 8 << 20;
+/// Lost publications after which a transaction's commit is announced, and helped by others.
+pub const ANNOUNCE_AFTER: u32 = 3;
+/// Records of the commit feed that are kept for consumers: one that is further behind is overrun.
+pub const FEED_SLOTS: usize = 1 << 14;
+/// Records that are searched for the guests which broke a transaction.
+pub const BLAME_RECORDS: u64 = 512;
+/// Bytes that a publication may retire and still be freed by whoever made it.
+pub const INLINE_DROP_BYTES: u64 = 64 << 10;
+/// Versions that wait for the reclaimer; past that their holder frees them itself.
+pub const RECLAIM_QUEUE: usize = 1024;
+/// Bytes of an escaped index key above which its hash stands for it.
+pub const INDEX_KEY_BYTES: usize = 200;
+/// Indices of one store.
+pub const INDICES: usize = 64;

@@ -1,0 +1,150 @@
+//! A transaction at its end: facts, effects, and how to apply them to any version.
+
+use std::sync::Arc;
+
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::footprint::Footprint;
+use crate::path::Path;
+use crate::perms::Perm;
+use crate::publish::Proposal;
+use crate::record::{Changes, Fire};
+use crate::state::{Env, State};
+use crate::transaction::in_transaction;
+use crate::version::{Helped, Version};
+use crate::work::Work;
+
+/// One change that a transaction has made.
+#[derive(Debug)]
+pub(crate) struct Effect {
+    pub(crate) caller: Caller,
+    pub(crate) path: Box<str>,
+    pub(crate) kind: Kind,
+}
+
+/// What the change was.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    Write(Box<[u8]>),
+    Mkdir,
+    Rm,
+    SetPerms(Box<[Perm]>),
+}
+
+impl Effect {
+    /// Whether a write of `path` right after this one makes it needless.
+    pub(crate) fn replaces_write(&self, caller: &Caller, path: Path<'_>) -> bool {
+        matches!(self.kind, Kind::Write(_))
+            && self.caller == *caller
+            && *self.path == *path.as_str()
+    }
+
+    fn apply(&self, env: &Env, work: &mut Work) -> Result<(), Error> {
+        let path = Path::trusted(&self.path);
+        match &self.kind {
+            Kind::Write(value) => work.write(env, &self.caller, path, value),
+            Kind::Mkdir => work.mkdir(env, &self.caller, path),
+            Kind::Rm => work.rm(env, &self.caller, path),
+            Kind::SetPerms(perms) => work.set_perms(env, &self.caller, path, perms),
+        }
+    }
+}
+
+/// A transaction that wants to be committed.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    footprint: Footprint,
+    effects: Vec<Effect>,
+    /// What it came to on its base, for when that is still current.
+    state: State,
+    changes: Changes,
+    author: Caller,
+    base_seq: u64,
+    env: Arc<Env>,
+}
+
+impl Prepared {
+    pub(crate) fn new(env: Arc<Env>, work: Work, effects: Vec<Effect>, base_seq: u64) -> Prepared {
+        let Work { state, changes, author, tx, .. } = work;
+        let footprint = tx.map(|tx| tx.footprint).unwrap_or_default();
+        Prepared { footprint, effects, state, changes, author, base_seq, env }
+    }
+
+    pub(crate) fn into_effects(self) -> Vec<Effect> {
+        self.effects
+    }
+
+    /// The path of the first fact that doesn't hold, if there is one.
+    pub(crate) fn broken(&self, now: &State) -> Option<&str> {
+        self.footprint.broken(&self.env, now)
+    }
+
+    /// What had been retired up to its base.
+    pub(crate) fn retired(&self) -> u64 {
+        self.state.retired
+    }
+
+    /// The transaction on top of a version.
+    pub(crate) fn on(&self, base: &Version) -> Result<Work, Error> {
+        let env = &*self.env;
+        let (mut work, touches) = if base.seq == self.base_seq {
+            let (changes, author) = (self.changes.clone(), self.author);
+            let (state, fires) = (self.state.clone(), Vec::new());
+            (Work { state, changes, fires, author, dirty: true, tx: None }, None)
+        } else {
+            if self.broken(&base.state).is_some() {
+                return Err(Error::Conflict);
+            }
+            let mut work = in_transaction(&base.state, self.footprint.order_only(), 0);
+            self.replay(&mut work)?;
+            let touches = work.tx.take();
+            (work, touches)
+        };
+        let touches = touches.as_ref().map_or(&self.footprint, |tx| &tx.footprint);
+        let mut fires: Vec<Fire> = Vec::new();
+        for touch in touches.touches() {
+            if let Some(exact) = touch.fire {
+                work.state.fires(env, touch.path(), exact, touch.before.as_ref(), &mut fires);
+            }
+        }
+        work.fires = fires;
+        work.dirty = true;
+        Ok(work)
+    }
+
+    /// Runs the effects again; with all facts holding, only a quota can stand in the way.
+    fn replay(&self, work: &mut Work) -> Result<(), Error> {
+        for effect in &self.effects {
+            effect.apply(&self.env, work).map_err(|error| match error {
+                Error::Quota(_) => error,
+                _ => Error::Conflict,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Runs the effects again on a newer base, and takes the facts over.
+    pub(crate) fn replay_facts(&self, work: &mut Work) -> Result<(), Error> {
+        if let Some(tx) = &mut work.tx {
+            tx.footprint = self.footprint.moved(work.state.generation - 1);
+        }
+        self.replay(work)
+    }
+}
+
+impl Proposal<Version> for Arc<Prepared> {
+    fn apply(&self, base: &Version, id: u64) -> Version {
+        let seq = base.seq + 1;
+        let (work, result) = match self.on(base) {
+            Ok(work) => (work, Ok(())),
+            Err(error) => {
+                // Refused: a version like its base, which says so.
+                let mut work = Work::new(&base.state);
+                work.state.generation = base.state.generation;
+                (work, Err(error))
+            }
+        };
+        let helped = Some(Arc::new(Helped { id, seq, result }));
+        Version { helped, ..base.next(work) }
+    }
+}

@@ -1,0 +1,170 @@
+//! Publication: how a new version takes the place of the current one, and how nobody starves.
+//!
+//! A commit builds a version on top of the current one and swaps it in; where another was faster,
+//! it builds again. That is lock-free: somebody always gets on. For a large commit among many
+//! small ones it is not enough, so after a few losses it is *announced*: its proposal lies open in
+//! a slot, and every other committer applies it first. Proposals can be applied by anybody, any
+//! number of times; the swap lets one of the results in.
+//!
+//! Overtaking is bounded: a committer looks at the slot after it has loaded the version that it
+//! builds on, so each can get in at most one version that it had begun before the announcement.
+//!
+//! # Synchronization
+//! A proposal is applied once: it is in the slot until its owner has seen it applied, and a
+//! version says which proposal was applied last. Who finds a proposal in the slot after loading a
+//! version that says another one, and then swaps successfully, has seen nobody apply it: the
+//! version was current from the load to the swap, and the proposal was in the slot in between.
+
+use std::sync::Arc;
+
+use crate::cell::RootCell;
+use crate::sync::{AtomicU64, Ordering::Relaxed};
+
+/// What publication must know of a version.
+pub(crate) trait Versioned {
+    /// The id of the last announced proposal that was applied, up to this version; 0: none.
+    fn applied(&self) -> u64;
+}
+
+/// A commit that anybody can apply.
+pub(crate) trait Proposal<V> {
+    /// The version that follows `base`, with this applied or refused under `id`.
+    fn apply(&self, base: &V, id: u64) -> V;
+}
+
+/// Who has to hear of versions that come and go.
+pub(crate) trait Hooks<V> {
+    /// `base` may be replaced next.
+    fn building_on(&self, base: &Arc<V>);
+
+    /// `new` has replaced `old`.
+    fn replaced(&self, old: Arc<V>, new: &Arc<V>);
+}
+
+/// A proposal in the slot.
+#[derive(Debug)]
+pub(crate) struct Announced<P> {
+    id: u64,
+    proposal: P,
+}
+
+/// What the slot holds.
+pub(crate) type Slot<P> = Option<Announced<P>>;
+
+/// The current version, and the slot for announcements.
+#[derive(Debug)]
+pub(crate) struct Root<C, S> {
+    cell: C,
+    slot: S,
+    ids: AtomicU64,
+}
+
+impl<C, S> Root<C, S> {
+    pub(crate) fn new(cell: C, slot: S) -> Root<C, S> {
+        Root { cell, slot, ids: AtomicU64::new(1) }
+    }
+
+    pub(crate) fn cell(&self) -> &C {
+        &self.cell
+    }
+}
+
+impl<C, S> Root<C, S> {
+    /// One try: builds on the current version, unless an announced proposal goes first.
+    pub(crate) fn attempt<V, P, R>(
+        &self,
+        build: impl FnOnce(&Arc<V>) -> Built<V, R>,
+        hooks: &impl Hooks<V>,
+    ) -> Attempt<R>
+    where
+        V: Versioned,
+        P: Proposal<V>,
+        C: RootCell<V>,
+        S: RootCell<Slot<P>>,
+    {
+        let base = self.cell.load();
+        // After the load of the base: see the module's text.
+        let slot = self.slot.load();
+        if let Some(first) = Option::as_ref(&**slot)
+            && first.id != base.applied()
+        {
+            self.swap(&base, first.proposal.apply(&base, first.id), hooks);
+            return Attempt::Helped;
+        }
+        drop(slot);
+        match build(&base) {
+            Built::Nothing(result) => Attempt::Done(result),
+            Built::Version(version, result) => match self.swap(&base, version, hooks) {
+                true => Attempt::Done(result),
+                false => Attempt::Lost,
+            },
+        }
+    }
+
+    fn swap<V>(&self, base: &Arc<V>, version: V, hooks: &impl Hooks<V>) -> bool
+    where
+        C: RootCell<V>,
+    {
+        hooks.building_on(base);
+        let new = Arc::new(version);
+        let won = self.cell.replace(base, &new);
+        if won {
+            hooks.replaced(Arc::clone(base), &new);
+        }
+        won
+    }
+
+    /// Announces a proposal and sees it through. Gives it back where the slot is taken: then
+    /// another is being helped, and the caller goes on trying by itself.
+    pub(crate) fn announce<V, P, R>(
+        &self,
+        proposal: P,
+        read: impl Fn(&V) -> R,
+        hooks: &impl Hooks<V>,
+    ) -> Result<R, P>
+    where
+        V: Versioned,
+        P: Proposal<V> + Clone,
+        C: RootCell<V>,
+        S: RootCell<Slot<P>>,
+    {
+        // Relaxed: only uniqueness matters.
+        let id = self.ids.fetch_add(1, Relaxed);
+        let empty = Arc::clone(&self.slot.load());
+        if empty.is_some() {
+            return Err(proposal);
+        }
+        let mine = Arc::new(Some(Announced { id, proposal: proposal.clone() }));
+        if !self.slot.replace(&empty, &mine) {
+            return Err(proposal);
+        }
+        // Ends: every failed swap is another committer's success, and each of those gets in at
+        // most one version that it began before it could see the announcement.
+        loop {
+            let base = self.cell.load();
+            if base.applied() == id {
+                let result = read(&base);
+                self.slot.replace(&mine, &Arc::new(None));
+                return Ok(result);
+            }
+            self.swap(&base, proposal.apply(&base, id), hooks);
+        }
+    }
+}
+
+/// What building gave.
+pub(crate) enum Built<V, R> {
+    /// A version to publish.
+    Version(V, R),
+    /// Nothing to publish.
+    Nothing(R),
+}
+
+/// What a try came to.
+pub(crate) enum Attempt<R> {
+    Done(R),
+    /// Another version was published meanwhile.
+    Lost,
+    /// An announced proposal went first.
+    Helped,
+}

@@ -1,0 +1,8 @@
+//! The one door to atomics: the standard library's, or loom's under `cfg(loom)`.
+
+#[cfg(not(loom))]
+#[allow(clippy::disallowed_types)]
+pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};

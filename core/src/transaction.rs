@@ -1,0 +1,258 @@
+//! Transactions: a private view of the tree as of its start, with its own writes on top.
+
+use std::sync::Arc;
+
+use crate::caller::Caller;
+use crate::cell::RootCell;
+use crate::edit::{Writes, reads_and_writes_through_work};
+use crate::error::Error;
+use crate::footprint::Footprint;
+use crate::limits::{ANNOUNCE_AFTER, GUEST_TRANSACTION_EFFECTS, PINNED_BYTES, TRANSACTION_ENTRIES};
+use crate::path::Path;
+use crate::perms::Perm;
+use crate::prepared::{Effect, Kind, Prepared};
+use crate::publish::{Attempt, Built};
+use crate::state::{Env, Special};
+use crate::store::{Dropped, Outcome, Store};
+use crate::view::{Listing, Match, Reads, special_perms};
+use crate::work::{Tx, Work};
+
+/// An open transaction.
+///
+/// ```
+/// use myriad_core::{Caller, Config, Error, Path, Reads, Store, Writes};
+///
+/// let store = Store::new(&Config::default())?;
+/// let counter = Path::new("/counter")?;
+/// store.edit(|edit| edit.write(&Caller::Control, counter, b"1")).result?;
+///
+/// let mut tx = store.begin(0);
+/// let seen = tx.read(&Caller::Control, counter)?.to_vec();
+/// store.edit(|edit| edit.write(&Caller::Control, counter, b"2")).result?;
+/// assert_eq!(tx.read(&Caller::Control, counter)?, seen, "a snapshot");
+/// tx.write(&Caller::Control, Path::new("/seen")?, &seen)?;
+/// assert_eq!(tx.commit().result, Err(Error::Conflict));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Transaction {
+    store: Store,
+    env: Arc<Env>,
+    work: Work,
+    effects: Vec<Effect>,
+    base_seq: u64,
+    max_nodes: u32,
+    doomed: bool,
+    /// Where the facts were found broken, for the blame.
+    conflict: Option<Box<str>>,
+    scratch: Vec<u8>,
+}
+
+impl Transaction {
+    pub(crate) fn new(store: Store, max_nodes: u32) -> Transaction {
+        let (work, base_seq) = {
+            let base = store.0.root.cell().load();
+            (
+                in_transaction(&base.state, Footprint::new(base.state.generation), max_nodes),
+                base.seq,
+            )
+        };
+        Transaction {
+            env: store.0.env.clone(),
+            store,
+            work,
+            effects: Vec::new(),
+            base_seq,
+            max_nodes,
+            doomed: false,
+            conflict: None,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Ends the transaction: everything or nothing.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] where another commit has changed what an answer was given by;
+    /// [`Error::Poisoned`] where it went over a quota; [`Error::Quota`] where one is used up now.
+    pub fn commit(mut self) -> Outcome<()> {
+        self.commit_or_blame().0
+    }
+
+    /// As [`Transaction::commit`]; for a conflict, the path where it was found, too.
+    pub fn commit_or_blame(&mut self) -> (Outcome<()>, Option<Box<str>>) {
+        let inner = Arc::clone(&self.store.0);
+        let refused = match &self.work.tx {
+            Some(tx) if tx.poisoned => Some(Error::Poisoned),
+            _ if self.doomed => Some(Error::Conflict),
+            _ => None,
+        };
+        if refused.is_some() || self.effects.is_empty() {
+            let seq = inner.root.cell().load().seq;
+            let result = refused.map_or(Ok(()), Err);
+            return (Outcome { result, seq }, self.conflict.take());
+        }
+        let prepared = Arc::new(self.prepare());
+        let outcome = publish(&self.store, &prepared);
+        let bytes = self.store.0.retired_since(prepared.retired());
+        let conflict = (outcome.result == Err(Error::Conflict)).then(|| {
+            let now = inner.root.cell().load();
+            prepared.broken(&now.state).unwrap_or_default().into()
+        });
+        self.store.0.let_go(Dropped::Prepared(prepared), bytes);
+        (outcome, conflict)
+    }
+
+    /// Keeps what it pins bounded: to be called now and then. Where newer versions have retired
+    /// more than [`PINNED_BYTES`], the transaction moves on to the current one if
+    /// its facts hold there, and is doomed otherwise (false): END will say [`Error::Conflict`].
+    pub fn refresh(&mut self) -> bool {
+        let Some(tx) = &self.work.tx else { return false };
+        if self.doomed {
+            return false;
+        }
+        if self.store.0.retired_since(tx.base.retired) <= PINNED_BYTES {
+            return true;
+        }
+        self.move_on()
+    }
+
+    /// Bytes that this transaction keeps from being freed, at most about.
+    #[must_use]
+    pub fn pinned_bytes(&self) -> u64 {
+        let base = self.work.tx.as_ref().map(|tx| tx.base.retired);
+        base.map_or(0, |then| self.store.0.retired_since(then))
+    }
+
+    fn move_on(&mut self) -> bool {
+        let inner = Arc::clone(&self.store.0);
+        let now = Arc::clone(&inner.root.cell().load());
+        let prepared = self.prepare();
+        let mut moved =
+            in_transaction(&now.state, Footprint::new(now.state.generation), self.max_nodes);
+        let broken = prepared.broken(&now.state).map(Box::from);
+        let holds = broken.is_none() && prepared.replay_facts(&mut moved).is_ok();
+        if holds {
+            self.base_seq = now.seq;
+        } else {
+            self.doomed = true;
+            self.conflict = broken;
+            moved = in_transaction(&now.state, Footprint::default(), self.max_nodes);
+        }
+        self.effects = if holds { prepared.into_effects() } else { Vec::new() };
+        self.let_go(moved);
+        holds
+    }
+
+    /// Takes what has been done, leaving an empty transaction.
+    fn prepare(&mut self) -> Prepared {
+        let hollow = {
+            let state = self.work.state.clone();
+            Work { tx: None, ..Work::new(&state) }
+        };
+        let work = std::mem::replace(&mut self.work, hollow);
+        Prepared::new(self.env.clone(), work, std::mem::take(&mut self.effects), self.base_seq)
+    }
+
+    fn let_go(&mut self, next: Work) {
+        let old = std::mem::replace(&mut self.work, next);
+        let then = old.tx.as_ref().map_or(old.state.retired, |tx| tx.base.retired);
+        let bytes = self.store.0.retired_since(then);
+        self.store.0.let_go(Dropped::Work(Box::new(old)), bytes);
+    }
+
+    fn note(&mut self, caller: &Caller, path: Path<'_>, kind: Kind) {
+        let limit = match caller {
+            Caller::Control => TRANSACTION_ENTRIES,
+            Caller::Guest { .. } => GUEST_TRANSACTION_EFFECTS,
+        };
+        if self.doomed {
+            return;
+        }
+        if self.effects.len() >= limit
+            && let Some(tx) = &mut self.work.tx
+        {
+            tx.poisoned = true;
+            return;
+        }
+        self.effects.push(Effect { caller: *caller, path: path.as_str().into(), kind });
+    }
+
+    fn note_write(&mut self, caller: &Caller, path: Path<'_>, value: &[u8]) {
+        if let Some(last) = self.effects.last_mut()
+            && last.replaces_write(caller, path)
+        {
+            last.kind = Kind::Write(value.into());
+            return;
+        }
+        self.note(caller, path, Kind::Write(value.into()));
+    }
+
+    fn note_mkdir(&mut self, caller: &Caller, path: Path<'_>, before: usize) {
+        if self.work.changes.len() > before {
+            self.note(caller, path, Kind::Mkdir);
+        }
+    }
+
+    fn note_rm(&mut self, caller: &Caller, path: Path<'_>, before: usize) {
+        if self.work.changes.len() > before {
+            self.note(caller, path, Kind::Rm);
+        }
+    }
+
+    fn note_perms(&mut self, caller: &Caller, path: Path<'_>, perms: &[Perm]) {
+        self.note(caller, path, Kind::SetPerms(perms.into()));
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        let hollow = Work::new(&self.store.0.root.cell().load().state);
+        self.let_go(hollow);
+    }
+}
+
+reads_and_writes_through_work!(Transaction);
+
+/// Work of a transaction.
+pub(crate) fn in_transaction(
+    base: &crate::state::State,
+    footprint: Footprint,
+    max_nodes: u32,
+) -> Work {
+    let tx = Tx { base: base.clone(), footprint, max_nodes, poisoned: false };
+    Work { tx: Some(Box::new(tx)), ..Work::new(base) }
+}
+
+/// Publishes a prepared transaction; after a few losses with everybody's help.
+fn publish(store: &Store, prepared: &Arc<Prepared>) -> Outcome<()> {
+    let inner = &*store.0;
+    let mut lost = 0;
+    // Ends: every lost turn is another commit's success, and from the announcement on those are
+    // bounded by the number of committers.
+    loop {
+        let attempt = inner.attempt(|base| match prepared.on(base) {
+            Ok(work) => {
+                let next = base.next(work);
+                let seq = next.seq;
+                Built::Version(next, Outcome { result: Ok(()), seq })
+            }
+            Err(error) => Built::Nothing(Outcome { result: Err(error), seq: base.seq }),
+        });
+        match attempt {
+            Attempt::Done(outcome) => return outcome,
+            Attempt::Helped => {}
+            Attempt::Lost => lost += 1,
+        }
+        if lost >= ANNOUNCE_AFTER {
+            let outcome = |version: &crate::version::Version| {
+                let helped = version.helped.as_ref();
+                let result = helped.map_or(Err(Error::Conflict), |h| h.result.clone());
+                Outcome { result, seq: helped.map_or(version.seq, |h| h.seq) }
+            };
+            if let Ok(outcome) = inner.root.announce(prepared.clone(), outcome, inner) {
+                return outcome;
+            }
+        }
+    }
+}

@@ -1,0 +1,530 @@
+//! A packed block: a small subtree in one immutable allocation of plain bytes.
+//!
+//! ```text
+//! head │ tags: 2 × cap │ offsets: 2 × cap │ heap …
+//! record: parent 2 │ name length 2 │ value length 2 │ list at 2 │ stamps 3 × 6 │ name │ value
+//! ```
+//!
+//! Record 0 is the block's root. A record comes after its parent, and siblings stand in order of
+//! creation. A tag is 16 bits of the hash of the path from the root of the block: a look-up
+//! compares tags, four at a time, and then names. Permission lists lie in the heap too and are
+//! shared by the records that have the same. Offsets count from the start of the heap; what they
+//! no longer point to is dead, and left out when the block is next rebuilt.
+//!
+//! Invariants: B1 a parent's index is smaller than its child's; B2 all offsets lie in the heap;
+//! B3 no two records have the same path; B4 `used` bytes of the heap are in use or dead.
+
+use triomphe::{Arc, HeaderSlice};
+
+use super::bytes::{cut, put_u16, put_u48, u16_at, u48_at};
+use crate::acl::Acl;
+use crate::hash::{Hash, Keys};
+use crate::limits::{BLOCK_DEAD_BYTES, BLOCK_SLACK_DIVISOR};
+
+/// A small subtree. A clone is one counter.
+#[derive(Clone, Debug)]
+pub(crate) struct Block(Arc<HeaderSlice<Head, [u8]>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    /// Hash of the root's path.
+    hash: Hash,
+    /// When the root was created, relative to its siblings.
+    order: u64,
+    /// Records.
+    len: u16,
+    /// Records for which tags and offsets have room.
+    cap: u16,
+    /// Bytes of the heap in use.
+    used: u32,
+    /// Bytes of those that nothing points to.
+    dead: u32,
+}
+
+/// The three stamps of a node: the generation in which each part last changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamps {
+    pub(crate) value: u64,
+    pub(crate) perms: u64,
+    pub(crate) children: u64,
+}
+
+/// Which stamp.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Part {
+    Value = 0,
+    Perms = 1,
+    Children = 2,
+}
+
+/// A record, borrowed from its block.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Record<'b> {
+    heap: &'b [u8],
+    at: usize,
+}
+
+/// What a record is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) value: &'a [u8],
+    pub(crate) acl: Acl<'a>,
+    pub(crate) stamps: Stamps,
+}
+
+impl<'b> Record<'b> {
+    pub(crate) fn parent(self) -> u16 {
+        u16_at(self.heap, self.at)
+    }
+
+    pub(crate) fn name(self) -> &'b [u8] {
+        cut(self.heap, self.at + FIXED, usize::from(u16_at(self.heap, self.at + 2)))
+    }
+
+    pub(crate) fn value(self) -> &'b [u8] {
+        let name = usize::from(u16_at(self.heap, self.at + 2));
+        cut(self.heap, self.at + FIXED + name, usize::from(u16_at(self.heap, self.at + 4)))
+    }
+
+    pub(crate) fn acl(self) -> Acl<'b> {
+        let list = usize::from(u16_at(self.heap, self.at + 6));
+        Acl::at(self.heap.get(list..).unwrap_or_default())
+    }
+
+    pub(crate) fn stamp(self, part: Part) -> u64 {
+        u48_at(self.heap, self.at + STAMPS + 6 * part as usize)
+    }
+
+    pub(crate) fn stamps(self) -> Stamps {
+        Stamps {
+            value: self.stamp(Part::Value),
+            perms: self.stamp(Part::Perms),
+            children: self.stamp(Part::Children),
+        }
+    }
+
+    fn parts(self) -> Parts<'b> {
+        Parts { name: self.name(), value: self.value(), acl: self.acl(), stamps: self.stamps() }
+    }
+
+    fn size(self) -> usize {
+        FIXED + self.name().len() + self.value().len()
+    }
+}
+
+impl Block {
+    /// A block of one record.
+    pub(crate) fn single(hash: Hash, order: u64, parts: &Parts<'_>) -> Block {
+        let mut builder = Builder::new(hash, order);
+        builder.push(0, 0, parts);
+        builder.finish()
+    }
+
+    pub(crate) fn hash(&self) -> Hash {
+        self.0.header.hash
+    }
+
+    pub(crate) fn order(&self) -> u64 {
+        self.0.header.order
+    }
+
+    /// Number of records, at least one.
+    pub(crate) fn len(&self) -> u16 {
+        self.0.header.len
+    }
+
+    /// Bytes of the heap that are not dead.
+    pub(crate) fn live_bytes(&self) -> usize {
+        (self.0.header.used - self.0.header.dead) as usize
+    }
+
+    /// Bytes of the whole allocation.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.slice.len() + size_of::<Head>() + size_of::<usize>()
+    }
+
+    fn heap_at(&self) -> usize {
+        4 * usize::from(self.0.header.cap)
+    }
+
+    fn heap(&self) -> &[u8] {
+        self.0.slice.get(self.heap_at()..).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn record(&self, index: u16) -> Record<'_> {
+        let at = 2 * (usize::from(self.0.header.cap) + usize::from(index));
+        Record { heap: self.heap(), at: usize::from(u16_at(&self.0.slice, at)) }
+    }
+
+    pub(crate) fn root(&self) -> Record<'_> {
+        self.record(0)
+    }
+
+    /// All records with their indices; parents first, siblings in order of creation.
+    pub(crate) fn records(&self) -> impl Iterator<Item = (u16, Record<'_>)> {
+        (0..self.len()).map(|i| (i, self.record(i)))
+    }
+
+    /// The record of a path below the root of the block (not empty, no leading `/`).
+    #[inline]
+    pub(crate) fn find(&self, keys: &Keys, below: &str) -> Option<u16> {
+        let tag = tag(keys, self.hash(), below);
+        let len = self.len();
+        // Four tags at a time: a lane of `hit` is non-zero where the tag is equal.
+        let pattern = u64::from(tag) * LANES;
+        let tags = cut(&self.0.slice, 0, 2 * usize::from(len));
+        let (words, rest) = tags.as_chunks::<8>();
+        let mut base = 0u32;
+        for word in words {
+            let x = u64::from_le_bytes(*word) ^ pattern;
+            let mut hit = x.wrapping_sub(LANES) & !x & (LANES << 15);
+            while hit != 0 {
+                let index = u16::try_from(base + hit.trailing_zeros() / 16).ok()?;
+                if self.is_at(index, below) {
+                    return Some(index);
+                }
+                hit &= hit - 1;
+            }
+            base += 4;
+        }
+        for pair in rest.as_chunks::<2>().0 {
+            let index = u16::try_from(base).ok()?;
+            if u16::from_le_bytes(*pair) == tag && self.is_at(index, below) {
+                return Some(index);
+            }
+            base += 1;
+        }
+        None
+    }
+
+    /// Whether a record's path below the root of the block is `below`: compared from its end.
+    fn is_at(&self, index: u16, below: &str) -> bool {
+        let mut record = self.record(index);
+        let mut rest = below.as_bytes();
+        let mut at = index;
+        while at != 0 {
+            let Some(head) = rest.strip_suffix(record.name()) else { return false };
+            at = record.parent();
+            rest = match (at, head) {
+                (0, head) => return head.is_empty(),
+                (_, [head @ .., b'/']) => head,
+                _ => return false,
+            };
+            record = self.record(at);
+        }
+        false
+    }
+
+    /// Which records lie at or below `index`, as a list of flags.
+    pub(crate) fn subtree(&self, index: u16) -> Vec<bool> {
+        let mut inside = vec![false; usize::from(self.len())];
+        for (i, record) in self.records().skip(usize::from(index)) {
+            let within =
+                i == index || inside.get(usize::from(record.parent())).copied().unwrap_or(false);
+            if let Some(flag) = inside.get_mut(usize::from(i)) {
+                // The root is its own parent.
+                *flag = within;
+            }
+        }
+        inside
+    }
+
+    /// The names of a record's children, in order of creation.
+    pub(crate) fn children(&self, index: u16) -> impl Iterator<Item = (u16, &[u8])> {
+        self.records().skip(1).filter(move |(_, r)| r.parent() == index).map(|(i, r)| (i, r.name()))
+    }
+
+    /// Adds a child of `parent` as the last record. `below`: its path below the block's root.
+    pub(crate) fn push(&mut self, keys: &Keys, parent: u16, below: &str, parts: &Parts<'_>) {
+        let tag = tag(keys, self.hash(), below);
+        let shared = self.find_acl(parent, parts.acl);
+        let list = if shared.is_some() { 0 } else { parts.acl.bytes().len() };
+        self.reserve(list + FIXED + parts.name.len() + parts.value.len(), 1);
+        // Making room may have moved the lists.
+        let shared = shared.and_then(|_| self.find_acl(parent, parts.acl));
+        let cap = usize::from(self.0.header.cap);
+        let Some(own) = Arc::get_mut(&mut self.0) else { return };
+        let index = usize::from(own.header.len);
+        let Some((tables, heap)) = own.slice.split_at_mut_checked(4 * cap) else { return };
+        let mut used = own.header.used as usize;
+        let list_at = shared.unwrap_or_else(|| {
+            put(heap, used, parts.acl.bytes());
+            used += list;
+            used - list
+        });
+        put_u16(tables, 2 * index, tag);
+        put_u16(tables, 2 * (cap + index), small(used));
+        used += write_record(heap, used, parent, list_at, parts);
+        own.header.len += 1;
+        own.header.used = wide(used);
+    }
+
+    /// Sets a value and its stamp.
+    pub(crate) fn set_value(&mut self, index: u16, value: &[u8], stamp: u64) {
+        let old = self.record(index);
+        if old.value().len() == value.len() {
+            self.reserve(0, 0);
+            let at = self.at(index);
+            let name = self.record(index).name().len();
+            if let Some(heap) = self.own_heap() {
+                put_u48(heap, at + STAMPS, stamp);
+                put(heap, at + FIXED + name, value);
+            }
+            return;
+        }
+        let mut stamps = old.stamps();
+        stamps.value = stamp;
+        if self.len() == 1 {
+            let parts = Parts { value, stamps, ..old.parts() };
+            *self = Block::single(self.hash(), self.order(), &parts);
+            return;
+        }
+        // A record of another length goes to the end of the heap; the old one is dead.
+        self.reserve(old.size() - old.value().len() + value.len(), 0);
+        let cap = usize::from(self.0.header.cap);
+        let old = self.record(index);
+        let (parent, list_at, gone) = (old.parent(), u16_at(old.heap, old.at + 6), old.size());
+        let name: smallvec::SmallVec<[u8; 64]> = smallvec::SmallVec::from_slice(old.name());
+        let Some(own) = Arc::get_mut(&mut self.0) else { return };
+        let Some((tables, heap)) = own.slice.split_at_mut_checked(4 * cap) else { return };
+        let at = own.header.used as usize;
+        let none = Acl::at(&[]);
+        let parts = Parts { name: &name, value, acl: none, stamps };
+        let size = write_record(heap, at, parent, usize::from(list_at), &parts);
+        put_u16(tables, 2 * (cap + usize::from(index)), small(at));
+        own.header.used += wide(size);
+        own.header.dead += wide(gone);
+    }
+
+    /// Sets a permission list and its stamp.
+    pub(crate) fn set_acl(&mut self, index: u16, acl: Acl<'_>, stamp: u64) {
+        if self.len() == 1 {
+            let old = self.root();
+            let stamps = Stamps { perms: stamp, ..old.stamps() };
+            let parts = Parts { acl, stamps, ..old.parts() };
+            *self = Block::single(self.hash(), self.order(), &parts);
+            return;
+        }
+        let gone = self.record(index).acl().bytes().len();
+        let shared = self.find_acl(index, acl);
+        let list = if shared.is_some() { 0 } else { acl.bytes().len() };
+        self.reserve(list, 0);
+        let shared = shared.and_then(|_| self.find_acl(index, acl));
+        let (at, used) = (self.at(index), self.0.header.used as usize);
+        let Some(heap) = self.own_heap() else { return };
+        if shared.is_none() {
+            put(heap, used, acl.bytes());
+        }
+        put_u16(heap, at + 6, small(shared.unwrap_or(used)));
+        put_u48(heap, at + STAMPS + 6 * Part::Perms as usize, stamp);
+        if let (Some(own), None) = (Arc::get_mut(&mut self.0), shared) {
+            own.header.used += wide(list);
+            // Others may still share it: then it's counted too early, and a rebuild comes early.
+            own.header.dead += wide(gone);
+        }
+    }
+
+    /// Sets one stamp.
+    pub(crate) fn set_stamp(&mut self, index: u16, part: Part, stamp: u64) {
+        self.reserve(0, 0);
+        let at = self.at(index);
+        if let Some(heap) = self.own_heap() {
+            put_u48(heap, at + STAMPS + 6 * part as usize, stamp);
+        }
+    }
+
+    /// Removes the records flagged in `gone`: a whole subtree, but never the root.
+    pub(crate) fn remove(&mut self, gone: &[bool]) {
+        let mut builder = Builder::new(self.hash(), self.order());
+        let mut moved = vec![0u16; gone.len()];
+        for (i, record) in self.records() {
+            let at = usize::from(i);
+            if gone.get(at).copied().unwrap_or(true) {
+                continue;
+            }
+            let parent = moved.get(usize::from(record.parent())).copied().unwrap_or(0);
+            if let Some(to) = moved.get_mut(at) {
+                *to = builder.len();
+            }
+            builder.push(u16_at(&self.0.slice, 2 * at), parent, &record.parts());
+        }
+        *self = builder.finish();
+    }
+
+    /// The root alone, and each of its children's subtrees as a block of its own, in order.
+    pub(crate) fn split(&self, keys: &Keys, mut next_order: impl FnMut() -> u64) -> Vec<Block> {
+        let mut own = Builder::new(self.hash(), self.order());
+        own.push(0, 0, &self.root().parts());
+        let mut blocks = vec![own];
+        // For each record: the block it goes to, its index there, its path below that root.
+        let mut places: Vec<(usize, u16, String)> = vec![(0, 0, String::new())];
+        for (_, record) in self.records().skip(1) {
+            let name = String::from_utf8_lossy(record.name()).into_owned();
+            let above = places.get(usize::from(record.parent()));
+            let place = match above {
+                Some(&(to, parent, ref above)) if to != 0 => {
+                    let below = if above.is_empty() { name } else { format!("{above}/{name}") };
+                    let Some(block) = blocks.get_mut(to) else { continue };
+                    let index = block.len();
+                    block.push(tag(keys, block.hash, &below), parent, &record.parts());
+                    (to, index, below)
+                }
+                _ => {
+                    let hash = keys.child(self.hash(), record.name());
+                    let mut block = Builder::new(hash, next_order());
+                    block.push(0, 0, &record.parts());
+                    blocks.push(block);
+                    (blocks.len() - 1, 0, String::new())
+                }
+            };
+            places.push(place);
+        }
+        blocks.into_iter().map(Builder::finish).collect()
+    }
+
+    /// The list equal to `acl`, where a record already has it; `near` is looked at first.
+    fn find_acl(&self, near: u16, acl: Acl<'_>) -> Option<usize> {
+        let list = |i: u16| {
+            let record = self.record(i);
+            (record.acl() == acl).then(|| usize::from(u16_at(record.heap, record.at + 6)))
+        };
+        list(near).or_else(|| (0..self.len()).rev().find_map(list))
+    }
+
+    fn at(&self, index: u16) -> usize {
+        self.record(index).at
+    }
+
+    fn own_heap(&mut self) -> Option<&mut [u8]> {
+        let at = self.heap_at();
+        Arc::get_mut(&mut self.0)?.slice.get_mut(at..)
+    }
+
+    /// Makes the block our own, with room for so many more bytes and records.
+    fn reserve(&mut self, bytes: usize, records: u16) {
+        let head = self.0.header;
+        let used = head.used as usize;
+        let fits = used + bytes <= self.heap().len() && head.len + records <= head.cap;
+        let own = self.0.is_unique();
+        if own && fits {
+            return;
+        }
+        if head.dead as usize > BLOCK_DEAD_BYTES && head.dead > head.used / 4 {
+            self.remove(&vec![false; usize::from(head.len)]);
+            return self.reserve(bytes, records);
+        }
+        if fits {
+            self.0 = Arc::from_header_and_slice(head, &self.0.slice);
+            return;
+        }
+        // What is ours already is being filled: leave room for the next ones.
+        let slack = if own { used / BLOCK_SLACK_DIVISOR } else { 0 };
+        let more = if own { (head.len / 4).max(4) } else { 0 };
+        let cap = head.cap.max(head.len + records + more);
+        let len = usize::from(head.len);
+        let mut slice = vec![0; 4 * usize::from(cap) + used + bytes + slack];
+        put(&mut slice, 0, cut(&self.0.slice, 0, 2 * len));
+        let offsets = cut(&self.0.slice, 2 * usize::from(head.cap), 2 * len);
+        put(&mut slice, 2 * usize::from(cap), offsets);
+        put(&mut slice, 4 * usize::from(cap), cut(self.heap(), 0, used));
+        self.0 = Arc::from_header_and_vec(Head { cap, ..head }, slice);
+    }
+}
+
+/// Builds a block record by record.
+struct Builder {
+    hash: Hash,
+    order: u64,
+    tags: Vec<u16>,
+    offsets: Vec<u16>,
+    heap: Vec<u8>,
+    lists: Vec<usize>,
+}
+
+impl Builder {
+    fn new(hash: Hash, order: u64) -> Builder {
+        let (tags, offsets, lists) = (Vec::new(), Vec::new(), Vec::new());
+        Builder { hash, order, tags, offsets, heap: Vec::new(), lists }
+    }
+
+    fn len(&self) -> u16 {
+        small(self.tags.len())
+    }
+
+    fn push(&mut self, tag: u16, parent: u16, parts: &Parts<'_>) {
+        let same = |at: &&usize| Acl::at(self.heap.get(**at..).unwrap_or_default()) == parts.acl;
+        let list = match self.lists.iter().rev().find(same) {
+            Some(at) => *at,
+            None => {
+                self.lists.push(self.heap.len());
+                self.heap.extend_from_slice(parts.acl.bytes());
+                self.heap.len() - parts.acl.bytes().len()
+            }
+        };
+        let at = self.heap.len();
+        self.heap.resize(at + FIXED + parts.name.len() + parts.value.len(), 0);
+        write_record(&mut self.heap, at, parent, list, parts);
+        self.tags.push(tag);
+        self.offsets.push(small(at));
+    }
+
+    fn finish(self) -> Block {
+        let len = self.len();
+        let head = Head {
+            hash: self.hash,
+            order: self.order,
+            len,
+            cap: len,
+            used: wide(self.heap.len()),
+            dead: 0,
+        };
+        let mut slice = Vec::with_capacity(4 * self.tags.len() + self.heap.len());
+        slice.extend(self.tags.iter().chain(&self.offsets).flat_map(|n| n.to_le_bytes()));
+        slice.extend_from_slice(&self.heap);
+        Block(Arc::from_header_and_vec(head, slice))
+    }
+}
+
+/// Writes a record and returns its size.
+fn write_record(heap: &mut [u8], at: usize, parent: u16, list: usize, parts: &Parts<'_>) -> usize {
+    put_u16(heap, at, parent);
+    put_u16(heap, at + 2, small(parts.name.len()));
+    put_u16(heap, at + 4, small(parts.value.len()));
+    put_u16(heap, at + 6, small(list));
+    let stamps = [parts.stamps.value, parts.stamps.perms, parts.stamps.children];
+    for (i, stamp) in stamps.into_iter().enumerate() {
+        put_u48(heap, at + STAMPS + 6 * i, stamp);
+    }
+    put(heap, at + FIXED, parts.name);
+    put(heap, at + FIXED + parts.name.len(), parts.value);
+    FIXED + parts.name.len() + parts.value.len()
+}
+
+/// Sixteen bits of the hash of a path below a block's root.
+#[inline]
+fn tag(keys: &Keys, block: Hash, below: &str) -> u16 {
+    (keys.child(block, below.as_bytes()) & 0xFFFF) as u16
+}
+
+fn put(to: &mut [u8], at: usize, bytes: &[u8]) {
+    super::bytes::put(to, at, bytes);
+}
+
+/// For offsets and lengths in a block: its size is bounded far below 64 KiB by
+/// [`crate::limits::BLOCK_BYTES`] and the bounds of a single node.
+fn small(n: usize) -> u16 {
+    debug_assert!(n <= usize::from(u16::MAX));
+    u16::try_from(n).unwrap_or(u16::MAX)
+}
+
+fn wide(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// Bytes of a record before its name.
+const FIXED: usize = STAMPS + 3 * 6;
+const STAMPS: usize = 8;
+/// A one in each 16-bit lane.
+const LANES: u64 = 0x0001_0001_0001_0001;

@@ -1,0 +1,315 @@
+//! Watches: who wants to hear of a change where.
+//!
+//! They are part of the version, so those that must see a commit are exactly those of the version
+//! that it made. A look-up goes by the hash of each prefix of the changed path: its cost depends
+//! on the depth of the path and on what matches, never on how many watches there are.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use triomphe::{Arc as Thin, HeaderSlice};
+
+use crate::caller::Caller;
+use crate::hash::{Hash, Keys};
+use crate::path::Path;
+use crate::trie::{Entry, Trie};
+
+/// A connection, unique for the life of the store. The high 16 bits name the worker that owns it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnId(pub u64);
+
+impl ConnId {
+    /// The connection of this number at a worker.
+    #[must_use]
+    pub fn new(worker: u16, number: u64) -> ConnId {
+        ConnId(u64::from(worker) << 48 | number & ((1 << 48) - 1))
+    }
+
+    /// The worker that owns it.
+    #[must_use]
+    pub fn worker(self) -> u16 {
+        (self.0 >> 48) as u16
+    }
+}
+
+/// What a watch looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WatchPath<'a> {
+    /// A node and what is below it.
+    Node(Path<'a>),
+    /// A special path with its `@`: `@introduceDomain`, `@releaseDomain`, `@releaseDomain/5`; any
+    /// other never fires.
+    Special(&'a str),
+}
+
+impl<'a> WatchPath<'a> {
+    /// The text.
+    #[must_use]
+    pub fn as_str(self) -> &'a str {
+        match self {
+            WatchPath::Node(path) => path.as_str(),
+            WatchPath::Special(text) => text,
+        }
+    }
+
+    fn hash(self, keys: &Keys) -> Hash {
+        match self {
+            WatchPath::Node(path) => keys.path(path),
+            // No node's hash: node names can't begin with @ and have this parent.
+            WatchPath::Special(text) => keys.child(!Keys::ROOT, text.as_bytes()),
+        }
+    }
+}
+
+/// A registered watch. A clone is one counter.
+#[derive(Clone, Debug)]
+pub(crate) struct Watch(Thin<HeaderSlice<Head, [u8]>>);
+
+#[derive(Debug)]
+struct Head {
+    path_hash: Hash,
+    /// Hash of path and token: finds it among its connection's.
+    own_hash: Hash,
+    conn: ConnId,
+    caller: Caller,
+    /// Order of registration.
+    order: u64,
+    /// Levels below the path that it hears of; `u32::MAX`: all.
+    depth: u32,
+    /// Bytes of an event's path that a relative watch doesn't show.
+    prefix: u16,
+    path_len: u16,
+}
+
+impl Entry for Watch {
+    fn hash(&self) -> Hash {
+        self.0.header.path_hash
+    }
+}
+
+impl Watch {
+    pub(crate) fn conn(&self) -> ConnId {
+        self.0.header.conn
+    }
+
+    pub(crate) fn caller(&self) -> Caller {
+        self.0.header.caller
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        let bytes = self.0.slice.get(..usize::from(self.0.header.path_len));
+        std::str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default()
+    }
+
+    pub(crate) fn token(&self) -> &[u8] {
+        self.0.slice.get(usize::from(self.0.header.path_len)..).unwrap_or_default()
+    }
+
+    pub(crate) fn depth(&self) -> u32 {
+        self.0.header.depth
+    }
+
+    /// How this watch shows a path in an event: without the prefix, and without the `/` after it.
+    pub(crate) fn shown<'p>(&self, path: &'p str) -> &'p str {
+        let rest = path.get(usize::from(self.0.header.prefix)..).unwrap_or_default();
+        if self.0.header.prefix == 0 { rest } else { rest.strip_prefix('/').unwrap_or(rest) }
+    }
+
+    fn is(&self, path: &str, token: &[u8]) -> bool {
+        self.path() == path && self.token() == token
+    }
+}
+
+/// One connection's watches.
+#[derive(Clone, Debug)]
+pub(crate) struct ConnWatches {
+    hash: Hash,
+    conn: ConnId,
+    watches: Trie<Registered>,
+}
+
+impl Entry for Arc<ConnWatches> {
+    fn hash(&self) -> Hash {
+        self.hash
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Registered(Watch);
+
+impl Entry for Registered {
+    fn hash(&self) -> Hash {
+        self.0.0.header.own_hash
+    }
+}
+
+/// What a new watch is made of.
+pub(crate) struct Spec<'a> {
+    pub(crate) conn: ConnId,
+    pub(crate) caller: Caller,
+    pub(crate) path: WatchPath<'a>,
+    pub(crate) token: &'a [u8],
+    pub(crate) depth: Option<u32>,
+    pub(crate) prefix: usize,
+}
+
+/// All watches of a version.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Watches {
+    by_path: Trie<Watch>,
+    by_conn: Trie<Arc<ConnWatches>>,
+    next_order: u64,
+}
+
+impl Watches {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_path.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_path.len()
+    }
+
+    fn of(&self, keys: &Keys, conn: ConnId) -> Option<&Arc<ConnWatches>> {
+        self.by_conn.get(keys.number(conn.0), |c| c.conn == conn)
+    }
+
+    /// The watch of a connection with this path and token.
+    pub(crate) fn find(
+        &self,
+        keys: &Keys,
+        conn: ConnId,
+        path: WatchPath<'_>,
+        token: &[u8],
+    ) -> Option<&Watch> {
+        let own = keys.child(path.hash(keys), token);
+        let found = self.of(keys, conn)?.watches.get(own, |w| w.0.is(path.as_str(), token))?;
+        Some(&found.0)
+    }
+
+    /// Adds a watch that isn't there.
+    pub(crate) fn add(&mut self, keys: &Keys, spec: &Spec<'_>) {
+        let path = spec.path.as_str();
+        let path_hash = spec.path.hash(keys);
+        let head = Head {
+            path_hash,
+            own_hash: keys.child(path_hash, spec.token),
+            conn: spec.conn,
+            caller: spec.caller,
+            order: self.next_order,
+            depth: spec.depth.unwrap_or(u32::MAX),
+            prefix: u16::try_from(spec.prefix).unwrap_or(0),
+            path_len: u16::try_from(path.len()).unwrap_or(0),
+        };
+        self.next_order += 1;
+        let bytes: SmallVec<[u8; 128]> = path.bytes().chain(spec.token.iter().copied()).collect();
+        let watch = Watch(Thin::from_header_and_slice(head, &bytes));
+        self.by_path.insert(watch.clone());
+        let hash = keys.number(spec.conn.0);
+        let is = |c: &Arc<ConnWatches>| c.conn == spec.conn;
+        if self.by_conn.get(hash, is).is_none() {
+            let watches = Trie::default();
+            self.by_conn.insert(Arc::new(ConnWatches { hash, conn: spec.conn, watches }));
+        }
+        if let Some(mine) = self.by_conn.get_mut(hash, is) {
+            Arc::make_mut(mine).watches.insert(Registered(watch));
+        }
+    }
+
+    /// Removes a watch of a connection.
+    pub(crate) fn remove(
+        &mut self,
+        keys: &Keys,
+        conn: ConnId,
+        path: WatchPath<'_>,
+        token: &[u8],
+    ) -> bool {
+        let path_hash = path.hash(keys);
+        let own = keys.child(path_hash, token);
+        let is = |w: &Watch| w.conn() == conn && w.is(path.as_str(), token);
+        if self.by_path.remove(path_hash, is).is_none() {
+            return false;
+        }
+        let hash = keys.number(conn.0);
+        let mut last = false;
+        if let Some(mine) = self.by_conn.get_mut(hash, |c| c.conn == conn) {
+            let mine = Arc::make_mut(mine);
+            mine.watches.remove(own, |w| w.0.is(path.as_str(), token));
+            last = mine.watches.is_empty();
+        }
+        if last {
+            self.by_conn.remove(hash, |c| c.conn == conn);
+        }
+        true
+    }
+
+    /// Removes all watches of a connection; says how many there were.
+    pub(crate) fn remove_all(&mut self, keys: &Keys, conn: ConnId) -> usize {
+        let hash = keys.number(conn.0);
+        let Some(mine) = self.by_conn.remove(hash, |c| c.conn == conn) else { return 0 };
+        for Registered(watch) in mine.watches.iter() {
+            let is = |w: &Watch| Thin::ptr_eq(&w.0, &watch.0);
+            self.by_path.remove(watch.hash(), is);
+        }
+        mine.watches.len()
+    }
+
+    /// One connection's watches, in order of registration.
+    pub(crate) fn of_conn(&self, keys: &Keys, conn: ConnId) -> Vec<Watch> {
+        let mine = self.of(keys, conn);
+        let mut all: Vec<Watch> =
+            mine.iter().flat_map(|c| c.watches.iter()).map(|r| r.0.clone()).collect();
+        all.sort_unstable_by_key(|w| w.0.header.order);
+        all
+    }
+
+    /// Every watch.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Watch> {
+        self.by_path.iter()
+    }
+
+    /// The watches that a change at `path` concerns, in order of registration. `exact`: only
+    /// those of just this path.
+    pub(crate) fn matching(&self, keys: &Keys, path: Path<'_>, exact: bool) -> Matching<'_> {
+        let mut found = Matching::new();
+        if exact {
+            found.extend(self.by_path.same(keys.path(path)).iter());
+        } else {
+            let depth = path.components().count();
+            let mut hash = Keys::ROOT;
+            let mut levels = u32::try_from(depth).unwrap_or(u32::MAX);
+            let mut add = |hash: Hash, levels: u32| {
+                let here = self.by_path.same(hash).iter();
+                found.extend(here.filter(|w| levels <= w.0.header.depth));
+            };
+            add(hash, levels);
+            for name in path.components() {
+                hash = keys.child(hash, name.as_bytes());
+                levels -= 1;
+                add(hash, levels);
+            }
+        }
+        // Hashes are 64 bits under random keys; the text has the last word all the same.
+        found.retain(|w| Path::trusted_prefix(w.path(), path));
+        sort(&mut found);
+        found
+    }
+
+    /// The watches of a special node, in order of registration.
+    pub(crate) fn special(&self, keys: &Keys, name: &str) -> Matching<'_> {
+        let hash = WatchPath::Special(name).hash(keys);
+        let mut found: Matching<'_> = self.by_path.same(hash).iter().collect();
+        found.retain(|w| w.path() == name);
+        sort(&mut found);
+        found
+    }
+}
+
+/// Watches that matched.
+pub(crate) type Matching<'v> = SmallVec<[&'v Watch; 8]>;
+
+fn sort(found: &mut Matching<'_>) {
+    if found.len() > 1 {
+        found.sort_unstable_by_key(|w| w.0.header.order);
+    }
+}

@@ -1,0 +1,497 @@
+//! A version in the making: the operations on the tree, each applied whole or not at all.
+
+use crate::acl::{AclBuf, Who};
+use crate::caller::Caller;
+use crate::domain::{DomId, Instance};
+use crate::error::{Error, Refusal};
+use crate::footprint::Footprint;
+use crate::limits::TRANSACTION_ENTRIES;
+use crate::path::Path;
+use crate::perms::Perm;
+use crate::quota::Quota;
+use crate::record::{ChangeKind, Changes, Fire};
+use crate::state::{Env, Place, State, Want};
+use crate::tree::{Found, Node, Part, Parts, Stamps, Walk, unordered};
+use crate::virt;
+
+/// A state being changed, and what has happened to it.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) state: State,
+    pub(crate) changes: Changes,
+    pub(crate) fires: Vec<Fire>,
+    pub(crate) author: Caller,
+    /// Whether anything changed since the base.
+    pub(crate) dirty: bool,
+    /// In a transaction.
+    pub(crate) tx: Option<Box<Tx>>,
+}
+
+/// What a transaction keeps beside its state.
+#[derive(Debug)]
+pub(crate) struct Tx {
+    pub(crate) base: State,
+    pub(crate) footprint: Footprint,
+    /// The quota `transaction-nodes`; 0: none.
+    pub(crate) max_nodes: u32,
+    pub(crate) poisoned: bool,
+}
+
+impl Work {
+    /// Work on top of a state; what it changes gets the next generation.
+    pub(crate) fn new(base: &State) -> Work {
+        let mut state = base.clone();
+        state.generation += 1;
+        Work {
+            state,
+            changes: Changes::default(),
+            fires: Vec::new(),
+            author: Caller::Control,
+            dirty: false,
+            tx: None,
+        }
+    }
+
+    /// The next request of the same publication: its changes are newer than all before.
+    pub(crate) fn next_request(&mut self) {
+        self.state.generation += 1;
+    }
+
+    /// Finds a node that the caller may read and notes which parts of it answer.
+    pub(crate) fn look(
+        &mut self,
+        env: &Env,
+        caller: &Caller,
+        path: Path<'_>,
+        parts: &[Part],
+    ) -> Result<Node<'_>, Error> {
+        let who = self.check_in(env, caller)?;
+        let found = self.state.place(env, who, path, Want::READ);
+        if let Some(tx) = &mut self.tx {
+            tx.note(env, &self.state, caller, path, &found, (parts, false))?;
+        }
+        match found? {
+            Place::Node(node) => Ok(node),
+            Place::Missing { .. } => Err(Error::NotFound),
+        }
+    }
+
+    /// Sets a value, creating the node and its parents where they are missing.
+    pub(crate) fn write(
+        &mut self,
+        env: &Env,
+        caller: &Caller,
+        path: Path<'_>,
+        value: &[u8],
+    ) -> Result<(), Error> {
+        let who = self.change_in(env, caller, path)?;
+        let place = self.state.place(env, who, path, Want::WRITE);
+        if let Some(tx) = &mut self.tx {
+            tx.note(env, &self.state, caller, path, &place, (&[], true))?;
+        }
+        match place? {
+            Place::Node(node) => {
+                let entries = node.acl().entries().count();
+                self.state.within(env, caller, Quota::NodeSize, |_| size(value, entries))?;
+                self.state.set_value(env, path, value);
+                self.changes.push(ChangeKind::Written, path.as_str());
+            }
+            Place::Missing { nearest, bytes } => {
+                let list = AclBuf::inherited(nearest.acl(), caller.guest());
+                let entries = list.as_acl().entries().count();
+                self.state.within(env, caller, Quota::NodeSize, |_| size(value, entries))?;
+                self.create(env, caller, path, bytes, value)?;
+            }
+        }
+        self.raise(env, path, false, None);
+        Ok(())
+    }
+
+    /// Creates a node without a value; an existing one stays as it is.
+    pub(crate) fn mkdir(
+        &mut self,
+        env: &Env,
+        caller: &Caller,
+        path: Path<'_>,
+    ) -> Result<(), Error> {
+        let who = self.change_in(env, caller, path)?;
+        let place = self.state.place(env, who, path, Want::WRITE);
+        if let Some(tx) = &mut self.tx {
+            tx.note(env, &self.state, caller, path, &place, (&[], true))?;
+        }
+        if let Place::Missing { bytes, .. } = place? {
+            self.create(env, caller, path, bytes, b"")?;
+            self.raise(env, path, false, None);
+        }
+        Ok(())
+    }
+
+    /// Removes a node and all below it. Absent: fine if its parent exists.
+    pub(crate) fn rm(&mut self, env: &Env, caller: &Caller, path: Path<'_>) -> Result<(), Error> {
+        let who = self.change_in(env, caller, path)?;
+        let place = self.state.place(env, who, path, Want::WRITE);
+        if let Some(tx) = &mut self.tx {
+            tx.note(env, &self.state, caller, path, &place, (&[], false))?;
+        }
+        let missing = matches!(place?, Place::Missing { .. });
+        let Some(parent) = path.parent() else { return Err(Error::RemoveRoot) };
+        let above = self.state.tree.get(&env.keys, parent).ok_or(Error::NotFound)?;
+        if let Some(tx) = &mut self.tx {
+            tx.footprint.saw(env, &tx.base, parent, above, &[]);
+        }
+        if !missing {
+            self.remove(env, path)?;
+        }
+        Ok(())
+    }
+
+    /// Sets a node's permissions.
+    pub(crate) fn set_perms(
+        &mut self,
+        env: &Env,
+        caller: &Caller,
+        path: Path<'_>,
+        perms: &[Perm],
+    ) -> Result<(), Error> {
+        self.state.within(env, caller, Quota::NodePermissions, |_| perms.len())?;
+        if let Some(tx) = &mut self.tx {
+            tx.footprint.named(&self.state, env, perms);
+        }
+        let list = self.state.bind(env, perms)?;
+        let who = self.change_in(env, caller, path)?;
+        let place = self.state.place(env, who, path, Want::OWN);
+        if let Some(tx) = &mut self.tx {
+            tx.note(env, &self.state, caller, path, &place, (&[], false))?;
+        }
+        let Place::Node(node) = place? else { return Err(Error::NotFound) };
+        let owner = node.acl().owner();
+        if who != Who::Control && list.as_acl().owner().domid != owner.domid {
+            return Err(Error::OwnerChange);
+        }
+        let before = node.acl().to_buf();
+        self.state.set_acl(env, path, &before, &list);
+        self.changes.push(ChangeKind::Perms, path.as_str());
+        self.raise(env, path, false, Some(&before));
+        Ok(())
+    }
+
+    /// Creates `path` and the parents that are missing: all beyond `bytes` of it exists not.
+    fn create(
+        &mut self,
+        env: &Env,
+        caller: &Caller,
+        path: Path<'_>,
+        bytes: usize,
+        value: &[u8],
+    ) -> Result<(), Error> {
+        let text = path.as_str();
+        let below = text.get(bytes..).unwrap_or_default().trim_start_matches('/');
+        let new = below.split('/').count();
+        self.state
+            .within(env, caller, Quota::Nodes, |d| d.map_or(0, |d| d.nodes as usize) + new)?;
+        let mut end = text.len() - below.len();
+        let mut rest = below;
+        while !rest.is_empty() {
+            let (name, more) = rest.split_once('/').unwrap_or((rest, ""));
+            end += name.len();
+            let here = Path::trusted(text.get(..end).unwrap_or_default());
+            let value = if more.is_empty() { value } else { b"" };
+            self.state.add_node(env, caller, here, value);
+            self.changes.push(ChangeKind::Created, here.as_str());
+            end += 1;
+            rest = more;
+        }
+        Ok(())
+    }
+
+    /// Removes an existing subtree, with its events.
+    pub(crate) fn remove(&mut self, env: &Env, path: Path<'_>) -> Result<(), Error> {
+        let watched = !self.state.watches.is_empty();
+        if watched || self.tx.is_some() {
+            self.raise_removed(env, path)?;
+        }
+        self.state.remove_node(env, path);
+        self.changes.push(ChangeKind::Removed, path.as_str());
+        self.dirty = true;
+        Ok(())
+    }
+
+    /// Events of a removal: exact ones bottom up, then those of the top's subtree. In a
+    /// transaction the nodes are noted in the order in which a walk from the top meets them.
+    fn raise_removed(&mut self, env: &Env, path: Path<'_>) -> Result<(), Error> {
+        let Some(node) = self.state.tree.get(&env.keys, path) else { return Ok(()) };
+        let mut walk = Walk::new(path, node);
+        if let Some(tx) = &mut self.tx {
+            while let Some((text, node)) = walk.next() {
+                let here = Path::trusted(text);
+                let touch = tx.footprint.touch(&env.keys, here, Some(node));
+                let exact = here != path;
+                touch.fire = Some(touch.fire.is_none_or(|was| was && exact) && exact);
+            }
+            return tx.within(self.author);
+        }
+        let mut open: Vec<String> = Vec::new();
+        let mut fires = std::mem::take(&mut self.fires);
+        let mut close = |top: &str| {
+            if top != path.as_str() {
+                self.state.fires(env, Path::trusted(top), true, None, &mut fires);
+            }
+        };
+        while let Some((text, _)) = walk.next() {
+            while let Some(top) =
+                open.pop_if(|top| !Path::trusted(text).is_within(Path::trusted(top)))
+            {
+                close(&top);
+            }
+            open.push(text.to_owned());
+        }
+        while let Some(top) = open.pop() {
+            close(&top);
+        }
+        self.state.fires(env, path, false, None, &mut fires);
+        self.fires = fires;
+        Ok(())
+    }
+
+    /// An event: now, or at the transaction's commit.
+    pub(crate) fn raise(
+        &mut self,
+        env: &Env,
+        path: Path<'_>,
+        exact: bool,
+        before: Option<&AclBuf>,
+    ) {
+        self.dirty = true;
+        match &mut self.tx {
+            None => self.state.fires(env, path, exact, before, &mut self.fires),
+            Some(tx) => {
+                let touch = tx.footprint.touch(&env.keys, path, None);
+                touch.fire = Some(touch.fire.is_none_or(|was| was && exact) && exact);
+            }
+        }
+    }
+
+    /// The caller as permissions see it.
+    fn check_in(&mut self, env: &Env, caller: &Caller) -> Result<Who, Error> {
+        if let Some(tx) = &mut self.tx {
+            tx.footprint.checked(&tx.base, env, caller);
+            if tx.poisoned {
+                // What a poisoned transaction still answers does not matter, but must be bounded.
+                tx.within(*caller)?;
+            }
+        }
+        Ok(self.state.who(env, caller))
+    }
+
+    /// The same for a change, which the reserved root refuses.
+    fn change_in(&mut self, env: &Env, caller: &Caller, path: Path<'_>) -> Result<Who, Error> {
+        if virt::is_reserved(path) {
+            let guest = caller.guest().is_some();
+            return Err(if guest { Error::AccessDenied } else { Error::ReadOnly });
+        }
+        self.author = *caller;
+        self.check_in(env, caller)
+    }
+}
+
+impl Tx {
+    /// Notes what a permission check and a look-up were answered by: which parts of a node
+    /// decided, and whether the operation creates the node where it is missing.
+    fn note(
+        &mut self,
+        env: &Env,
+        state: &State,
+        caller: &Caller,
+        path: Path<'_>,
+        found: &Result<Place<'_>, Error>,
+        (parts, creates): (&[Part], bool),
+    ) -> Result<(), Error> {
+        let guest = caller.guest().is_some();
+        let mut all: smallvec::SmallVec<[Part; 3]> = parts.into();
+        if guest {
+            all.push(Part::Perms);
+        }
+        match (found, state.tree.find(&env.keys, path)) {
+            (Ok(_), Found::Node(node)) => self.footprint.saw(env, &self.base, path, node, &all),
+            // A refusal was decided by the permissions of the node or of its nearest ancestor.
+            (Err(_), Found::Node(node)) => {
+                self.footprint.saw(env, &self.base, path, node, &[Part::Perms]);
+            }
+            (_, Found::Missing { nearest, bytes }) => {
+                let creates = creates && found.is_ok();
+                let list = creates.then(|| AclBuf::inherited(nearest.acl(), caller.guest()));
+                self.footprint.missed(env, &self.base, path, guest || creates, list);
+                self.note_ancestors(env, path, nearest, bytes, guest || creates);
+            }
+        }
+        self.within(*caller)
+    }
+
+    /// The ancestors of a missing node, up to the nearest one that exists, are touched in turn.
+    fn note_ancestors(
+        &mut self,
+        env: &Env,
+        path: Path<'_>,
+        nearest: Node<'_>,
+        bytes: usize,
+        perms: bool,
+    ) {
+        let mut at = path.parent();
+        while let Some(here) = at.filter(|p| p.as_str().len() > bytes) {
+            self.footprint.touch(&env.keys, here, None);
+            at = here.parent();
+        }
+        let Some(here) = at else { return };
+        if perms {
+            self.footprint.saw(env, &self.base, here, nearest, &[Part::Perms]);
+        } else {
+            self.footprint.touch(&env.keys, here, Some(nearest));
+        }
+    }
+
+    /// Refuses to grow past the quota `transaction-nodes`; from then on END fails (XSA-326).
+    fn within(&mut self, caller: Caller) -> Result<(), Error> {
+        let limit = match caller {
+            Caller::Control => TRANSACTION_ENTRIES,
+            Caller::Guest { .. } if self.max_nodes == 0 => TRANSACTION_ENTRIES,
+            Caller::Guest { .. } => self.max_nodes as usize,
+        };
+        if self.footprint.len() <= limit {
+            return Ok(());
+        }
+        self.poisoned = true;
+        let domain = caller.guest().map_or(DomId::ZERO, |g| g.0);
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        Err(Error::Quota(Refusal { domain, quota: Quota::TransactionNodes, limit }))
+    }
+}
+
+/// Changes of the state that keep its accounts and indices true.
+impl State {
+    fn set_value(&mut self, env: &Env, path: Path<'_>, value: &[u8]) {
+        let stamp = self.generation;
+        if env.definitions.may_match(path.leaf().as_bytes()) {
+            let old = self.tree.get(&env.keys, path).map(|n| n.value().to_vec());
+            for (index, captures) in env.definitions.matches(path) {
+                let at = (index, captures.as_str());
+                self.indices.update(&env.keys, at, old.as_deref(), Some(value), stamp);
+            }
+        }
+        let retired = &mut self.retired;
+        self.tree.change(&env.keys, path, |block, index| {
+            *retired += block.bytes() as u64 + PATH_COPY_BYTES;
+            block.set_value(index, value, stamp);
+        });
+    }
+
+    pub(crate) fn set_acl(&mut self, env: &Env, path: Path<'_>, before: &AclBuf, list: &AclBuf) {
+        let stamp = self.generation;
+        let retired = &mut self.retired;
+        self.tree.change(&env.keys, path, |block, index| {
+            *retired += block.bytes() as u64 + PATH_COPY_BYTES;
+            block.set_acl(index, list.as_acl(), stamp);
+        });
+        let old = before.as_acl().owner();
+        let new = list.as_acl().owner();
+        let (old, new) = ((old.domid, old.instance), (new.domid, new.instance));
+        if old.1 == new.1 {
+            return;
+        }
+        self.domains.count_node(&env.keys, old, false);
+        self.domains.count_node(&env.keys, new, true);
+        let owner_of = |p| self.tree.get(&env.keys, p).map(|n| n.acl().owner().instance);
+        let above = path.parent().and_then(owner_of);
+        self.domains.note_owned(&env.keys, old, path, false);
+        if above != Some(new.1) {
+            self.domains.note_owned(&env.keys, new, path, true);
+        }
+        // The children's parent has another owner now.
+        let Some(node) = self.tree.get(&env.keys, path) else { return };
+        let mut names = Vec::new();
+        node.each_child(|name| names.push(String::from_utf8_lossy(name).into_owned()));
+        for name in names {
+            let child = if path.is_root() { format!("/{name}") } else { format!("{path}/{name}") };
+            let child = Path::trusted(&child);
+            let Some(node) = self.tree.get(&env.keys, child) else { continue };
+            let owner = node.acl().owner();
+            let owner = (owner.domid, owner.instance);
+            self.domains.note_owned(&env.keys, owner, child, owner.1 != new.1);
+        }
+    }
+
+    /// Adds a node whose parent exists; it inherits the parent's permissions.
+    fn add_node(&mut self, env: &Env, caller: &Caller, path: Path<'_>, value: &[u8]) {
+        let stamp = self.generation;
+        let Some(parent) = path.parent().and_then(|p| self.tree.get(&env.keys, p)) else { return };
+        let above = parent.acl().owner().instance;
+        let list = AclBuf::inherited(parent.acl(), caller.guest());
+        let stamps = Stamps { value: stamp, perms: stamp, children: stamp };
+        let name = path.leaf().as_bytes();
+        let parts = Parts { name, value, acl: list.as_acl(), stamps };
+        let order = &mut self.next_order;
+        self.tree.create(&env.keys, path, &parts, || {
+            *order += 1;
+            *order
+        });
+        self.retired += PATH_COPY_BYTES;
+        let owner = list.as_acl().owner();
+        let owner = (owner.domid, owner.instance);
+        self.domains.count_node(&env.keys, owner, true);
+        if owner.1 != above {
+            self.domains.note_owned(&env.keys, owner, path, true);
+        }
+        if env.definitions.may_match(name) {
+            for (index, captures) in env.definitions.matches(path) {
+                let at = (index, captures.as_str());
+                self.indices.update(&env.keys, at, None, Some(value), stamp);
+            }
+        }
+    }
+
+    /// Removes a node and all below it: accounts and indices first, while it can be seen.
+    fn remove_node(&mut self, env: &Env, path: Path<'_>) {
+        let State { tree, domains, indices, retired, generation, .. } = self;
+        let stamp = *generation;
+        let Some(node) = tree.get(&env.keys, path) else { return };
+        let Some(parent) = path.parent().and_then(|p| tree.get(&env.keys, p)) else { return };
+        let mut counts: smallvec::SmallVec<[((DomId, Instance), u32); 4]> = smallvec::smallvec![];
+        unordered(path, node, parent.acl(), &mut |node, parent, path| {
+            let record = node.record();
+            *retired += (record.name().len() + record.value().len()) as u64 + NODE_BYTES;
+            let owner = record.acl().owner();
+            let owner = (owner.domid, owner.instance);
+            match counts.iter_mut().find(|(o, _)| *o == owner) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((owner, 1)),
+            }
+            if owner.1 != Instance::CONTROL && parent.owner().instance != owner.1 {
+                domains.note_owned(&env.keys, owner, Path::trusted(&path()), false);
+            }
+            if env.definitions.may_match(record.name()) {
+                let path = path();
+                for (index, captures) in env.definitions.matches(Path::trusted(&path)) {
+                    let at = (index, captures.as_str());
+                    indices.update(&env.keys, at, Some(record.value()), None, stamp);
+                }
+            }
+        });
+        for (owner, count) in counts {
+            for _ in 0..count {
+                domains.count_node(&env.keys, owner, false);
+            }
+        }
+        *retired += PATH_COPY_BYTES;
+        tree.remove(&env.keys, path, stamp);
+    }
+}
+
+/// Bytes of a node as its quota counts them: C's record header, eight bytes per permission, and
+/// the value.
+fn size(value: &[u8], entries: usize) -> usize {
+    24 + 8 * entries + value.len()
+}
+
+/// Bytes that copying the way from the root to a node retires, about.
+const PATH_COPY_BYTES: u64 = 1024;
+/// Bytes of a node beside its name and value, about.
+const NODE_BYTES: u64 = 40;

@@ -1,0 +1,194 @@
+//! The command line of `myriad`.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+/// What `myriad` was asked for.
+#[derive(Debug, Parser)]
+#[command(
+    name = "myriad",
+    version,
+    about = "Reads, changes and watches the tree of a xenstored",
+    long_about = "Reads, changes and watches the tree of a xenstored: Myriad's, or any other that \
+        speaks the protocol. Called by the name of a client (xenstore-ls, xenstore-read …, or \
+        xenstore) it is that client, with its options and its output.",
+    after_help = EXIT_CODES,
+    after_long_help = LONG_HELP,
+    max_term_width = 100,
+)]
+pub(crate) struct Cli {
+    /// The daemon's socket, or a device that leads to it
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+    /// Print JSON: one object a line; errors too, on standard error
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print a tree: names and values
+    Ls(Ls),
+    /// Print values, all as they were at one moment
+    Read {
+        /// Print each path before its value
+        #[arg(short, long)]
+        prefix: bool,
+        /// Print values as they are: no escapes, no line ends
+        #[arg(short = 'R', long, conflicts_with = "json")]
+        raw: bool,
+        /// What to read
+        #[arg(required = true)]
+        paths: Vec<OsString>,
+    },
+    /// Set values, all at one moment, creating nodes and their parents
+    Write {
+        /// Take values as they are: no escapes
+        #[arg(short = 'R', long)]
+        raw: bool,
+        /// A path and its value, as often as wanted
+        #[arg(required = true, num_args = 2.., value_names = ["PATH", "VALUE"],
+            allow_negative_numbers = true)]
+        pairs: Vec<OsString>,
+    },
+    /// Create nodes with empty values; those that exist stay as they are
+    Mkdir {
+        /// What to create
+        #[arg(required = true)]
+        paths: Vec<OsString>,
+    },
+    /// Remove nodes and all below them
+    Rm {
+        /// Then remove parents that have neither value nor children
+        #[arg(short, long)]
+        tidy: bool,
+        /// What to remove
+        #[arg(required = true)]
+        paths: Vec<OsString>,
+    },
+    /// Print the names of children, in order of creation
+    List {
+        /// Print whole paths
+        #[arg(short, long)]
+        prefix: bool,
+        /// Whose children
+        #[arg(required = true)]
+        paths: Vec<OsString>,
+    },
+    /// Succeed if all nodes are there, and exit with 1 otherwise
+    Exists {
+        /// What to look for
+        #[arg(required = true)]
+        paths: Vec<OsString>,
+    },
+    /// Set permissions
+    Chmod {
+        /// And of all nodes below
+        #[arg(short, long)]
+        recurse: bool,
+        /// And of all nodes above, but the root
+        #[arg(short, long)]
+        upto: bool,
+        /// The node
+        path: OsString,
+        /// The owner first, with what everyone else may do, then who may do more or less: a
+        /// letter (n nothing, r read, w write, b both) and a domain id
+        #[arg(required = true)]
+        perms: Vec<OsString>,
+    },
+    /// Print paths as they change
+    Watch {
+        /// End after so many events
+        #[arg(short = 'n', long, value_name = "N")]
+        count: Option<u64>,
+        /// See so many levels below the path; all without
+        #[arg(short, long, value_name = "N")]
+        depth: Option<u32>,
+        /// What to watch
+        #[arg(required = true)]
+        paths: Vec<OsString>,
+    },
+    /// Give the daemon a command and print its answer (`help` lists them)
+    Control {
+        /// The command
+        command: OsString,
+        /// What it takes
+        #[arg(allow_hyphen_values = true, trailing_var_arg = true)]
+        args: Vec<OsString>,
+    },
+    /// Find domains by name, in one request however many there are
+    #[command(after_help = INDICES, override_usage = "myriad lookup [OPTIONS] [INDEX] <KEY>")]
+    Lookup {
+        /// Only what the control domain wrote: a guest may call itself like another VM
+        #[arg(short, long)]
+        trusted: bool,
+        /// Where to look
+        #[arg(long, value_name = "INDEX", default_value = "domain-name")]
+        index: String,
+        /// What to look for; an index may stand before it
+        #[arg(required = true, num_args = 1..=2, value_name = "KEY")]
+        key: Vec<OsString>,
+    },
+}
+
+/// What `ls` was asked for.
+#[derive(Args, Debug)]
+pub(crate) struct Ls {
+    /// Print whole paths
+    #[arg(short, long)]
+    pub(crate) full_path: bool,
+    /// Print permissions
+    #[arg(short, long)]
+    pub(crate) permissions: bool,
+    /// Print in the form of xenstore-ls, cut to the terminal
+    #[arg(short = 's', long, conflicts_with_all = ["json", "depth"])]
+    pub(crate) xenstore: bool,
+    /// Print so many levels; all without
+    #[arg(short, long, value_name = "N")]
+    pub(crate) depth: Option<usize>,
+    /// Where to begin
+    #[arg(default_value = "/")]
+    pub(crate) path: OsString,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, or true
+  1  not found, or false
+  2  the command line is not valid
+  3  no connection to the daemon
+  4  the daemon refused
+  5  the connection broke
+  6  a transaction met conflicting commits too often
+  7  the output could not be written";
+
+const LONG_HELP: &str = "\
+Exit codes:
+  0  done, or true
+  1  not found, or false
+  2  the command line is not valid
+  3  no connection to the daemon
+  4  the daemon refused
+  5  the connection broke
+  6  a transaction met conflicting commits too often
+  7  the output could not be written
+
+Environment:
+  XENSTORED_PATH    the socket, where --socket does not say
+  XENSTORED_RUNDIR  the directory of the socket, else /var/run/xenstored
+
+Values:
+  are printed with \\t \\n \\r \\\\, \\ooo for bytes below 8 and \\xhh for others that are not
+  printable, and read in the same form. In JSON a value that is UTF-8 is a string, and any other
+  an object with its bytes in hex: {\"hex\": \"80ff\"}.";
+
+const INDICES: &str = "\
+Indices:
+  domain-name  a domain's name      to its id       (/local/domain/*/name)
+  vm-name      a VM's name          to its uuid     (/vm/*/name)
+  domain-vm    a VM's path          to its domain   (/local/domain/*/vm)
+Short forms: name for domain-name, vm for vm-name.";

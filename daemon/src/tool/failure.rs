@@ -1,0 +1,96 @@
+//! Why `myriad` fails, and by which exit code.
+
+use std::io;
+
+use myriad_ring::client::Error;
+
+use super::{compat::Fault, tree::At};
+
+/// A failure. Its number is its exit code, and part of the tool's interface: never renumber.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// an answer of "no", which needs no message
+    #[error("no")]
+    False,
+    /// what was looked for is not there
+    #[error("{0}")]
+    NotFound(String),
+    /// the command line is not valid
+    #[error("{0}; see --help")]
+    Usage(String),
+    /// the daemon, or the way to it
+    #[error(transparent)]
+    Client(#[from] Error),
+    /// the output
+    #[error("can't write the output: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Failure {
+    /// The exit code.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Failure::False | Failure::NotFound(_) => 1,
+            Failure::Usage(_) | Failure::Client(Error::Nul { .. } | Error::TooLong { .. }) => 2,
+            Failure::Client(Error::Unreachable { .. }) => 3,
+            Failure::Client(Error::Contended { .. }) => 6,
+            Failure::Client(error) if error.is_not_found() => 1,
+            Failure::Client(Error::Refused { .. } | Error::Unlistable { .. }) => 4,
+            Failure::Client(_) => 5,
+            Failure::Output(_) => 7,
+        }
+    }
+
+    /// The protocol's name of the error, where the daemon gave one.
+    pub(crate) fn errno(&self) -> Option<&'static str> {
+        match self {
+            Failure::Client(error) => error.errno().map(myriad_core::Errno::name),
+            _ => None,
+        }
+    }
+}
+
+impl From<At> for Failure {
+    fn from(at: At) -> Failure {
+        let relative = || Failure::Usage("--upto needs an absolute path".into());
+        at.error.map_or_else(relative, Failure::Client)
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Failure {
+        match fault {
+            Fault::Output(error) => Failure::Output(error),
+            Fault::Unlistable(_, error) => Failure::Client(error),
+            Fault::Die(says) => Failure::Usage(String::from_utf8_lossy(&says).into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use myriad_core::Errno;
+    use myriad_ring::v1::Op;
+
+    #[test]
+    fn exit_codes_are_stable() {
+        let refused =
+            |errno| Failure::from(Error::Refused { op: Op::Read, subject: "/".into(), errno });
+        let broken = io::Error::from(io::ErrorKind::BrokenPipe);
+        let table = [
+            (Failure::False, 1),
+            (Failure::NotFound("x".into()), 1),
+            (refused(Errno::ENOENT), 1),
+            (Failure::Usage("x".into()), 2),
+            (Error::Unreachable { path: "/".into(), source: broken }.into(), 3),
+            (refused(Errno::EACCES), 4),
+            (Error::Broken.into(), 5),
+            (Error::Contended { attempts: 1 }.into(), 6),
+            (io::Error::from(io::ErrorKind::StorageFull).into(), 7),
+        ];
+        for (failure, code) in table {
+            assert_eq!(failure.code(), code, "{failure}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What a connection asks of the server around it.
+
+use myriad_core::{DomId, Errno, Quota, Refusal, Store};
+
+use crate::v1::{ControlArgs, Op};
+
+/// Who is at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Peer {
+    /// A client of the Unix socket, by a number that the server gave it.
+    Socket(u64),
+    /// A domain's ring.
+    Domain(DomId),
+}
+
+/// The server around a connection: the hypervisor, the rings of other domains, the logs.
+///
+/// All calls come from within [`crate::v1::Connection::step`] and must not block.
+pub trait Host {
+    /// Whether the hypervisor has such a domain, known to the store or not.
+    fn domain_exists(&mut self, domid: DomId) -> bool;
+
+    /// The control domain, which can't be released.
+    fn control_domain(&self) -> DomId {
+        DomId::ZERO
+    }
+
+    /// INTRODUCE, before the store learns of it: maps the domain's ring where it isn't mapped,
+    /// and binds its event channel to `port`, again where it was bound.
+    ///
+    /// # Errors
+    /// What the client is told; nothing has changed then.
+    fn connect(&mut self, domid: DomId, port: u32) -> Result<(), Errno>;
+
+    /// INTRODUCE, after the store has learned of it: resets the domain's ring and connection,
+    /// or starts to serve them. (Not at once where the domain is the caller itself.)
+    fn introduced(&mut self, domid: DomId);
+
+    /// RELEASE: the store has forgotten the domain; its ring and connection go.
+    fn released(&mut self, domid: DomId);
+
+    /// SET_QUOTA: the quotas of a domain, or those of all, have changed, so that a connection
+    /// that was over a limit may be under it now.
+    fn quotas_changed(&mut self, domid: Option<DomId>) {
+        let _ = domid;
+    }
+
+    /// A CONTROL command.
+    fn control(&mut self, store: &Store, command: &ControlArgs<'_>) -> ControlReply;
+
+    /// A request was executed: for the access log.
+    fn executed(&mut self, request: &Executed<'_>) {
+        let _ = request;
+    }
+
+    /// Something that an operator must learn.
+    fn report(&mut self, report: Report) {
+        let _ = report;
+    }
+}
+
+/// The answer to a CONTROL command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ControlReply {
+    /// `OK`.
+    Done,
+    /// Some text, whose NUL is added.
+    Text(String),
+    /// An error.
+    Refused(Errno),
+    /// None yet: [`crate::v1::Connection::answer`] will give it.
+    Later,
+}
+
+/// An executed request, as an access log shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Executed<'a> {
+    /// Who sent it.
+    pub peer: Peer,
+    /// The operation's number, alleged.
+    pub number: u32,
+    /// The operation, where the number is one.
+    pub op: Option<Op>,
+    /// The transaction of its header.
+    pub tx_id: u32,
+    /// What it said.
+    pub payload: &'a [u8],
+    /// What the reply says, or its error. (An empty reply where there is none yet.)
+    pub reply: Result<&'a [u8], Errno>,
+}
+
+/// What an operator must learn of a domain and its quotas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Report {
+    /// A quota refused something, or keeps the domain's requests from being read. Once per
+    /// connection and quota; for memory, again after [`Report::BelowAgain`].
+    Refused(Refusal),
+    /// The domain uses more memory than its soft quota.
+    AboveSoft(Refusal),
+    /// The domain is below [`Quota::Memory`] or [`Quota::SoftMemory`] again.
+    BelowAgain(DomId, Quota),
+}

@@ -1,0 +1,334 @@
+//! One client of the store, from its bytes to ours: no socket, ring, clock or thread.
+//!
+//! A [`Connection`] puts requests together, executes them one at a time against the store, and
+//! queues what is to be sent. Its owner moves bytes, reads the commit feed, and keeps the time.
+//!
+//! # Order
+//!
+//! 1. Replies leave in the order of their requests.
+//! 2. Before the reply of a request that was computed at publication `seq`, all events of the
+//!    commits up to `seq` are queued: a client's own events precede the reply to its WRITE.
+//!    Therefore [`Connection::step`] holds the reply back and names `seq`; the owner delivers
+//!    the feed's events up to `seq` and no further, then calls [`Connection::release`].
+//! 3. WATCH is answered before its first event, and its first event before any other of it.
+//!
+//! # Bounds
+//!
+//! Input is bounded by [`limits::INPUT_MAX`]. A guest over its quotas of outstanding requests or
+//! memory is not read; a privileged client that doesn't read its replies isn't either. Events
+//! for a guest over its memory quota, or older than a timeout, are dropped; a privileged client
+//! too far behind has all its watches fire once instead.
+//!
+//! [`limits::INPUT_MAX`]: crate::v1::limits::INPUT_MAX
+
+mod account;
+mod host;
+mod ops;
+mod ops_domain;
+mod ops_quota;
+mod ops_tree;
+mod ops_watch;
+mod output;
+mod progress;
+mod queue;
+mod session;
+mod ticket;
+mod transactions;
+
+#[cfg(test)]
+mod tests;
+
+use std::{task::Waker, time::Duration};
+
+use myriad_core::{Caller, ConnId, DomId, Errno, Store};
+
+pub use host::{ControlReply, Executed, Host, Peer, Report};
+pub use output::Event;
+pub use progress::{Failure, Progress};
+pub use ticket::Ticket;
+
+use crate::v1::{
+    assemble::Assembler,
+    connection::{
+        ops::Ops,
+        progress::{Held, Over, State},
+        queue::OutputQueue,
+        session::Session,
+    },
+    header::Header,
+    limits::{EVENT_TIMEOUT, PRIVILEGED_REPLIES_MAX},
+    reply,
+};
+
+/// One client. See the [module](self).
+///
+/// An owner drives it like this, with the bytes it has read:
+///
+/// ```
+/// # use std::time::Duration;
+/// # use myriad_core::{Store};
+/// # use myriad_ring::v1::connection::{Connection, Event, Host, Progress};
+/// # fn drive(conn: &mut Connection, store: &Store, host: &mut dyn Host, bytes: &[u8],
+/// #          now: Duration, deliver_up_to: fn(u64)) -> bool {
+/// let taken = conn.input(bytes);
+/// loop {
+///     match conn.step(store, host, now) {
+///         Progress::Held { seq } => {
+///             deliver_up_to(seq); // to this connection and to others
+///             conn.release(now);
+///         }
+///         Progress::Idle | Progress::Waiting | Progress::Stalled => break,
+///         Progress::Failed(_) => return false,
+///     }
+/// }
+/// let sent = conn.unsent().map(<[u8]>::len).sum(); // as many bytes as could be written
+/// conn.advance(sent, store);
+/// # true }
+/// ```
+#[derive(Debug)]
+pub struct Connection {
+    session: Session,
+    input: Assembler,
+    queue: OutputQueue,
+    state: State,
+    /// Events for a guest are dropped when they are this old.
+    event_timeout: Option<Duration>,
+    /// Events were dropped: each watch must fire once.
+    missed: bool,
+    /// Events of commits up to this one are of watches that are gone.
+    deaf_until: u64,
+}
+
+impl Connection {
+    /// A connection with nothing received yet. `caller` says what it may do, `peer` who it is;
+    /// relative paths are meant below the home of a ring's domain, or of dom0.
+    #[must_use]
+    pub fn new(id: ConnId, peer: Peer, caller: Caller) -> Connection {
+        Connection {
+            session: Session::new(id, peer, caller),
+            input: Assembler::default(),
+            queue: OutputQueue::default(),
+            state: State::Open,
+            event_timeout: Some(EVENT_TIMEOUT),
+            missed: false,
+            deaf_until: 0,
+        }
+    }
+
+    /// Sets the domain below whose home relative paths are meant.
+    #[must_use]
+    pub fn with_home(mut self, home: DomId) -> Connection {
+        self.session.set_home(home);
+        self
+    }
+
+    /// Sets how long an event for a guest may wait; none for ever.
+    #[must_use]
+    pub fn with_event_timeout(mut self, timeout: Option<Duration>) -> Connection {
+        self.event_timeout = timeout;
+        self
+    }
+
+    /// Sets whom to wake when a guest's outstanding request is done because another connection
+    /// has sent, or dropped, its last event.
+    #[must_use]
+    pub fn with_waker(mut self, waker: Waker) -> Connection {
+        self.session.set_waker(waker);
+        self
+    }
+
+    /// Its id in the store.
+    #[must_use]
+    pub fn id(&self) -> ConnId {
+        self.session.id
+    }
+
+    /// Who is at the other end.
+    #[must_use]
+    pub fn peer(&self) -> Peer {
+        self.session.peer
+    }
+
+    /// Takes bytes from the client, from the front, as far as there is room; says how many.
+    pub fn input(&mut self, bytes: &[u8]) -> usize {
+        if self.is_failed() { 0 } else { self.input.push(bytes) }
+    }
+
+    /// Whether the client should be read from: it isn't over a limit, and there is room.
+    #[must_use]
+    pub fn wants_input(&self) -> bool {
+        !self.is_failed() && self.input.has_room() && self.over().is_none()
+    }
+
+    /// Executes the next request, if one is complete, and holds its reply.
+    ///
+    /// Errors come in C's order: ENOSYS, EACCES, ENOENT for an unknown transaction, then those
+    /// of the operation.
+    pub fn step(&mut self, store: &Store, host: &mut dyn Host, now: Duration) -> Progress {
+        match &self.state {
+            State::Open => {}
+            State::Held(held) => return Progress::Held { seq: held.seq },
+            State::Waiting(..) => return Progress::Waiting,
+            State::Failed(failure) => return Progress::Failed(*failure),
+        }
+        let Ok(message) = self.input.message() else {
+            self.fail(store, Failure::Protocol);
+            return Progress::Failed(Failure::Protocol);
+        };
+        let Some(message) = message else { return Progress::Idle };
+        self.session.refresh(store);
+        if let Some(quota) = over(&self.session, &self.queue) {
+            self.session.note_stall(quota, self.queue.waiting(), now);
+            self.session.tell(host);
+            return Progress::Stalled;
+        }
+        let ticket = self.session.open_ticket();
+        let mut reply = Vec::with_capacity(REPLY_GUESS);
+        let header = message.header;
+        let ops = Ops {
+            session: &mut self.session,
+            store,
+            host,
+            header,
+            out: &mut reply,
+            now,
+            waiting: self.queue.waiting(),
+            first_event: None,
+            later: false,
+        };
+        let ran = ops.run(message.payload);
+        self.input.take();
+        self.session.tell(host);
+        if ran.later {
+            self.state = State::Waiting(header, ticket);
+            return Progress::Waiting;
+        }
+        let seq = ran.seq;
+        self.state = State::Held(Held { seq, reply, ticket, first_event: ran.first_event });
+        Progress::Held { seq }
+    }
+
+    /// Queues the reply that [`Connection::step`] holds, and a new watch's first event after
+    /// it; nothing where none is held.
+    pub fn release(&mut self, now: Duration) {
+        if !matches!(self.state, State::Held(_)) {
+            return;
+        }
+        let State::Held(held) = std::mem::replace(&mut self.state, State::Open) else { return };
+        let mut reply = held.reply;
+        if self.session.reply_refused(&reply, self.queue.waiting(), now) {
+            reply = with_error(&reply, Errno::ENOMEM);
+        }
+        self.queue.push_reply(reply, held.ticket);
+        if let Some(watch) = held.first_event {
+            self.push_event(&watch.path, &watch.token, None, now);
+        }
+    }
+
+    /// Gives the answer to the CONTROL command that the host put off. Nothing else may have
+    /// been answered meanwhile. Queue the events up to now before.
+    pub fn answer(&mut self, answer: &Result<String, Errno>) {
+        if !matches!(self.state, State::Waiting(..)) {
+            return;
+        }
+        let waiting = std::mem::replace(&mut self.state, State::Open);
+        let State::Waiting(header, ticket) = waiting else { return };
+        let mut bytes = Vec::new();
+        match answer {
+            Ok(text) => reply::put_string(&mut bytes, &header, text),
+            Err(errno) => reply::put_error(&mut bytes, &header, *errno),
+        }
+        self.queue.push_reply(bytes, ticket);
+    }
+
+    /// Does what time brings: drops events that waited too long, keeps open transactions from
+    /// pinning too much, and tells the host what it has not been told. Call it now and then,
+    /// and at [`Connection::next_deadline`].
+    pub fn tend(&mut self, store: &Store, host: &mut dyn Host, now: Duration) {
+        self.queue.expire(now);
+        self.session.refresh(store);
+        for transaction in self.session.transactions.iter_mut() {
+            // What can't be kept is doomed, and says so when it ends.
+            let _kept = transaction.refresh();
+        }
+        self.session.note_memory(self.queue.waiting(), now);
+        self.session.tell(host);
+    }
+
+    /// When the next event will have waited too long.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Duration> {
+        self.queue.next_deadline()
+    }
+
+    /// The domain was introduced again: forgets watches, transactions, input and output.
+    pub fn reset(&mut self, store: &Store) {
+        self.clear(store);
+        self.state = State::Open;
+    }
+
+    /// Ends the connection: nothing of it is left in the store. Drop it afterwards.
+    pub fn close(&mut self, store: &Store) {
+        self.fail(store, Failure::Communication);
+    }
+
+    /// Declares the connection dead, as when a ring's indices are impossible: what it had is
+    /// freed, and it takes and gives no more bytes.
+    pub fn fail(&mut self, store: &Store, failure: Failure) {
+        self.clear(store);
+        self.state = State::Failed(failure);
+    }
+
+    /// Whether it is dead.
+    #[must_use]
+    pub fn is_failed(&self) -> bool {
+        matches!(self.state, State::Failed(_))
+    }
+
+    /// How many transactions it has open.
+    #[must_use]
+    pub fn transactions(&self) -> usize {
+        self.session.transactions.len()
+    }
+
+    /// How many of a guest's requests are outstanding.
+    #[must_use]
+    pub fn outstanding(&self) -> u32 {
+        self.session.outstanding()
+    }
+
+    fn clear(&mut self, store: &Store) {
+        let dropped = self.session.drop_watches(store);
+        self.deaf_until = self.deaf_until.max(dropped);
+        self.session.transactions.clear();
+        self.input.clear();
+        self.queue.clear();
+        self.missed = false;
+        // A held reply, its ticket included, goes with the state that the caller sets.
+        self.state = State::Open;
+    }
+
+    fn over(&self) -> Option<Over> {
+        over(&self.session, &self.queue)
+    }
+}
+
+fn over(session: &Session, queue: &OutputQueue) -> Option<Over> {
+    if session.is_guest() {
+        session.quota_reached(queue.waiting()).map(Over::Quota)
+    } else {
+        (queue.waiting() > PRIVILEGED_REPLIES_MAX).then_some(Over::Output)
+    }
+}
+
+/// The error to the request that an encoded reply answers.
+fn with_error(reply: &[u8], errno: Errno) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Some((header, _)) = reply.split_first_chunk() {
+        reply::put_error(&mut bytes, &Header::from_bytes(*header), errno);
+    }
+    bytes
+}
+
+/// Bytes that most replies fit into.
+const REPLY_GUESS: usize = 64;

@@ -1,0 +1,76 @@
+//! What a connection's step came to, and the state it leaves.
+
+use myriad_core::Quota;
+
+use crate::v1::{connection::ticket::Ticket, header::Header};
+
+/// What [`crate::v1::Connection::step`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// No request is complete: more input is needed.
+    Idle,
+    /// A request was executed. Deliver the events up to this publication, then call
+    /// [`crate::v1::Connection::release`].
+    Held {
+        /// The publication.
+        seq: u64,
+    },
+    /// A CONTROL command waits for [`crate::v1::Connection::answer`].
+    Waiting,
+    /// The client is over a limit: its requests wait until it is below it.
+    Stalled,
+    /// The connection is dead: close the socket, or disable the ring, whose domain stays known.
+    Failed(Failure),
+}
+
+/// Why a connection is dead, as the ring page's error field has it (`xs_wire.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Failure {
+    /// Its event channel can't be used (`XENSTORE_ERROR_COMM`).
+    Communication = 1,
+    /// Its indices are impossible (`XENSTORE_ERROR_RINGIDX`).
+    RingIndex = 2,
+    /// It broke the protocol (`XENSTORE_ERROR_PROTO`).
+    Protocol = 3,
+}
+
+impl Failure {
+    /// The number for the ring page.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        self as u32
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum State {
+    Open,
+    Held(Held),
+    Waiting(Header, Option<Ticket>),
+    Failed(Failure),
+}
+
+/// An answer that is not queued yet.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) seq: u64,
+    pub(super) reply: Vec<u8>,
+    pub(super) ticket: Option<Ticket>,
+    pub(super) first_event: Option<FirstEvent>,
+}
+
+/// What a new watch fires after the reply of its WATCH.
+#[derive(Debug)]
+pub(super) struct FirstEvent {
+    pub(super) path: Vec<u8>,
+    pub(super) token: Vec<u8>,
+}
+
+/// The limit that keeps a client from being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    Quota(Quota),
+    /// A privileged client doesn't read what it is sent.
+    Output,
+}

@@ -1,0 +1,169 @@
+//! What a connection is and has, apart from bytes: identity, transactions, watches, account.
+
+use std::{task::Waker, time::Duration};
+
+use myriad_core::{Caller, ConnId, DomId, Quota, Refusal, Store, Transaction};
+
+use crate::v1::{
+    connection::{
+        Over,
+        account::Account,
+        host::{Host, Peer, Report},
+        ticket::{Outstanding, Ticket},
+        transactions::Transactions,
+    },
+    features,
+    header::HEADER_LEN,
+    limits::SMALL_REPLY,
+    paths::PathRules,
+};
+
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) id: ConnId,
+    pub(super) peer: Peer,
+    pub(super) caller: Caller,
+    pub(super) paths: PathRules,
+    pub(super) features: u32,
+    pub(super) transactions: Transactions<Transaction>,
+    guest: Option<Guest>,
+}
+
+/// What only an unprivileged connection has.
+#[derive(Debug)]
+struct Guest {
+    domid: DomId,
+    account: Account,
+    outstanding: Outstanding,
+}
+
+impl Session {
+    pub(super) fn new(id: ConnId, peer: Peer, caller: Caller) -> Session {
+        let home = match peer {
+            Peer::Socket(_) => DomId::ZERO,
+            Peer::Domain(domid) => domid,
+        };
+        let guest = match caller {
+            Caller::Control => None,
+            Caller::Guest { domid, .. } => Some(Guest {
+                domid,
+                account: Account::new(domid),
+                outstanding: Outstanding::new(Waker::noop().clone()),
+            }),
+        };
+        Session {
+            id,
+            peer,
+            caller,
+            paths: PathRules::new(home),
+            features: features::OFFERED,
+            transactions: Transactions::default(),
+            guest,
+        }
+    }
+
+    pub(super) fn set_home(&mut self, home: DomId) {
+        self.paths = PathRules::new(home);
+    }
+
+    pub(super) fn set_waker(&mut self, waker: Waker) {
+        if let Some(guest) = &mut self.guest {
+            guest.outstanding = Outstanding::new(waker);
+        }
+    }
+
+    pub(super) fn is_guest(&self) -> bool {
+        self.guest.is_some()
+    }
+
+    /// Takes over what the store says of the caller's domain. (Nothing for a privileged one.)
+    pub(super) fn refresh(&mut self, store: &Store) {
+        if let Some(guest) = &mut self.guest
+            && let Some(info) = store.pin().domain(guest.domid)
+        {
+            guest.account.update(&info);
+            self.features = info.features;
+        }
+    }
+
+    pub(super) fn open_ticket(&self) -> Option<Ticket> {
+        self.guest.as_ref().map(|guest| guest.outstanding.open())
+    }
+
+    pub(super) fn outstanding(&self) -> u32 {
+        self.guest.as_ref().map_or(0, |guest| guest.outstanding.len())
+    }
+
+    /// The quota that keeps a guest's requests from being read.
+    pub(super) fn quota_reached(&self, waiting: usize) -> Option<Quota> {
+        let guest = self.guest.as_ref()?;
+        guest.account.stalls(guest.outstanding.len(), waiting)
+    }
+
+    /// The quota's value for this caller; 0, no limit, for a privileged one.
+    pub(super) fn limit(&self, quota: Quota) -> u32 {
+        self.guest.as_ref().map_or(0, |guest| guest.account.limit(quota))
+    }
+
+    /// Whether `used` is at a guest's quota; notes the refusal.
+    pub(super) fn refuses(&mut self, quota: Quota, used: usize) -> bool {
+        self.guest.as_mut().is_some_and(|guest| guest.account.refuses(quota, used))
+    }
+
+    /// What refuses, for a guest.
+    pub(super) fn refusal(&self, quota: Quota) -> Option<Refusal> {
+        self.guest.as_ref().map(|guest| guest.account.refusal(quota))
+    }
+
+    /// Whether a guest's memory quota refuses `more` bytes; notes the refusal.
+    pub(super) fn memory_refuses(&mut self, waiting: usize, more: usize, now: Duration) -> bool {
+        let guest = self.guest.as_mut();
+        guest.is_some_and(|guest| guest.account.memory_refuses(waiting, more, now))
+    }
+
+    /// Whether a reply finds no room in a guest's memory quota. Errors and other small ones do.
+    pub(super) fn reply_refused(&mut self, reply: &[u8], waiting: usize, now: Duration) -> bool {
+        reply.len() > HEADER_LEN + SMALL_REPLY && self.memory_refuses(waiting, reply.len(), now)
+    }
+
+    pub(super) fn note_memory(&mut self, waiting: usize, now: Duration) {
+        self.memory_refuses(waiting, 0, now);
+    }
+
+    pub(super) fn note_stall(&mut self, over: Over, waiting: usize, now: Duration) {
+        match over {
+            Over::Quota(Quota::Memory) => self.note_memory(waiting, now),
+            Over::Quota(quota) => {
+                self.refuses(quota, usize::try_from(self.limit(quota)).unwrap_or(usize::MAX));
+            }
+            Over::Output => {}
+        }
+    }
+
+    /// Notes a refusal by the store.
+    pub(super) fn refused(&mut self, refusal: Refusal, host: &mut dyn Host) {
+        match &mut self.guest {
+            Some(guest) => guest.account.note(refusal),
+            None => host.report(Report::Refused(refusal)),
+        }
+    }
+
+    /// Tells the host what has been noted.
+    pub(super) fn tell(&mut self, host: &mut dyn Host) {
+        if let Some(guest) = &mut self.guest {
+            for report in guest.account.untold() {
+                host.report(report);
+            }
+        }
+    }
+
+    /// Drops all watches; gives the publication from which on there are none.
+    pub(super) fn drop_watches(&mut self, store: &Store) -> u64 {
+        let id = self.id;
+        let outcome = store.edit(|edit| {
+            edit.drop_watches(id);
+            Ok(())
+        });
+        outcome.seq
+    }
+}

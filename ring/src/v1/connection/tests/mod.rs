@@ -1,0 +1,12 @@
+//! Bytes in, bytes out: every operation and every error, for privileged callers and guests.
+
+mod client;
+mod domains;
+mod errors;
+mod guests;
+mod order;
+mod tree;
+
+use client::{event, messages, some};
+
+const OK: &[u8] = b"OK\0";

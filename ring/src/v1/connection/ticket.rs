@@ -1,0 +1,93 @@
+//! Requests that count as outstanding.
+//!
+//! A guest's request is outstanding until its reply and every event that it caused have left
+//! (XSA-326): otherwise it could have the server queue events for others without end. Each part
+//! of that work holds a clone of the request's [`Ticket`]; the request is done when the last
+//! clone is dropped, by whichever connection and thread that is.
+
+use std::{sync::Arc, task::Waker};
+
+/// Stands for one outstanding request of a guest.
+///
+/// Whoever queues an event that the request has caused keeps a clone beside it, and drops the
+/// clone when the event has been sent or given up.
+#[derive(Clone, Debug)]
+pub struct Ticket(Arc<Held>);
+
+/// The outstanding requests of one connection.
+#[derive(Debug)]
+pub(crate) struct Outstanding {
+    /// Each ticket holds a clone: their number is the reference count, less one.
+    count: Arc<()>,
+    waker: Waker,
+}
+
+#[derive(Debug)]
+struct Held {
+    count: Option<Arc<()>>,
+    waker: Waker,
+}
+
+impl Outstanding {
+    /// `waker`: told each time that a request is done because of another connection.
+    pub(crate) fn new(waker: Waker) -> Outstanding {
+        Outstanding { count: Arc::new(()), waker }
+    }
+
+    pub(crate) fn open(&self) -> Ticket {
+        Ticket(Arc::new(Held { count: Some(Arc::clone(&self.count)), waker: self.waker.clone() }))
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        u32::try_from(Arc::strong_count(&self.count).saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+}
+
+impl Ticket {
+    /// Drops a clone where no one need be woken: the caller looks at the count next.
+    pub(crate) fn drop_quietly(self) {
+        if let Some(mut held) = Arc::into_inner(self.0) {
+            held.count = None;
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // The count goes first, so that whoever is woken sees it.
+        if self.count.take().is_some() {
+            self.waker.wake_by_ref();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, task::Wake};
+
+    use super::*;
+
+    struct Bell(mpsc::Sender<()>);
+
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            self.0.send(()).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_request_is_done_when_its_last_event_is() {
+        let (sender, rung) = mpsc::channel();
+        let requests = Outstanding::new(Waker::from(Arc::new(Bell(sender))));
+        let first = requests.open();
+        let event = first.clone();
+        let second = requests.open();
+        assert_eq!(requests.len(), 2);
+        first.drop_quietly();
+        assert_eq!((requests.len(), rung.try_recv().is_ok()), (2, false));
+        std::thread::spawn(move || drop(event)).join().unwrap();
+        assert_eq!((requests.len(), rung.try_recv().is_ok()), (1, true));
+        second.drop_quietly();
+        assert_eq!((requests.len(), rung.try_recv().is_ok()), (0, false));
+    }
+}

@@ -1,0 +1,75 @@
+//! The transactions that a connection has open.
+
+use std::collections::BTreeMap;
+
+/// Open transactions by id. `T` is the store's transaction.
+#[derive(Debug)]
+pub(crate) struct Transactions<T> {
+    open: BTreeMap<u32, T>,
+    next: u32,
+}
+
+impl<T> Default for Transactions<T> {
+    fn default() -> Self {
+        Transactions { open: BTreeMap::new(), next: FIRST }
+    }
+}
+
+impl<T> Transactions<T> {
+    /// Files a transaction under the next id that is free: ids rise from 1, pass over those
+    /// still open and, when all 32 bits are used up, over 0, which means "no transaction".
+    pub(crate) fn insert(&mut self, transaction: T) -> u32 {
+        // Ends: far fewer transactions are open than there are ids.
+        while self.next == 0 || self.open.contains_key(&self.next) {
+            self.next = self.next.wrapping_add(1);
+        }
+        let id = self.next;
+        self.next = self.next.wrapping_add(1);
+        self.open.insert(id, transaction);
+        id
+    }
+
+    pub(crate) fn get(&mut self, id: u32) -> Option<&mut T> {
+        self.open.get_mut(&id)
+    }
+
+    pub(crate) fn contains(&self, id: u32) -> bool {
+        self.open.contains_key(&id)
+    }
+
+    pub(crate) fn remove(&mut self, id: u32) -> Option<T> {
+        self.open.remove(&id)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.open.clear();
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.open.values_mut()
+    }
+}
+
+const FIRST: u32 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_rise_and_wrap_past_zero_and_those_in_use() {
+        let mut open = Transactions::default();
+        assert_eq!((open.insert('a'), open.insert('b')), (1, 2));
+        assert_eq!(open.remove(1), Some('a'));
+        assert_eq!(open.insert('c'), 3);
+        open.next = u32::MAX;
+        assert_eq!(open.insert('d'), u32::MAX);
+        assert_eq!((open.insert('e'), open.insert('f')), (1, 4));
+        assert!(!open.contains(0));
+        assert_eq!(open.len(), 5);
+    }
+}

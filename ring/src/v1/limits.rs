@@ -1,0 +1,36 @@
+//! Every bound of protocol v1 that this crate sets itself. (Quotas bound guests besides.)
+
+use std::time::Duration;
+
+use crate::v1::header::{HEADER_LEN, PAYLOAD_MAX};
+
+/// Bytes of input that one connection may have waiting: one message of the largest size and as
+/// much again, so that a read of the next one needn't wait for the first.
+pub const INPUT_MAX: usize = 2 * (HEADER_LEN + PAYLOAD_MAX);
+
+/// Bytes of input buffer that an idle connection keeps.
+pub const INPUT_KEPT: usize = 1024;
+
+/// Messages that the output queue of an idle connection keeps room for.
+pub const QUEUE_KEPT: usize = 8;
+
+/// Bytes that may wait to be sent to a privileged client before its requests are left unread.
+pub const PRIVILEGED_REPLIES_MAX: usize = 1 << 20;
+
+/// Bytes that may wait to be sent to a privileged client before events for it are dropped. Each
+/// of its watches fires once when half of them have been sent, so that nothing stays unseen.
+pub const PRIVILEGED_EVENTS_MAX: usize = 16 << 20;
+
+/// Transactions that a privileged client may have open.
+pub const PRIVILEGED_TRANSACTIONS_MAX: usize = 1 << 16;
+
+/// How long an event for a guest may wait before it is dropped (C's default for
+/// `-w watch-event=`).
+pub const EVENT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How often at most the crossing of a memory quota is reported (C's `MEM_WARN_MINTIME_SEC`).
+pub const MEMORY_REPORT_EVERY: Duration = Duration::from_secs(10);
+
+/// Replies up to this payload reach a guest over its memory quota: every error does (C's
+/// `DEFAULT_BUFFER_SIZE`).
+pub const SMALL_REPLY: usize = 16;
