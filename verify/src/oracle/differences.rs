@@ -95,8 +95,8 @@ pub fn provoked(op: Op, payload: &[u8]) -> Option<&'static str> {
 pub const FINER_CONFLICTS: &str = "finer-conflicts";
 /// A commit that Myriad refuses and C does not.
 pub const CONFLICT_AT_START: &str = "conflict-at-start";
-/// The order of events of a commit that C had to be sent again.
-pub const UNSEEN_REMOVALS: &str = "unseen-removals";
+/// The order of events of a commit that one server had to be sent again.
+pub const FIRST_ACCESS: &str = "first-access";
 /// A transaction without effect as Myriad saw it, which C let change something.
 pub const COMMIT_AT_BASE: &str = "commit-at-base";
 /// A commit that names an owner that has died.
@@ -119,10 +119,10 @@ pub const TABLE: &[Difference] = &[
         kind: Kind::Commit,
     },
     Difference {
-        name: UNSEEN_REMOVALS,
-        reason: "events of a commit come in order of first access; nodes that others created below \
-                 what it removes were never accessed, and come last; C, where it is run again, comes \
-                 upon them in the middle",
+        name: FIRST_ACCESS,
+        reason: "events of a commit come in order of first access; where a transaction is run again \
+                 on one server, that comes upon nodes that others created meanwhile, or stops at \
+                 them on its way up. The events are the same",
         kind: Kind::Commit,
     },
     Difference {
@@ -133,8 +133,10 @@ pub const TABLE: &[Difference] = &[
     },
     Difference {
         name: DEAD_OWNER,
-        reason: "a commit that names a dead owner fails in both; C calls that ENOMEM, Myriad a \
-                 conflict, which running it again resolves",
+        reason: "a commit that names a dead owner fails; C calls that ENOMEM, Myriad a conflict, \
+                 which running it again resolves. C may also have given away a node that was not \
+                 there yet when the transaction began; Myriad, which refused that, has no cause to \
+                 fail",
         kind: Kind::Commit,
     },
     Difference {

@@ -4,7 +4,7 @@ use myriad_ring::v1::Op;
 
 use super::{
     compare,
-    differences::{self, UNSEEN_REMOVALS},
+    differences::{self, FIRST_ACCESS},
     pair::Pair,
     report::Failure,
     run::{Runner, Stop},
@@ -56,7 +56,7 @@ impl Runner {
             } else if misplaced.is_some() && left == right {
                 misplaced
             } else if self.leeway.order && replies && sorted(left) == sorted(right) {
-                Some(UNSEEN_REMOVALS)
+                Some(FIRST_ACCESS)
             } else {
                 None
             };

@@ -69,7 +69,6 @@ impl Runner {
                 if !tx.changes_something {
                     return Ok(());
                 }
-                self.leeway.order = tx.done.iter().any(|done| done.op == Op::Rm);
                 self.again(Side::Left, &tx)
             }
             (Ok(_), Err(Errno::EAGAIN)) => {
@@ -78,10 +77,11 @@ impl Runner {
                 self.met(CONFLICT_AT_START);
                 self.again(Side::Right, &tx)
             }
-            (Err(Errno::ENOMEM), Err(Errno::EAGAIN)) => {
-                self.require(self.world.moved(&tx), "the right server aborted without a cause")?;
+            (Err(Errno::ENOMEM), Ok(_) | Err(Errno::EAGAIN)) => {
+                let committed = answers.right.is_ok();
+                self.require(self.world.moved(&tx), "a server aborted without a cause")?;
                 self.met(DEAD_OWNER);
-                Ok(())
+                if committed && tx.changes_something { self.again(Side::Left, &tx) } else { Ok(()) }
             }
             _ => Err(self.fail("the answers differ")),
         }
@@ -105,13 +105,14 @@ impl Runner {
     /// other server gave.
     fn again(&mut self, side: Side, tx: &OpenTx) -> Result<(), Stop> {
         let other = if side == Side::Left { Side::Right } else { Side::Left };
+        self.leeway.order = true;
         let mut link = self.exchange.aside(side)?;
         let start = ask(&mut link, Op::TransactionStart, 0, b"\0")?;
         let id = start.as_ref().and_then(|answer| {
             std::str::from_utf8(text::one_string(answer.as_ref().ok()?)?).ok()?.parse().ok()
         });
         let Some(id) = id else { return Err(self.fail("a transaction could not be run again")) };
-        for done in &tx.done {
+        for done in tx.done.iter().filter(|done| !done.void) {
             if provoked(done.op, &done.payload).is_some() {
                 ask(&mut link, Op::Read, 0, b"//\0")?;
             }
@@ -139,7 +140,7 @@ impl Runner {
     /// Runs a committed transaction's requests on the model; what these servers had answered must
     /// be true now.
     fn commit(&mut self, tx: &OpenTx, sides: &[Side]) -> Result<(), Stop> {
-        for done in &tx.done {
+        for done in tx.done.iter().filter(|done| !done.void) {
             let Some(model) = self.world.apply(done.op, &done.payload) else { continue };
             for side in sides {
                 let real = done.answers.get(*side);

@@ -70,6 +70,9 @@ pub struct Done {
     pub payload: Vec<u8>,
     /// What each server said.
     pub answers: Pair<Answer>,
+    /// It was refused for an owner that did not exist, which is no fact of the tree: whether it
+    /// still holds at the commit does not matter, and it changes nothing.
+    pub void: bool,
     /// The top of what it depends on: its path, or the uppermost node that it would have to create.
     anchor: String,
 }
@@ -156,10 +159,14 @@ impl World {
         Some(effect.answer)
     }
 
-    /// What a request depends on, for [`World::touched`]; before it is carried out.
+    /// Describes a request in a transaction, whose view was `view` before it.
     #[must_use]
     pub fn done(&self, view: &Tree, op: Op, payload: &[u8], answers: Pair<Answer>) -> Done {
-        Done { op, payload: payload.to_vec(), answers, anchor: anchor(view, op, payload) }
+        let perms = text::split_first(payload).and_then(|(_, rest)| text::parse_perms(rest));
+        let owner = perms.and_then(|perms| perms.first().copied()).filter(|_| op == Op::SetPerms);
+        let void = owner.is_some_and(|owner| !self.hosts.exists(owner.domid));
+        let anchor = anchor(view, op, payload);
+        Done { op, payload: payload.to_vec(), answers, void, anchor }
     }
 
     /// Notes that a domain has ended.
