@@ -10,10 +10,10 @@ use myriad_ring::v1::Op;
 
 use super::{
     compare,
-    pair::{Pair, Side},
+    pair::Pair,
     step::Request,
     text,
-    tree::{Answer, Tree},
+    tree::Answer,
     world::{OpenTx, World},
 };
 
@@ -41,6 +41,8 @@ pub enum Kind {
     Avoided(fn(&World, Op, &[u8]) -> bool),
     /// Before such a request an EINVAL is provoked.
     Provoked(fn(Op, &[u8]) -> bool),
+    /// Such a request is not sent to 4.17.
+    Newer(fn(Op, &[u8]) -> bool),
     /// Never made by the generator, so that nothing needs to recognise it.
     NeverMade,
 }
@@ -76,11 +78,15 @@ pub fn misplaced(op: Op) -> Option<&'static str> {
     TABLE.iter().find(fits).map(|d| d.name)
 }
 
-/// The name of the difference for which a request is not sent.
+/// The name of the difference for which a request is not sent; `newer`: both servers know what 4.17
+/// does not.
 #[must_use]
-pub fn avoided(world: &World, op: Op, payload: &[u8]) -> Option<&'static str> {
-    let fits =
-        |d: &&Difference| matches!(d.kind, Kind::Avoided(holds) if holds(world, op, payload));
+pub fn avoided(world: &World, op: Op, payload: &[u8], newer: bool) -> Option<&'static str> {
+    let fits = |d: &&Difference| match d.kind {
+        Kind::Avoided(holds) => holds(world, op, payload),
+        Kind::Newer(holds) => !newer && holds(op, payload),
+        _ => false,
+    };
     TABLE.iter().find(fits).map(|d| d.name)
 }
 
@@ -158,12 +164,6 @@ pub const TABLE: &[Difference] = &[
         kind: Kind::Answer(generation),
     },
     Difference {
-        name: "entries-of-the-dead",
-        reason: "today's C drops a dead domain's permission entries, as Myriad does; 4.17 goes on \
-                 listing them without heeding them",
-        kind: Kind::Answer(entries_of_the_dead),
-    },
-    Difference {
         name: "late-release",
         reason: "C frees the connection of a RELEASEd domain after the reply if its loop would look \
                  at it next, and then the events of its end come late; Myriad's come before the \
@@ -177,25 +177,11 @@ pub const TABLE: &[Difference] = &[
         kind: Kind::Answer(special_permissions),
     },
     Difference {
-        name: "unwatch-of-no-path",
-        reason: "today's C checks the path of an UNWATCH, as Myriad does; 4.17 only finds no such \
-                 watch",
-        kind: Kind::Answer(unwatch_of_no_path),
-    },
-    Difference {
         name: "forgotten-error",
         reason: "to a request that wants one string and has none or more, and to SET_PERMS of an \
                  unknown @ name, 4.17 answers with whatever error was met last, and dies if that \
                  was none; with an EINVAL provoked first it says EINVAL, as is meant",
         kind: Kind::Provoked(forgets_error),
-    },
-    Difference {
-        name: "unknown-special",
-        reason: "SET_PERMS of an unknown @ name is EINVAL in 4.17 and ENOENT in today's C",
-        kind: Kind::Answer(|case| {
-            is_unknown_special(case.op, &case.request.payload)
-                && *case.answers.right == Err(Errno::ENOENT)
-        }),
     },
     Difference {
         name: "numbers",
@@ -228,14 +214,12 @@ pub const TABLE: &[Difference] = &[
     Difference {
         name: "watch-depth",
         reason: "a third string, the depth, is newer than 4.17",
-        kind: Kind::Avoided(|_, op, payload| op == Op::Watch && text::count(payload) > 2),
+        kind: Kind::Newer(|op, payload| op == Op::Watch && text::count(payload) > 2),
     },
     Difference {
         name: "newer-operations",
         reason: "GET_FEATURE, SET_FEATURE, GET_QUOTA and SET_QUOTA are newer than 4.17",
-        kind: Kind::Avoided(|_, op, _| {
-            matches!(op, Op::GetFeature | Op::SetFeature | Op::GetQuota | Op::SetQuota)
-        }),
+        kind: Kind::Newer(|op, _| op > Op::DirectoryPart),
     },
     Difference {
         name: "indices",
@@ -275,8 +259,7 @@ fn is_unknown_special(op: Op, payload: &[u8]) -> bool {
 fn as_of_start(case: &Case<'_>) -> bool {
     let (Some(tx), Some(model)) = (case.tx, case.model) else { return false };
     let right = case.answers.right;
-    case.world.moved(tx)
-        && compare::agrees(case.op, &case.request.payload, model, right, Side::Right, &tx.view)
+    case.world.moved(tx) && compare::agrees(case.op, model, right)
 }
 
 fn generation(case: &Case<'_>) -> bool {
@@ -286,24 +269,11 @@ fn generation(case: &Case<'_>) -> bool {
     }
 }
 
-fn entries_of_the_dead(case: &Case<'_>) -> bool {
-    let tree: &Tree = case.tx.map_or(&case.world.tree, |tx| &tx.view);
-    let (payload, left, right) = (&case.request.payload, case.answers.left, case.answers.right);
-    case.op == Op::GetPerms && compare::agrees(case.op, payload, left, right, Side::Right, tree)
-}
-
 fn special_permissions(case: &Case<'_>) -> bool {
     let path = text::one_string(&case.request.payload);
     case.op == Op::GetPerms
         && path.is_some_and(|path| path.starts_with(b"@"))
         && *case.answers.left == Err(Errno::EINVAL)
-}
-
-fn unwatch_of_no_path(case: &Case<'_>) -> bool {
-    let path = text::split_first(&case.request.payload).map(|(path, _)| path);
-    case.op == Op::Unwatch
-        && path.is_some_and(|path| text::node_path(path).is_none())
-        && (case.answers.left, case.answers.right) == (&Err(Errno::ENOENT), &Err(Errno::EINVAL))
 }
 
 fn numbers(case: &Case<'_>) -> bool {
@@ -379,7 +349,7 @@ mod tests {
     #[test]
     fn what_would_part_the_servers_is_not_sent() {
         let mut world = World::new(1);
-        let sent = |world: &World, op, payload: &[u8]| avoided(world, op, payload).is_none();
+        let sent = |world: &World, op, payload: &[u8]| avoided(world, op, payload, false).is_none();
         assert!(sent(&world, Op::SetPerms, b"/a\0n5\0r7\0"));
         assert!(!sent(&world, Op::SetPerms, b"/a\0n0x5\0"), "accepted by C alone");
         assert!(sent(&world, Op::SetPerms, b"/a\0x5\0"), "refused by all");

@@ -71,7 +71,7 @@ impl Runner {
             }
         }
         if let Some(model) = &model {
-            self.check_model(request, op, answers, model, before.as_ref())?;
+            self.check_model(op, answers, model, before.as_ref())?;
         }
         if let (Some(tx), Some(_)) = (before, model) {
             let done = self.world.done(&tx.view, op, &request.payload, answers.clone());
@@ -93,20 +93,17 @@ impl Runner {
     /// only while nothing has changed since the start.
     fn check_model(
         &mut self,
-        request: &Request,
         op: Op,
         answers: &Pair<Answer>,
         model: &Answer,
         tx: Option<&OpenTx>,
     ) -> Result<(), Stop> {
         let side = match tx {
-            Some(tx) if self.options.twins && self.world.moved(tx) => return Ok(()),
-            Some(_) if !self.options.twins => Side::Right,
+            Some(tx) if !self.options.ours && self.world.moved(tx) => return Ok(()),
+            Some(_) if self.options.ours => Side::Right,
             _ => Side::Left,
         };
-        let tree = tx.map_or(&self.world.tree, |tx| &tx.view);
-        let real = answers.get(side);
-        let agrees = compare::agrees(op, &request.payload, model, real, side, tree);
+        let agrees = compare::agrees(op, model, answers.get(side));
         let what = format!("the {} answer is not the model's: {model:?}", side.name());
         self.require(agrees, &what)
     }

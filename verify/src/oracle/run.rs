@@ -29,6 +29,10 @@ pub struct Options {
     pub clients: usize,
     /// Whether both servers are of one kind, so that no difference is allowed.
     pub twins: bool,
+    /// Whether the right server follows Myriad's rules for transactions, and not C's.
+    pub ours: bool,
+    /// Whether both servers know what 4.17 does not.
+    pub newer: bool,
     /// An answer to falsify, to see that it is noticed.
     pub mutation: Option<Mutation>,
 }
@@ -122,7 +126,8 @@ impl Runner {
             return Ok(());
         }
         let op = request.known_op();
-        let refused = |op| differences::avoided(&self.world, op, &request.payload);
+        let refused =
+            |op| differences::avoided(&self.world, op, &request.payload, self.options.newer);
         if let Some(name) = op.and_then(refused) {
             *self.differences.entry(name).or_default() += 1;
             return Ok(());

@@ -82,6 +82,8 @@ impl Session {
         let options = Options {
             clients: self.clients,
             twins: self.kinds.left == self.kinds.right,
+            ours: self.kinds.right != Kind::C,
+            newer: self.newer,
             mutation: self.mutation.clone(),
         };
         Runner::new(options, servers)

@@ -19,8 +19,6 @@ pub struct Entry {
     pub letter: u8,
     /// The domain, as C keeps it: 32 bits, printed with a sign.
     pub domid: u32,
-    /// Whether a domain of this id has died since.
-    pub gone: bool,
 }
 
 /// The payload's only string: there is exactly one NUL, at the end.
@@ -154,7 +152,7 @@ pub fn parse_perms(rest: &[u8]) -> Option<Vec<Entry>> {
         let (&letter, number) = text.split_first()?;
         let (domid, used) = strtol(number, 0);
         let valid = b"rwbn".contains(&letter) && !number.is_empty() && used == number.len();
-        valid.then(|| Entry { letter, domid: low_word(domid), gone: false })
+        valid.then(|| Entry { letter, domid: low_word(domid) })
     };
     if texts.is_empty() { None } else { texts.iter().map(entry).collect() }
 }

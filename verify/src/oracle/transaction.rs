@@ -60,7 +60,7 @@ impl Runner {
             (Ok(_), Ok(_)) => self.both_committed(&tx),
             (left, right) if left == right || self.options.twins => {
                 self.require(left == right, "the answers differ")?;
-                let cause = self.options.twins || (self.world.touched(&tx) && tx.changes_something);
+                let cause = !self.options.ours || (self.world.touched(&tx) && tx.changes_something);
                 self.require(cause, "the right server aborted without a cause")
             }
             (Err(Errno::EAGAIN), Ok(_)) => {
@@ -88,10 +88,13 @@ impl Runner {
     }
 
     fn both_committed(&mut self, tx: &OpenTx) -> Result<(), Stop> {
-        if tx.changes_something || self.options.twins || !self.world.moved(tx) {
+        if tx.changes_something || !self.options.ours || !self.world.moved(tx) {
             return self.commit(tx, &Side::BOTH);
         }
         // Nothing changed, as Myriad saw it. What C did it did to the tree as it is now.
+        if self.options.twins {
+            return Ok(());
+        }
         let mutates = |op| matches!(op, Op::Write | Op::Mkdir | Op::Rm | Op::SetPerms);
         if tx.done.iter().any(|done| mutates(done.op)) {
             self.met(COMMIT_AT_BASE);
@@ -120,8 +123,6 @@ impl Runner {
             let expected = done.answers.get(other);
             let same = match (&answer, expected) {
                 (Some(Ok(a)), Ok(b)) if done.op == Op::DirectoryPart => compare::same_part(a, b),
-                // The view's entries of the dead may have gone meanwhile; GET_PERMS tells later.
-                (Some(Ok(_)), Ok(_)) if done.op == Op::GetPerms => true,
                 _ => answer.as_ref() == Some(expected),
             };
             let what = format!(
@@ -143,9 +144,7 @@ impl Runner {
         for done in tx.done.iter().filter(|done| !done.void) {
             let Some(model) = self.world.apply(done.op, &done.payload) else { continue };
             for side in sides {
-                let real = done.answers.get(*side);
-                let tree = &self.world.tree;
-                let holds = compare::agrees(done.op, &done.payload, &model, real, *side, tree);
+                let holds = compare::agrees(done.op, &model, done.answers.get(*side));
                 let what = format!(
                     "the {} server committed, but its answer to {} {} was no longer true: {model:?}",
                     side.name(),

@@ -57,7 +57,7 @@ impl Effect {
 impl Default for Tree {
     /// The tree of a server that has just started.
     fn default() -> Tree {
-        let perms: Rc<[Entry]> = [Entry { letter: b'n', domid: 0, gone: false }].into();
+        let perms: Rc<[Entry]> = [Entry { letter: b'n', domid: 0 }].into();
         let node = |child: &str| Node {
             value: [].into(),
             perms: perms.clone(),
@@ -78,13 +78,12 @@ impl Tree {
         payload: &[u8],
         exists: &dyn Fn(u32) -> bool,
     ) -> Option<Effect> {
+        if matches!(op, Op::GetPerms | Op::SetPerms) && payload.starts_with(b"@") {
+            return None;
+        }
         Some(match op {
             Op::Directory | Op::Read | Op::GetPerms | Op::Mkdir | Op::Rm => {
-                let path = text::one_string(payload);
-                if op == Op::GetPerms && path.is_some_and(text::is_special) {
-                    return None;
-                }
-                match path.and_then(text::node_path) {
+                match text::one_string(payload).and_then(text::node_path) {
                     None => Effect::error(Errno::EINVAL),
                     Some(path) => self.apply_to(op, &path),
                 }
@@ -102,17 +101,11 @@ impl Tree {
         })
     }
 
-    /// Removes what a domain owned when it dies, with all below, and marks its entries elsewhere.
+    /// Removes what a domain owned when it dies, with all below. Its entries elsewhere stay listed.
     pub fn bury(&mut self, domid: u32) {
         let owned = |node: &Node| node.perms.first().is_some_and(|owner| owner.domid == domid);
         while let Some(path) = self.nodes.iter().find(|(_, n)| owned(n)).map(|(p, _)| p.clone()) {
             self.remove(&path);
-        }
-        for node in Rc::make_mut(&mut self.nodes).values_mut() {
-            if node.perms.iter().any(|entry| entry.domid == domid) {
-                let mark = |e: &Entry| Entry { gone: e.gone || e.domid == domid, ..*e };
-                node.perms = node.perms.iter().map(mark).collect();
-            }
         }
     }
 
@@ -144,12 +137,6 @@ impl Tree {
     #[must_use]
     pub fn listing_len(&self, path: &str) -> usize {
         self.nodes.get(path).map_or(0, |n| n.children.iter().map(|c| c.len() + 1).sum())
-    }
-
-    /// A node's permissions.
-    #[must_use]
-    pub fn perms(&self, path: &str) -> Option<&[Entry]> {
-        self.nodes.get(path).map(|node| &*node.perms)
     }
 
     fn apply_to(&mut self, op: Op, path: &str) -> Effect {
@@ -216,13 +203,6 @@ impl Tree {
         let Some(perms) = text::parse_perms(rest) else { return Effect::error(Errno::EINVAL) };
         if !perms.first().is_some_and(|owner| exists(owner.domid)) {
             return Effect::error(Errno::ENOENT);
-        }
-        if path.starts_with(b"@") {
-            return if text::is_special(path) {
-                Effect::ok(false)
-            } else {
-                Effect::error(Errno::EINVAL)
-            };
         }
         let Some(path) = text::node_path(path) else { return Effect::error(Errno::EINVAL) };
         match Rc::make_mut(&mut self.nodes).get_mut(&*path) {
