@@ -4,7 +4,7 @@
 #   verify/peers/setup.sh [DIR]     DIR: else $MYRIAD_PEERS, else target/peers
 #
 # Nothing is installed: the packages are downloaded and unpacked below DIR, which then holds
-#   root/          the packages' files (root/usr/lib/xen-4.17/bin/xenstored, root/usr/bin/xenstore-ls, ...)
+#   root/          the packages' files, such as root/usr/lib/xen-4.17/bin/xenstored
 #   xenshim.so     what C xenstored is preloaded with (xenshim.c)
 # A folder that is complete is left as it is, without asking the network.
 set -euo pipefail
@@ -25,7 +25,8 @@ version=$( (echo "$packages"; cat "$here/xenshim.c") | sha256sum)
 [ "$(cat ready 2>/dev/null)" != "$version" ] || exit 0
 
 for tool in apt-get dpkg gcc; do
-  command -v $tool >/dev/null || fail "$tool is needed: this takes Debian (12) and 'apt-get install gcc libc6-dev'"
+  command -v $tool >/dev/null ||
+    fail "$tool is needed: this takes Debian 12 and 'apt-get install gcc libc6-dev'"
 done
 
 missing=
@@ -33,7 +34,8 @@ for package in $packages; do
   compgen -G "deb/${package}_*.deb" >/dev/null || missing="$missing $package"
 done
 if [ -n "$missing" ]; then
-  apt-cache show xen-utils-4.17 >/dev/null 2>&1 || apt-get -qq update || fail "apt-get update failed (it needs root)"
+  apt-cache show xen-utils-4.17 >/dev/null 2>&1 || apt-get -qq update ||
+    fail "apt-get update failed (it needs root)"
   # apt gives up its rights for a download, and could not write into this folder then.
   (cd deb && apt-get -qq -o APT::Sandbox::User=root download $missing) ||
     fail "these packages could not be downloaded:$missing (Debian 12 has them)"

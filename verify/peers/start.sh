@@ -1,5 +1,5 @@
 #!/bin/bash
-# Debian's C xenstored in the foreground, by hand and without Xen (tests start theirs by src/peer.rs).
+# Debian's C xenstored in the foreground, without Xen (tests start theirs by src/peer.rs).
 #
 #   verify/peers/start.sh RUNDIR [OPTION...]
 #

@@ -1,9 +1,10 @@
 /*
- * A Xen host of one's own choosing, for programs that ask libxenctrl, libxenevtchn and libxengnttab.
+ * A Xen host of one's own choosing, for programs that ask libxenctrl, libxenevtchn and
+ * libxengnttab.
  *
- * Preloaded into Debian's C xenstored (4.17), it lets that daemon run on plain Linux, where it serves its
- * Unix socket as it would in a dom0. What the daemon can learn about domains is what this file's
- * table says, and whoever holds the other end of the control channel can change the table:
+ * Preloaded into Debian's C xenstored (4.17), it lets that daemon run on plain Linux, where it
+ * serves its Unix socket as it would in a dom0. What the daemon can learn about domains is what
+ * this file's table says, and whoever holds the other end of the control channel can change it:
  *
  *   XENSHIM_DOMAINS   the domains that exist at the start, such as "1-20,40"; dom0 always does.
  *                     Unset: every domid below DOMID_FIRST_RESERVED.
@@ -113,7 +114,7 @@ __attribute__((constructor)) static void begin(void)
 		control = open(where, O_RDWR | O_CLOEXEC); /* our own writer: never at its end */
 	}
 	if (control < 0) {
-		perror("xenshim: XENSHIM_CONTROL is neither a descriptor nor a FIFO that can be opened");
+		perror("xenshim: XENSHIM_CONTROL must be a descriptor, or a FIFO one may open");
 		exit(1);
 	}
 }
@@ -220,7 +221,10 @@ void *xengnttab_map_grant_ref(void *h, uint32_t domid, uint32_t ref, int prot)
 	return page == MAP_FAILED ? NULL : page;
 }
 
-int xengnttab_unmap(void *h, void *page, uint32_t count) { return munmap(page, (size_t)count * PAGE); }
+int xengnttab_unmap(void *h, void *page, uint32_t count)
+{
+	return munmap(page, (size_t)count * PAGE);
+}
 
 /* ---- the hypervisor's word on domains ---- */
 

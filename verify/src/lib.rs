@@ -6,3 +6,4 @@
 
 pub mod oracle;
 pub mod peer;
+pub mod programs;

@@ -1,6 +1,6 @@
 //! The oracle: C xenstored agrees with itself, a falsehood is noticed, and ours agrees with C.
 //!
-//! The full run of 200,000 requests is `cargo run --release -p myriad-verify --bin oracle`.
+//! The full run of 200,000 requests is `.ci/oracle`.
 
 use myriad_verify::oracle::{
     mutate::{Falsehood, Mutation},

@@ -7,10 +7,7 @@ use std::{
     process::{Command, Output},
 };
 
-use myriad_verify::{
-    oracle::limits::DOMAINS,
-    peer::{Server, debian_program},
-};
+use myriad_verify::{oracle::limits::DOMAINS, peer::Server, programs::debian_program};
 
 /// The names of the tests in Xen's program.
 const TESTS: [&str; 12] = [
@@ -103,7 +100,7 @@ fn debians_clients_say_what_they_did() {
     assert_eq!(said(&["xenstore-exists", "/nothing"]).0, Some(1));
 }
 
-/// A client's exit code and output. Its complaints name itself, not the server, so they are left out.
+/// A client's exit code and output. Its complaints are about itself, not the server.
 fn client(call: &[&str], socket: &Path) -> (Option<i32>, String) {
     let (program, arguments) = call.split_first().unwrap();
     let control = *program == "xenstore-control"; // In usr/bin it is a link to an installed one.

@@ -5,12 +5,11 @@
 //! server that refused it, which must give the other's answers and events. And some requests would
 //! leave the servers in different states for good, or C in none at all: they are not sent.
 
-use myriad_core::Errno;
 use myriad_ring::v1::Op;
 
 use super::{
-    compare,
     pair::Pair,
+    reasons,
     step::Request,
     text,
     tree::Answer,
@@ -126,9 +125,9 @@ pub const TABLE: &[Difference] = &[
     },
     Difference {
         name: FIRST_ACCESS,
-        reason: "events of a commit come in order of first access; where a transaction is run again \
-                 on one server, that comes upon nodes that others created meanwhile, or stops at \
-                 them on its way up. The events are the same",
+        reason: "events of a commit come in order of first access; where a transaction is run \
+                 again on one server, that comes upon nodes that others created meanwhile, or \
+                 stops at them on its way up. The events are the same",
         kind: Kind::Commit,
     },
     Difference {
@@ -155,44 +154,44 @@ pub const TABLE: &[Difference] = &[
         name: "as-of-start",
         reason: "a transaction reads one version, that of its start; C shows each node as it was \
                  when the transaction first touched it",
-        kind: Kind::Answer(as_of_start),
+        kind: Kind::Answer(reasons::as_of_start),
     },
     Difference {
         name: "generation",
         reason: "DIRECTORY_PART begins with a number that only says whether the listing changed \
                  between two parts; how many digits it has decides what fits behind it",
-        kind: Kind::Answer(generation),
+        kind: Kind::Answer(reasons::generation),
     },
     Difference {
         name: "late-release",
-        reason: "C frees the connection of a RELEASEd domain after the reply if its loop would look \
-                 at it next, and then the events of its end come late; Myriad's come before the \
-                 reply, like those of any other request",
+        reason: "C frees the connection of a RELEASEd domain after the reply if its loop would \
+                 look at it next, and then the events of its end come late; Myriad's come before \
+                 the reply, like those of any other request",
         kind: Kind::Place(|op| op == Op::Release),
     },
     Difference {
         name: "special-permissions",
         reason: "today's C answers GET_PERMS of @releaseDomain and @introduceDomain, as Myriad \
                  does; 4.17 knows SET_PERMS only",
-        kind: Kind::Answer(special_permissions),
+        kind: Kind::Answer(reasons::special_permissions),
     },
     Difference {
         name: "forgotten-error",
         reason: "to a request that wants one string and has none or more, and to SET_PERMS of an \
                  unknown @ name, 4.17 answers with whatever error was met last, and dies if that \
                  was none; with an EINVAL provoked first it says EINVAL, as is meant",
-        kind: Kind::Provoked(forgets_error),
+        kind: Kind::Provoked(reasons::forgets_error),
     },
     Difference {
         name: "numbers",
         reason: "today's C refuses what is not a number up to 65535, as Myriad does; 4.17 takes \
                  what atoi makes of it",
-        kind: Kind::Answer(numbers),
+        kind: Kind::Answer(reasons::numbers),
     },
     Difference {
         name: "numbers-with-effect",
         reason: "see numbers: these would act on a domain in one server and not in the other",
-        kind: Kind::Avoided(numbers_with_effect),
+        kind: Kind::Avoided(reasons::numbers_with_effect),
     },
     Difference {
         name: "dangling-target",
@@ -203,13 +202,13 @@ pub const TABLE: &[Difference] = &[
     Difference {
         name: "owned-root",
         reason: "at the death of the root's owner C 4.17 deletes the root, and is without a store",
-        kind: Kind::Avoided(owned_root),
+        kind: Kind::Avoided(reasons::owned_root),
     },
     Difference {
         name: "long-paths",
         reason: "4.17 holds clients of the socket to the quota path-max; today's C and Myriad do \
                  not",
-        kind: Kind::Avoided(long_paths),
+        kind: Kind::Avoided(reasons::long_paths),
     },
     Difference {
         name: "watch-depth",
@@ -244,95 +243,6 @@ pub const TABLE: &[Difference] = &[
         kind: Kind::NeverMade,
     },
 ];
-
-/// Whether C 4.17 refuses a request without setting `errno`, from which it then takes the error.
-fn forgets_error(op: Op, payload: &[u8]) -> bool {
-    let wants_one = matches!(op, Op::Directory | Op::Read | Op::GetPerms | Op::Mkdir | Op::Rm);
-    (wants_one && text::one_string(payload).is_none()) || is_unknown_special(op, payload)
-}
-
-fn is_unknown_special(op: Op, payload: &[u8]) -> bool {
-    let path = text::split_first(payload).map(|(path, _)| path).unwrap_or_default();
-    op == Op::SetPerms && path.starts_with(b"@") && !text::is_special(path)
-}
-
-fn as_of_start(case: &Case<'_>) -> bool {
-    let (Some(tx), Some(model)) = (case.tx, case.model) else { return false };
-    let right = case.answers.right;
-    case.world.moved(tx) && compare::agrees(case.op, model, right)
-}
-
-fn generation(case: &Case<'_>) -> bool {
-    match (case.answers.left, case.answers.right) {
-        (Ok(left), Ok(right)) => case.op == Op::DirectoryPart && compare::same_part(left, right),
-        _ => false,
-    }
-}
-
-fn special_permissions(case: &Case<'_>) -> bool {
-    let path = text::one_string(&case.request.payload);
-    case.op == Op::GetPerms
-        && path.is_some_and(|path| path.starts_with(b"@"))
-        && *case.answers.left == Err(Errno::EINVAL)
-}
-
-fn numbers(case: &Case<'_>) -> bool {
-    let odd = text::strings(&case.request.payload).iter().any(|t| !text::is_plain_number(t));
-    names_domains(case.op) && odd && *case.answers.right == Err(Errno::EINVAL)
-}
-
-fn numbers_with_effect(world: &World, op: Op, payload: &[u8]) -> bool {
-    let texts = text::strings(payload);
-    let odd = texts.iter().any(|text| !text::is_plain_number(text));
-    let meant = texts.first().map_or(0, |text| text::atoi(text));
-    match op {
-        // dom0 can't be released, and introducing what is introduced changes nothing.
-        Op::Release | Op::Resume => odd && world.hosts.is_introduced(meant) && meant != 0,
-        // The second number, the frame, is not looked at.
-        Op::Introduce => match texts.as_slice() {
-            [domid, _, port, ..] => {
-                let odd = [domid, port].iter().any(|text| !text::is_plain_number(text));
-                odd && !world.hosts.is_introduced(meant)
-            }
-            _ => false,
-        },
-        Op::SetTarget => odd && texts.iter().all(|t| world.hosts.is_introduced(text::atoi(t))),
-        Op::SetPerms => text::split_first(payload).is_some_and(|(_, rest)| {
-            let plain = |t: &&[u8]| t.get(1..).is_some_and(text::is_plain_number);
-            text::parse_perms(rest).is_some() && !text::strings(rest).iter().all(plain)
-        }),
-        _ => false,
-    }
-}
-
-fn names_domains(op: Op) -> bool {
-    matches!(
-        op,
-        Op::GetDomainPath
-            | Op::IsDomainIntroduced
-            | Op::Release
-            | Op::Resume
-            | Op::SetTarget
-            | Op::Introduce
-    )
-}
-
-fn owned_root(_: &World, op: Op, payload: &[u8]) -> bool {
-    let Some((path, rest)) = text::split_first(payload) else { return false };
-    let owner = text::parse_perms(rest).and_then(|perms| perms.first().copied());
-    op == Op::SetPerms && path == b"/" && owner.is_some_and(|owner| owner.domid != 0)
-}
-
-fn long_paths(_: &World, op: Op, payload: &[u8]) -> bool {
-    let path = text::split_first(payload).map_or(payload, |(path, _)| path);
-    let too_long = path.len() + text::HOME.len() > super::limits::PATH_MAX;
-    let a_path_comes_first = !names_domains(op)
-        && !matches!(
-            op,
-            Op::Control | Op::TransactionStart | Op::TransactionEnd | Op::ResetWatches
-        );
-    a_path_comes_first && too_long && text::node_path(path).is_none()
-}
 
 #[cfg(test)]
 mod tests {

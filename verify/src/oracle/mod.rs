@@ -24,6 +24,7 @@
 //! - A full run must hit each cell of the table of operations and errors ([`coverage`]).
 
 pub mod compare;
+mod compose;
 pub mod coverage;
 pub mod differences;
 pub mod exchange;
@@ -35,6 +36,7 @@ pub mod mutate;
 pub mod pair;
 pub mod payload;
 mod plots;
+mod reasons;
 pub mod report;
 pub mod rng;
 pub mod run;

@@ -1,8 +1,8 @@
 //! Makes a disagreement short enough to understand, by leaving out steps.
 //!
 //! First the last steps are tried by themselves; then whole blocks are left out of what is left,
-//! then smaller ones, each time on fresh servers, as long as what remains still disagrees. The steps
-//! carried out in all are bounded.
+//! then smaller ones, each time on fresh servers, as long as what remains still disagrees. The
+//! steps carried out in all are bounded.
 
 use super::{
     limits::{SHRINK_STEPS, SUFFIXES},

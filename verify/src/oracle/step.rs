@@ -6,8 +6,10 @@
 //! ```text
 //! 3 WRITE 1 #77 /2 "/a\0value"      client 3, in its transaction 1, request id 77, in two writes
 //! 3 TRANSACTION_START 1 #78 /1 "\0" the id that comes back is kept in slot 1
-//! 3 READ - #79 /1 "/a\0"            in no transaction; =5: id 5 as it is; ~1: the one ended last in slot 1
-//! 3 oversized WRITE 4097            only a header, with a length over the limit: the connection ends
+//! 3 READ - #79 /1 "/a\0"            in no transaction
+//! 3 READ =5 #80 /1 "/a\0"           with the transaction id 5, whatever it is
+//! 3 READ ~1 #81 /1 "/a\0"           in the transaction that ended last in slot 1
+//! 3 oversized WRITE 4097            a header with a length over the limit: the connection ends
 //! 3 reconnect "\x01\x00"            after these bytes of a message
 //! host destroy 5                    a domain dies
 //! ```

@@ -1,7 +1,7 @@
 //! How C 4.17 reads payloads: strings, paths, numbers and permissions.
 //!
 //! Facts of `xenstored_core.c` and `xs_lib.c`, for clients whose implicit path is
-//! `/local/domain/0`. They serve the model and the generator; no server's answer passes through here.
+//! `/local/domain/0`. They serve the model and the generator; no server's answer passes through.
 
 use std::borrow::Cow;
 

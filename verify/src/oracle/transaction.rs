@@ -145,12 +145,9 @@ impl Runner {
             let Some(model) = self.world.apply(done.op, &done.payload) else { continue };
             for side in sides {
                 let holds = compare::agrees(done.op, &model, done.answers.get(*side));
-                let what = format!(
-                    "the {} server committed, but its answer to {} {} was no longer true: {model:?}",
-                    side.name(),
-                    done.op.name(),
-                    super::step::quote(&done.payload),
-                );
+                let request = format!("{} {}", done.op.name(), super::step::quote(&done.payload));
+                let server = side.name();
+                let what = format!("{server} committed, but {request} would now give {model:?}");
                 self.require(holds, &what)?;
             }
         }

@@ -3,7 +3,7 @@
 //! The two servers are compared with each other; the model is the third voice where they may
 //! differ, inside transactions. There Myriad answers from the tree as it was at the start, and C
 //! from the tree as it was when the transaction first touched a node, so that only a model can say
-//! what Myriad's answer must be. Everywhere else the model is checked against C, request by request.
+//! what Myriad's answer must be. Everywhere else the model is held to C, request by request.
 //!
 //! Invariants: a node's parent exists; a node is in its parent's list exactly once, in order of
 //! creation; cloning is cheap, and a clone never changes.
