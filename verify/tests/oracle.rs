@@ -7,7 +7,7 @@ use myriad_verify::oracle::{
     pair::Pair,
     run::Stop,
     session::{Kind, Session},
-    step::Step,
+    step::{Step, parse_all},
 };
 
 const SEED: u64 = 20_260_801;
@@ -48,11 +48,30 @@ fn a_disagreement_is_shortened_and_can_be_replayed() {
     // The initial event of a WATCH is the shortest way to get one at all.
     assert_eq!(short.steps.len(), 1, "{short}");
     assert!(runs > 0 && matches!(&short.steps[0], Step::Request(r) if r.op == 4), "{short}");
-    let lines: Vec<String> = short.steps.iter().map(Step::to_string).collect();
-    let again: Vec<Step> = lines.iter().map(|line| line.parse().unwrap()).collect();
+    let lines: String = short.steps.iter().map(|step| format!("{step}\n")).collect();
+    let again = parse_all(&lines).unwrap();
     assert!(session.replay(&again).unwrap().is_some());
     session.mutation = None;
     assert!(session.replay(&again).unwrap().is_none());
+}
+
+/// What runs have found before, shortened: `cases/` says what each is about.
+#[test]
+fn what_was_found_before_stays_right() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+    let mut wrong = Vec::new();
+    for right in [Kind::C, Kind::Myriad] {
+        let session = Session::against_c(right.clone(), 0, SEED);
+        for case in folder.read_dir().unwrap() {
+            let path = case.unwrap().path();
+            let steps = parse_all(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            assert!(!steps.is_empty(), "{}", path.display());
+            if let Some(failure) = session.replay(&steps).unwrap() {
+                wrong.push(format!("{right:?} {}: {failure}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use myriad_verify::oracle::{
     report::Failure,
     run::Stop,
     session::{Kind, Session},
-    step::Step,
+    step::{Step, parse_all},
 };
 
 /// Compares two servers of xenstore, byte by byte, over random requests.
@@ -148,7 +148,6 @@ fn failed(
 
 fn steps(file: &Path, first: usize, last: usize) -> Result<Vec<Step>, Box<dyn std::error::Error>> {
     let text = fs::read_to_string(file)?;
-    let wanted = |at: usize| (first..=last).contains(&(at + 1));
-    let lines = text.lines().enumerate().filter(|(at, line)| wanted(*at) && !line.is_empty());
-    Ok(lines.map(|(_, line)| line.parse()).collect::<Result<_, _>>()?)
+    let lines = text.lines().take(last).skip(first.saturating_sub(1));
+    Ok(parse_all(&lines.collect::<Vec<_>>().join("\n"))?)
 }

@@ -118,6 +118,15 @@ impl std::str::FromStr for Step {
     }
 }
 
+/// The steps of a text, a line each; empty lines and those that begin with `#` don't count.
+///
+/// # Errors
+/// [`BadStep`].
+pub fn parse_all(text: &str) -> Result<Vec<Step>, BadStep> {
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(str::parse).collect()
+}
+
 /// a line that is no step
 #[derive(Debug, thiserror::Error)]
 #[error("this line is no step of a run: {0}")]
