@@ -5,8 +5,8 @@ use crate::caller::Caller;
 use crate::domain::{DomId, Instance};
 use crate::error::{Error, Refusal};
 use crate::footprint::Footprint;
-use crate::limits::TRANSACTION_ENTRIES;
-use crate::path::Path;
+use crate::limits::{ACL_ENTRIES, TRANSACTION_ENTRIES, VALUE_BYTES};
+use crate::path::{Path, split_first};
 use crate::perms::Perm;
 use crate::quota::Quota;
 use crate::record::{ChangeKind, Changes, Fire};
@@ -84,6 +84,9 @@ impl Work {
         path: Path<'_>,
         value: &[u8],
     ) -> Result<(), Error> {
+        if value.len() > VALUE_BYTES {
+            return Err(Error::InvalidValue("a value has at most 4093 bytes"));
+        }
         let who = self.change_in(env, caller, path)?;
         let place = self.state.place(env, who, path, Want::WRITE);
         if let Some(tx) = &mut self.tx {
@@ -97,10 +100,9 @@ impl Work {
                 self.changes.push(ChangeKind::Written, path.as_str());
             }
             Place::Missing { nearest, bytes } => {
+                let above = nearest.acl().owner().instance;
                 let list = AclBuf::inherited(nearest.acl(), caller.guest());
-                let entries = list.as_acl().entries().count();
-                self.state.within(env, caller, Quota::NodeSize, |_| size(value, entries))?;
-                self.create(env, caller, path, bytes, value)?;
+                self.create(env, caller, path, (bytes, above, &list), value)?;
             }
         }
         self.raise(env, path, false, None);
@@ -119,8 +121,10 @@ impl Work {
         if let Some(tx) = &mut self.tx {
             tx.note(env, &self.state, caller, path, &place, (&[], true))?;
         }
-        if let Place::Missing { bytes, .. } = place? {
-            self.create(env, caller, path, bytes, b"")?;
+        if let Place::Missing { nearest, bytes } = place? {
+            let above = nearest.acl().owner().instance;
+            let list = AclBuf::inherited(nearest.acl(), caller.guest());
+            self.create(env, caller, path, (bytes, above, &list), b"")?;
             self.raise(env, path, false, None);
         }
         Ok(())
@@ -154,8 +158,12 @@ impl Work {
         perms: &[Perm],
     ) -> Result<(), Error> {
         self.state.within(env, caller, Quota::NodePermissions, |_| perms.len())?;
+        if perms.len() > ACL_ENTRIES {
+            return Err(Error::InvalidValue("a permission list has at most 1400 entries"));
+        }
         if let Some(tx) = &mut self.tx {
             tx.footprint.named(&self.state, env, perms);
+            tx.within(*caller)?;
         }
         let list = self.state.bind(env, perms)?;
         let who = self.change_in(env, caller, path)?;
@@ -168,6 +176,8 @@ impl Work {
         if who != Who::Control && list.as_acl().owner().domid != owner.domid {
             return Err(Error::OwnerChange);
         }
+        let bytes = size(node.value(), perms.len());
+        self.state.within(env, caller, Quota::NodeSize, |_| bytes)?;
         let before = node.acl().to_buf();
         self.state.set_acl(env, path, &before, &list);
         self.changes.push(ChangeKind::Perms, path.as_str());
@@ -175,28 +185,37 @@ impl Work {
         Ok(())
     }
 
-    /// Creates `path` and the parents that are missing: all beyond `bytes` of it exists not.
+    /// Creates `path` and the parents that are missing: those beyond the first `bytes` of it. All
+    /// get the same list; `above` owns the nearest ancestor.
     fn create(
         &mut self,
         env: &Env,
         caller: &Caller,
         path: Path<'_>,
-        bytes: usize,
+        (bytes, mut above, list): (usize, Instance, &AclBuf),
         value: &[u8],
     ) -> Result<(), Error> {
         let text = path.as_str();
         let below = text.get(bytes..).unwrap_or_default().trim_start_matches('/');
-        let new = below.split('/').count();
+        let new = 1 + below.bytes().filter(|b| *b == b'/').count();
+        let owner = list.as_acl().owner();
+        let owner = (owner.domid, owner.instance);
+        let entries = list.as_acl().entries().count();
+        self.state.within(env, caller, Quota::NodeSize, |_| size(value, entries))?;
         self.state
             .within(env, caller, Quota::Nodes, |d| d.map_or(0, |d| d.nodes as usize) + new)?;
         let mut end = text.len() - below.len();
         let mut rest = below;
         while !rest.is_empty() {
-            let (name, more) = rest.split_once('/').unwrap_or((rest, ""));
+            let (name, more) = split_first(rest);
             end += name.len();
             let here = Path::trusted(text.get(..end).unwrap_or_default());
             let value = if more.is_empty() { value } else { b"" };
-            self.state.add_node(env, caller, here, value);
+            self.state.add_node(env, here, list, value);
+            if owner.1 != above {
+                self.state.domains.note_owned(&env.keys, owner, here, true);
+                above = owner.1;
+            }
             self.changes.push(ChangeKind::Created, here.as_str());
             end += 1;
             rest = more;
@@ -211,6 +230,9 @@ impl Work {
             self.raise_removed(env, path)?;
         }
         self.state.remove_node(env, path);
+        if self.tx.is_none() {
+            self.state.index_fires(env, &mut self.fires);
+        }
         self.changes.push(ChangeKind::Removed, path.as_str());
         self.dirty = true;
         Ok(())
@@ -222,9 +244,9 @@ impl Work {
         let Some(node) = self.state.tree.get(&env.keys, path) else { return Ok(()) };
         let mut walk = Walk::new(path, node);
         if let Some(tx) = &mut self.tx {
-            while let Some((text, node)) = walk.next() {
+            while let Some((text, _)) = walk.next() {
                 let here = Path::trusted(text);
-                let touch = tx.footprint.touch(&env.keys, here, Some(node));
+                let touch = tx.footprint.touch(&env.keys, here);
                 let exact = here != path;
                 touch.fire = Some(touch.fire.is_none_or(|was| was && exact) && exact);
             }
@@ -263,9 +285,12 @@ impl Work {
     ) {
         self.dirty = true;
         match &mut self.tx {
-            None => self.state.fires(env, path, exact, before, &mut self.fires),
+            None => {
+                self.state.fires(env, path, exact, before, &mut self.fires);
+                self.state.index_fires(env, &mut self.fires);
+            }
             Some(tx) => {
-                let touch = tx.footprint.touch(&env.keys, path, None);
+                let touch = tx.footprint.touch(&env.keys, path);
                 touch.fire = Some(touch.fire.is_none_or(|was| was && exact) && exact);
             }
         }
@@ -276,8 +301,7 @@ impl Work {
         if let Some(tx) = &mut self.tx {
             tx.footprint.checked(&tx.base, env, caller);
             if tx.poisoned {
-                // What a poisoned transaction still answers does not matter, but must be bounded.
-                tx.within(*caller)?;
+                return Err(Error::Poisoned);
             }
         }
         Ok(self.state.who(env, caller))
@@ -290,7 +314,11 @@ impl Work {
             return Err(if guest { Error::AccessDenied } else { Error::ReadOnly });
         }
         self.author = *caller;
-        self.check_in(env, caller)
+        self.changes.by(*caller);
+        let who = self.check_in(env, caller)?;
+        let nobody = Who::Guest { instance: Instance::NONE, target: Instance::NONE };
+        // What the dead made would be owned and accounted by nobody.
+        if who == nobody { Err(Error::AccessDenied) } else { Ok(who) }
     }
 }
 
@@ -338,25 +366,26 @@ impl Tx {
     ) {
         let mut at = path.parent();
         while let Some(here) = at.filter(|p| p.as_str().len() > bytes) {
-            self.footprint.touch(&env.keys, here, None);
+            self.footprint.touch(&env.keys, here);
             at = here.parent();
         }
         let Some(here) = at else { return };
         if perms {
             self.footprint.saw(env, &self.base, here, nearest, &[Part::Perms]);
         } else {
-            self.footprint.touch(&env.keys, here, Some(nearest));
+            self.footprint.touch(&env.keys, here);
         }
     }
 
     /// Refuses to grow past the quota `transaction-nodes`; from then on END fails (XSA-326).
-    fn within(&mut self, caller: Caller) -> Result<(), Error> {
+    pub(crate) fn within(&mut self, caller: Caller) -> Result<(), Error> {
         let limit = match caller {
             Caller::Control => TRANSACTION_ENTRIES,
             Caller::Guest { .. } if self.max_nodes == 0 => TRANSACTION_ENTRIES,
             Caller::Guest { .. } => self.max_nodes as usize,
         };
-        if self.footprint.len() <= limit {
+        // C refuses at the value of a quota.
+        if self.footprint.len() < limit && !self.poisoned {
             return Ok(());
         }
         self.poisoned = true;
@@ -377,28 +406,38 @@ impl State {
                 self.indices.update(&env.keys, at, old.as_deref(), Some(value), stamp);
             }
         }
-        let retired = &mut self.retired;
-        self.tree.change(&env.keys, path, |block, index| {
-            *retired += block.bytes() as u64 + PATH_COPY_BYTES;
-            block.set_value(index, value, stamp);
-        });
+        let (retired, order) = (&mut self.retired, &mut self.next_order);
+        self.tree.change(
+            &env.keys,
+            path,
+            || next(order),
+            |block, index| {
+                *retired += block.bytes() as u64 + PATH_COPY_BYTES;
+                block.set_value(index, value, stamp);
+            },
+        );
     }
 
     pub(crate) fn set_acl(&mut self, env: &Env, path: Path<'_>, before: &AclBuf, list: &AclBuf) {
         let stamp = self.generation;
-        let retired = &mut self.retired;
-        self.tree.change(&env.keys, path, |block, index| {
-            *retired += block.bytes() as u64 + PATH_COPY_BYTES;
-            block.set_acl(index, list.as_acl(), stamp);
-        });
+        let (retired, order) = (&mut self.retired, &mut self.next_order);
+        self.tree.change(
+            &env.keys,
+            path,
+            || next(order),
+            |block, index| {
+                *retired += block.bytes() as u64 + PATH_COPY_BYTES;
+                block.set_acl(index, list.as_acl(), stamp);
+            },
+        );
         let old = before.as_acl().owner();
         let new = list.as_acl().owner();
         let (old, new) = ((old.domid, old.instance), (new.domid, new.instance));
         if old.1 == new.1 {
             return;
         }
-        self.domains.count_node(&env.keys, old, false);
-        self.domains.count_node(&env.keys, new, true);
+        self.domains.count_nodes(&env.keys, old, -1);
+        self.domains.count_nodes(&env.keys, new, 1);
         let owner_of = |p| self.tree.get(&env.keys, p).map(|n| n.acl().owner().instance);
         let above = path.parent().and_then(owner_of);
         self.domains.note_owned(&env.keys, old, path, false);
@@ -419,28 +458,17 @@ impl State {
         }
     }
 
-    /// Adds a node whose parent exists; it inherits the parent's permissions.
-    fn add_node(&mut self, env: &Env, caller: &Caller, path: Path<'_>, value: &[u8]) {
+    /// Adds a node whose parent exists.
+    fn add_node(&mut self, env: &Env, path: Path<'_>, list: &AclBuf, value: &[u8]) {
         let stamp = self.generation;
-        let Some(parent) = path.parent().and_then(|p| self.tree.get(&env.keys, p)) else { return };
-        let above = parent.acl().owner().instance;
-        let list = AclBuf::inherited(parent.acl(), caller.guest());
         let stamps = Stamps { value: stamp, perms: stamp, children: stamp };
-        let name = path.leaf().as_bytes();
-        let parts = Parts { name, value, acl: list.as_acl(), stamps };
+        let acl = list.as_acl();
         let order = &mut self.next_order;
-        self.tree.create(&env.keys, path, &parts, || {
-            *order += 1;
-            *order
-        });
+        self.tree.create(&env.keys, path, &Parts { value, acl, stamps }, || next(order));
         self.retired += PATH_COPY_BYTES;
-        let owner = list.as_acl().owner();
-        let owner = (owner.domid, owner.instance);
-        self.domains.count_node(&env.keys, owner, true);
-        if owner.1 != above {
-            self.domains.note_owned(&env.keys, owner, path, true);
-        }
-        if env.definitions.may_match(name) {
+        let owner = acl.owner();
+        self.domains.count_nodes(&env.keys, (owner.domid, owner.instance), 1);
+        if env.definitions.may_match(path.leaf().as_bytes()) {
             for (index, captures) in env.definitions.matches(path) {
                 let at = (index, captures.as_str());
                 self.indices.update(&env.keys, at, None, Some(value), stamp);
@@ -454,15 +482,15 @@ impl State {
         let stamp = *generation;
         let Some(node) = tree.get(&env.keys, path) else { return };
         let Some(parent) = path.parent().and_then(|p| tree.get(&env.keys, p)) else { return };
-        let mut counts: smallvec::SmallVec<[((DomId, Instance), u32); 4]> = smallvec::smallvec![];
+        let mut counts: smallvec::SmallVec<[((DomId, Instance), i64); 4]> = smallvec::smallvec![];
         unordered(path, node, parent.acl(), &mut |node, parent, path| {
             let record = node.record();
-            *retired += (record.name().len() + record.value().len()) as u64 + NODE_BYTES;
+            *retired += NODE_BYTES;
             let owner = record.acl().owner();
             let owner = (owner.domid, owner.instance);
             match counts.iter_mut().find(|(o, _)| *o == owner) {
-                Some((_, count)) => *count += 1,
-                None => counts.push((owner, 1)),
+                Some((_, count)) => *count -= 1,
+                None => counts.push((owner, -1)),
             }
             if owner.1 != Instance::CONTROL && parent.owner().instance != owner.1 {
                 domains.note_owned(&env.keys, owner, Path::trusted(&path()), false);
@@ -476,13 +504,17 @@ impl State {
             }
         });
         for (owner, count) in counts {
-            for _ in 0..count {
-                domains.count_node(&env.keys, owner, false);
-            }
+            domains.count_nodes(&env.keys, owner, count);
         }
         *retired += PATH_COPY_BYTES;
         tree.remove(&env.keys, path, stamp);
     }
+}
+
+/// The next number of a counter.
+fn next(counter: &mut u64) -> u64 {
+    *counter += 1;
+    *counter
 }
 
 /// Bytes of a node as its quota counts them: C's record header, eight bytes per permission, and
@@ -493,5 +525,5 @@ fn size(value: &[u8], entries: usize) -> usize {
 
 /// Bytes that copying the way from the root to a node retires, about.
 const PATH_COPY_BYTES: u64 = 1024;
-/// Bytes of a node beside its name and value, about.
-const NODE_BYTES: u64 = 40;
+/// Bytes of a node in a block, about.
+const NODE_BYTES: u64 = 80;

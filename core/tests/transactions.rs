@@ -235,7 +235,7 @@ fn a_transaction_over_its_nodes_is_poisoned() {
         chmod(&store, at, &[perm(b'b', 0)]);
     }
     let caller = guest(&store, 5);
-    let mut tx = store.begin(2);
+    let mut tx = store.begin(3);
     tx.write(&caller, path("/a"), b"").unwrap();
     tx.write(&caller, path("/b"), b"").unwrap();
     assert!(matches!(tx.write(&caller, path("/c"), b""), Err(Error::Quota(_))));
@@ -385,5 +385,22 @@ fn a_tree_as_deep_as_paths_go_is_made_walked_and_dropped() {
     store.pin().check().unwrap();
     rm(&store, "/d");
     assert_eq!(value(&store, &deep), "NotFound");
+    store.pin().check().unwrap();
+}
+
+#[test]
+fn a_block_whose_values_all_grow_is_split_in_time() {
+    let store = store(&[]);
+    let at = |n: usize| format!("/local/domain/1/x{n}");
+    (0..70).for_each(|n| write(&store, &at(n), ""));
+    let many: Vec<Perm> = (0..1300).map(|d| perm(b'r', d)).collect();
+    for n in 0..70 {
+        write(&store, &at(n), &format!("{n:04090}"));
+        chmod(&store, &at(n), &many);
+    }
+    for n in 0..70 {
+        assert_eq!(value(&store, &at(n)), format!("{n:04090}"));
+        assert_eq!(store.pin().get_perms(&CONTROL, path(&at(n))).unwrap(), many);
+    }
     store.pin().check().unwrap();
 }
