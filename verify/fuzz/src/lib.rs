@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 mod codec;
 mod connection;
+pub mod mutate;
 
 /// A target and what it starts from.
 #[derive(Clone, Copy, Debug)]
