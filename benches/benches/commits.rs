@@ -7,6 +7,7 @@ use myriad_benches::{
     fixture::{Keys, VMS},
     subjects::{
         commits::{DashWrites, StoreWrites},
+        deaths::Deaths,
         vms::{DashCreates, StoreCreates, StoreRemoves},
         watches::WatchedWrites,
     },
@@ -39,6 +40,10 @@ fn vms(criterion: &mut Criterion) {
     common::side(&mut group, "remove/myriad", &mut StoreRemoves::new(&store, layout, first));
     let mut theirs = DashCreates::new(&dash, layout, first, true);
     common::side(&mut group, "remove/dashmap", &mut theirs);
+    group.finish();
+    let mut group = common::group(criterion, "10,000 nodes of one owner");
+    common::side(&mut group, "death", &mut Deaths::new(&store, true));
+    common::side(&mut group, "removal of the subtree", &mut Deaths::new(&store, false));
     group.finish();
 }
 

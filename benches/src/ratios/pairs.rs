@@ -11,6 +11,7 @@ use crate::{
     subject::{Subject, Threads},
     subjects::{
         commits::{DashWrites, StoreWrites},
+        deaths::Deaths,
         lookups::{IndexLookups, Listings, PapayaLookups, ScanLookups, names},
         reads::{PapayaReads, StoreReads},
         transactions::Siblings,
@@ -61,7 +62,7 @@ fn reads(setup: Setup, store: &Store, all: &mut Vec<Named>) {
     let fast: Arc<PapayaMap<Fast>> = Arc::new(fixture::papaya(setup.layout, setup.vms));
     let sets = [
         ("read, six levels, any of all", Keys::SixLevels, usize::MAX, Goal::Rate(0.35)),
-        ("read, six levels, hot", Keys::SixLevels, HOT, Goal::Rate(0.35)),
+        ("read, six levels, hot", Keys::SixLevels, HOT, Goal::Shown),
         ("read, any node of all", Keys::All, usize::MAX, Goal::Shown),
     ];
     for (name, which, most, goal) in sets {
@@ -123,6 +124,10 @@ fn vms(setup: Setup, store: &Store, all: &mut Vec<Named>) {
     add(all, "a VM's removal, drop included", "dashmap, 41 removals", goal, move || {
         let theirs = DashCreates::new(&dash, layout, first, true);
         (one(StoreRemoves::new(&ours, layout, first)), one(theirs))
+    });
+    let (ours, goal) = (store.clone(), Goal::Nanoseconds(50e6));
+    add(all, "death of an owner of 10,000 nodes", "removal of the subtree", goal, move || {
+        (one(Deaths::new(&ours, true)), one(Deaths::new(&ours, false)))
     });
 }
 

@@ -1,6 +1,7 @@
 //! The two sides of each comparison, for criterion and for `store-ratios` alike.
 
 pub mod commits;
+pub mod deaths;
 pub mod lookups;
 pub mod reads;
 pub mod transactions;
