@@ -190,6 +190,8 @@ pub(crate) struct Indices {
     entries: Trie<Matches>,
     /// When a key last came or went, over all indices.
     keys_stamp: u64,
+    /// Keys whose matches have changed, until their events are raised.
+    changed: Vec<(u8, Box<str>)>,
 }
 
 impl Indices {
@@ -204,6 +206,11 @@ impl Indices {
         let mut all: Vec<&str> = of.map(Matches::key).collect();
         all.sort_unstable();
         all
+    }
+
+    /// The keys whose matches have changed since this was last asked.
+    pub(crate) fn take_changed(&mut self) -> Vec<(u8, Box<str>)> {
+        std::mem::take(&mut self.changed)
     }
 
     pub(crate) fn keys_stamp(&self) -> u64 {
@@ -243,6 +250,7 @@ impl Indices {
             bytes.extend_from_slice(captures.as_bytes());
             bytes.push(0);
         }
+        self.changed.push((index, key.into()));
         if old.is_none() || bytes.len() == key.len() {
             self.keys_stamp = stamp;
         }

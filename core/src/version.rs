@@ -53,7 +53,7 @@ impl Version {
             generation: work.state.generation,
             author: work.author,
             fires: work.fires.into_boxed_slice(),
-            changes: work.changes,
+            changes: work.changes.fit(),
         };
         Version { state: work.state, seq, record: Arc::new(record), helped: self.helped.clone() }
     }
