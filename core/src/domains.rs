@@ -104,19 +104,18 @@ impl Domains {
         self.table.remove(keys.number(domid.0.into()), |d| d.domid == domid)
     }
 
-    /// Counts a node for its owner. Nodes of the dead belong to nobody's account.
-    pub(crate) fn count_node(&mut self, keys: &Keys, owner: (DomId, Instance), up: bool) {
+    /// Counts nodes that their owner got or lost. Nodes of the dead belong to nobody's account.
+    pub(crate) fn count_nodes(&mut self, keys: &Keys, owner: (DomId, Instance), change: i64) {
         if owner.1 == Instance::CONTROL {
-            let count = &mut self.control_nodes;
-            *count = if up { *count + 1 } else { count.saturating_sub(1) };
+            self.control_nodes = self.control_nodes.saturating_add_signed(change);
             return;
         }
         if self.living(keys, owner.0, owner.1).is_none() {
             return;
         }
         if let Some(domain) = self.get_mut(keys, owner.0) {
-            let count = &mut domain.nodes;
-            *count = if up { count.saturating_add(1) } else { count.saturating_sub(1) };
+            let count = i64::from(domain.nodes).saturating_add(change);
+            domain.nodes = u32::try_from(count).unwrap_or(0);
         }
     }
 

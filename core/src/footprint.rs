@@ -162,32 +162,26 @@ impl Footprint {
         }
     }
 
-    /// A node was missed. `decided`: the bytes of the path of the ancestor whose permissions
-    /// decided the answer; `create`: the list that a new node would get.
+    /// A node was missed. `decides`: whether its nearest ancestor decided the answer; `create`: the
+    /// list that a new node would get.
     pub(crate) fn missed(
         &mut self,
         env: &Env,
         base: &State,
         path: Path<'_>,
-        decided: Option<usize>,
+        decides: bool,
         create: Option<AclBuf>,
     ) {
-        let known = base.tree.get(&env.keys, path).is_some();
+        // Which ancestor decides is a matter of the base: one of the transaction's own making
+        // was noted when it was made.
+        let at_base = base.tree.find(&env.keys, path);
         let touch = self.touch(&env.keys, path, None);
-        if known {
-            // The transaction removed it itself.
-            return;
-        }
-        // A parent of the transaction's own making decides nothing: why it could be made was
-        // noted then.
-        let own = |bytes: &usize| {
-            let above = path.as_str().get(..*bytes).unwrap_or_default();
-            base.tree.get(&env.keys, Path::trusted(above)).is_none()
-        };
-        let absent = match (decided.filter(|bytes| !own(bytes)), create) {
-            (None, _) => Absent::Plain,
-            (Some(bytes), None) => Absent::Below(bytes),
-            (Some(bytes), Some(list)) => Absent::Create(bytes, list),
+        // Found there: the transaction removed it itself.
+        let Found::Missing { bytes, .. } = at_base else { return };
+        let absent = match (decides, create) {
+            (false, _) => Absent::Plain,
+            (true, None) => Absent::Below(bytes),
+            (true, Some(list)) => Absent::Create(bytes, list),
         };
         if touch.fact.absent.is_none() {
             touch.fact.absent = Some(absent);

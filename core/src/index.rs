@@ -84,6 +84,8 @@ pub(crate) struct Definitions {
     all: Vec<Definition>,
     /// The depths and last components that any pattern asks for: most paths fail this test.
     leaves: Vec<(usize, Option<String>)>,
+    /// The first bytes of those components, by their low six bits.
+    first_bytes: u64,
 }
 
 impl Definitions {
@@ -97,8 +99,13 @@ impl Definitions {
             all.push(Definition::new(&name, &pattern)?);
         }
         let leaf = |d: &Definition| (d.pattern.len(), d.pattern.last().cloned().flatten());
-        let leaves = all.iter().map(leaf).collect();
-        Ok(Definitions { all, leaves })
+        let leaves: Vec<_> = all.iter().map(leaf).collect();
+        let first = |(_, l): &(usize, Option<String>)| match l.as_ref().map(String::as_bytes) {
+            Some([first, ..]) => 1u64 << (first & 63),
+            _ => u64::MAX,
+        };
+        let first_bytes = leaves.iter().map(first).fold(0, |all, one| all | one);
+        Ok(Definitions { all, leaves, first_bytes })
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
@@ -115,9 +122,14 @@ impl Definitions {
         self.all.get(usize::from(index)).map(|d| d.path(captures)).unwrap_or_default()
     }
 
-    /// Whether a node of this name could be in an index.
+    /// Whether a node of this name could be in an index. Most names fail at their first byte.
     #[inline]
     pub(crate) fn may_match(&self, leaf: &[u8]) -> bool {
+        let first = leaf.first().map_or(0, |b| 1u64 << (b & 63));
+        self.first_bytes & first != 0 && self.is_leaf(leaf)
+    }
+
+    fn is_leaf(&self, leaf: &[u8]) -> bool {
         self.leaves.iter().any(|(_, l)| l.as_ref().is_none_or(|l| l.as_bytes() == leaf))
     }
 

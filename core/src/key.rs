@@ -6,7 +6,6 @@
 //! share a form: `_` is never followed by `s` otherwise, nor by nothing.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
@@ -30,7 +29,7 @@ pub fn escape(key: &[u8]) -> Cow<'_, str> {
     if length > INDEX_KEY_BYTES {
         let mut hashed = String::from("_s");
         for byte in Sha256::digest(key) {
-            let _ = write!(hashed, "{byte:02x}");
+            push_hex(&mut hashed, byte);
         }
         return hashed.into();
     }
@@ -44,8 +43,15 @@ pub fn escape(key: &[u8]) -> Cow<'_, str> {
         if literal(byte) {
             escaped.push(char::from(*byte));
         } else {
-            let _ = write!(escaped, "_{byte:02x}");
+            escaped.push('_');
+            push_hex(&mut escaped, *byte);
         }
     }
     escaped.into()
+}
+
+fn push_hex(text: &mut String, byte: u8) {
+    for digit in [byte >> 4, byte & 15] {
+        text.push(char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }));
+    }
 }

@@ -5,8 +5,10 @@
 pub const BLOCK_BYTES: usize = 4096;
 /// Dead bytes of a block below which it is not worth rebuilding.
 pub const BLOCK_DEAD_BYTES: usize = 256;
-/// A block that is being filled gets this fraction of its size as room.
+/// A block that is being filled gets this fraction of its size as room …
 pub const BLOCK_SLACK_DIVISOR: usize = 4;
+/// … and so many bytes more.
+pub const BLOCK_SLACK_BYTES: usize = 256;
 /// Bytes of a path: a message's payload is 4096 and ends in NUL.
 pub const PATH_BYTES: usize = 4095;
 /// Bytes of a value in a message: the payload less the shortest path and its NUL.
@@ -23,7 +25,7 @@ pub const PINNED_BYTES: u64 = 8 << 20;
 /// Lost publications after which a transaction's commit is announced, and helped by others.
 pub const ANNOUNCE_AFTER: u32 = 3;
 /// Records of the commit feed that are kept for consumers: one that is further behind is overrun.
-pub const FEED_SLOTS: usize = 1 << 14;
+pub const FEED_SLOTS: usize = 1 << 12;
 /// Records that are searched for the guests which broke a transaction.
 pub const BLAME_RECORDS: u64 = 512;
 /// Bytes that a publication may retire and still be freed by whoever made it.

@@ -82,7 +82,8 @@ impl<'a> Path<'a> {
     /// The last component; empty for the root.
     #[must_use]
     pub fn leaf(self) -> &'a str {
-        self.0.rsplit('/').next().unwrap_or_default()
+        let at = self.0.bytes().rposition(|b| b == b'/').map_or(0, |at| at + 1);
+        self.0.get(at..).unwrap_or_default()
     }
 
     /// The path one component shorter; nothing for the root.
@@ -91,10 +92,9 @@ impl<'a> Path<'a> {
         if self.is_root() {
             return None;
         }
-        match self.0.rfind('/') {
-            Some(0) => Some(Path::ROOT),
-            Some(at) => self.0.get(..at).map(Path),
-            None => None,
+        match parent_of(self.0)? {
+            "" => Some(Path::ROOT),
+            above => Some(Path(above)),
         }
     }
 
@@ -119,10 +119,26 @@ impl<'a> Iterator for Components<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let (head, rest) = self.rest.split_once('/').unwrap_or((self.rest, ""));
+        let (head, rest) = split_first(self.rest);
         self.rest = rest;
         Some(head)
     }
+}
+
+/// The first component of a relative path, and what follows it. A loop over bytes: components are
+/// short, and the standard library's search is made for long texts.
+#[inline]
+pub(crate) fn split_first(path: &str) -> (&str, &str) {
+    match path.bytes().position(|b| b == b'/') {
+        Some(at) => (path.get(..at).unwrap_or_default(), path.get(at + 1..).unwrap_or_default()),
+        None => (path, ""),
+    }
+}
+
+/// A relative path without its last component, where it has more than one.
+#[inline]
+pub(crate) fn parent_of(path: &str) -> Option<&str> {
+    path.get(..path.bytes().rposition(|b| b == b'/')?)
 }
 
 /// Whether a byte may stand in a path (C's `valid_chars`).

@@ -6,7 +6,7 @@ use crate::domain::{DomId, Instance};
 use crate::error::{Error, Refusal};
 use crate::footprint::Footprint;
 use crate::limits::TRANSACTION_ENTRIES;
-use crate::path::Path;
+use crate::path::{Path, split_first};
 use crate::perms::Perm;
 use crate::quota::Quota;
 use crate::record::{ChangeKind, Changes, Fire};
@@ -97,10 +97,11 @@ impl Work {
                 self.changes.push(ChangeKind::Written, path.as_str());
             }
             Place::Missing { nearest, bytes } => {
+                let above = nearest.acl().owner().instance;
                 let list = AclBuf::inherited(nearest.acl(), caller.guest());
                 let entries = list.as_acl().entries().count();
                 self.state.within(env, caller, Quota::NodeSize, |_| size(value, entries))?;
-                self.create(env, caller, path, bytes, value)?;
+                self.create(env, caller, path, (bytes, above, &list), value)?;
             }
         }
         self.raise(env, path, false, None);
@@ -119,8 +120,10 @@ impl Work {
         if let Some(tx) = &mut self.tx {
             tx.note(env, &self.state, caller, path, &place, (&[], true))?;
         }
-        if let Place::Missing { bytes, .. } = place? {
-            self.create(env, caller, path, bytes, b"")?;
+        if let Place::Missing { nearest, bytes } = place? {
+            let above = nearest.acl().owner().instance;
+            let list = AclBuf::inherited(nearest.acl(), caller.guest());
+            self.create(env, caller, path, (bytes, above, &list), b"")?;
             self.raise(env, path, false, None);
         }
         Ok(())
@@ -175,28 +178,35 @@ impl Work {
         Ok(())
     }
 
-    /// Creates `path` and the parents that are missing: all beyond `bytes` of it exists not.
+    /// Creates `path` and the parents that are missing: those beyond the first `bytes` of it. All
+    /// get the same list; `above` owns the nearest ancestor.
     fn create(
         &mut self,
         env: &Env,
         caller: &Caller,
         path: Path<'_>,
-        bytes: usize,
+        (bytes, mut above, list): (usize, Instance, &AclBuf),
         value: &[u8],
     ) -> Result<(), Error> {
         let text = path.as_str();
         let below = text.get(bytes..).unwrap_or_default().trim_start_matches('/');
-        let new = below.split('/').count();
+        let new = 1 + below.bytes().filter(|b| *b == b'/').count();
+        let owner = list.as_acl().owner();
+        let owner = (owner.domid, owner.instance);
         self.state
             .within(env, caller, Quota::Nodes, |d| d.map_or(0, |d| d.nodes as usize) + new)?;
         let mut end = text.len() - below.len();
         let mut rest = below;
         while !rest.is_empty() {
-            let (name, more) = rest.split_once('/').unwrap_or((rest, ""));
+            let (name, more) = split_first(rest);
             end += name.len();
             let here = Path::trusted(text.get(..end).unwrap_or_default());
             let value = if more.is_empty() { value } else { b"" };
-            self.state.add_node(env, caller, here, value);
+            self.state.add_node(env, here, list, value);
+            if owner.1 != above {
+                self.state.domains.note_owned(&env.keys, owner, here, true);
+                above = owner.1;
+            }
             self.changes.push(ChangeKind::Created, here.as_str());
             end += 1;
             rest = more;
@@ -320,8 +330,7 @@ impl Tx {
             (_, Found::Missing { nearest, bytes }) => {
                 let creates = creates && found.is_ok();
                 let list = creates.then(|| AclBuf::inherited(nearest.acl(), caller.guest()));
-                let decided = (guest || creates).then_some(bytes);
-                self.footprint.missed(env, &self.base, path, decided, list);
+                self.footprint.missed(env, &self.base, path, guest || creates, list);
                 self.note_ancestors(env, path, nearest, bytes, guest || creates);
             }
         }
@@ -378,28 +387,38 @@ impl State {
                 self.indices.update(&env.keys, at, old.as_deref(), Some(value), stamp);
             }
         }
-        let retired = &mut self.retired;
-        self.tree.change(&env.keys, path, |block, index| {
-            *retired += block.bytes() as u64 + PATH_COPY_BYTES;
-            block.set_value(index, value, stamp);
-        });
+        let (retired, order) = (&mut self.retired, &mut self.next_order);
+        self.tree.change(
+            &env.keys,
+            path,
+            || next(order),
+            |block, index| {
+                *retired += block.bytes() as u64 + PATH_COPY_BYTES;
+                block.set_value(index, value, stamp);
+            },
+        );
     }
 
     pub(crate) fn set_acl(&mut self, env: &Env, path: Path<'_>, before: &AclBuf, list: &AclBuf) {
         let stamp = self.generation;
-        let retired = &mut self.retired;
-        self.tree.change(&env.keys, path, |block, index| {
-            *retired += block.bytes() as u64 + PATH_COPY_BYTES;
-            block.set_acl(index, list.as_acl(), stamp);
-        });
+        let (retired, order) = (&mut self.retired, &mut self.next_order);
+        self.tree.change(
+            &env.keys,
+            path,
+            || next(order),
+            |block, index| {
+                *retired += block.bytes() as u64 + PATH_COPY_BYTES;
+                block.set_acl(index, list.as_acl(), stamp);
+            },
+        );
         let old = before.as_acl().owner();
         let new = list.as_acl().owner();
         let (old, new) = ((old.domid, old.instance), (new.domid, new.instance));
         if old.1 == new.1 {
             return;
         }
-        self.domains.count_node(&env.keys, old, false);
-        self.domains.count_node(&env.keys, new, true);
+        self.domains.count_nodes(&env.keys, old, -1);
+        self.domains.count_nodes(&env.keys, new, 1);
         let owner_of = |p| self.tree.get(&env.keys, p).map(|n| n.acl().owner().instance);
         let above = path.parent().and_then(owner_of);
         self.domains.note_owned(&env.keys, old, path, false);
@@ -420,28 +439,17 @@ impl State {
         }
     }
 
-    /// Adds a node whose parent exists; it inherits the parent's permissions.
-    fn add_node(&mut self, env: &Env, caller: &Caller, path: Path<'_>, value: &[u8]) {
+    /// Adds a node whose parent exists.
+    fn add_node(&mut self, env: &Env, path: Path<'_>, list: &AclBuf, value: &[u8]) {
         let stamp = self.generation;
-        let Some(parent) = path.parent().and_then(|p| self.tree.get(&env.keys, p)) else { return };
-        let above = parent.acl().owner().instance;
-        let list = AclBuf::inherited(parent.acl(), caller.guest());
         let stamps = Stamps { value: stamp, perms: stamp, children: stamp };
-        let name = path.leaf().as_bytes();
-        let parts = Parts { name, value, acl: list.as_acl(), stamps };
+        let acl = list.as_acl();
         let order = &mut self.next_order;
-        self.tree.create(&env.keys, path, &parts, || {
-            *order += 1;
-            *order
-        });
+        self.tree.create(&env.keys, path, &Parts { value, acl, stamps }, || next(order));
         self.retired += PATH_COPY_BYTES;
-        let owner = list.as_acl().owner();
-        let owner = (owner.domid, owner.instance);
-        self.domains.count_node(&env.keys, owner, true);
-        if owner.1 != above {
-            self.domains.note_owned(&env.keys, owner, path, true);
-        }
-        if env.definitions.may_match(name) {
+        let owner = acl.owner();
+        self.domains.count_nodes(&env.keys, (owner.domid, owner.instance), 1);
+        if env.definitions.may_match(path.leaf().as_bytes()) {
             for (index, captures) in env.definitions.matches(path) {
                 let at = (index, captures.as_str());
                 self.indices.update(&env.keys, at, None, Some(value), stamp);
@@ -455,15 +463,15 @@ impl State {
         let stamp = *generation;
         let Some(node) = tree.get(&env.keys, path) else { return };
         let Some(parent) = path.parent().and_then(|p| tree.get(&env.keys, p)) else { return };
-        let mut counts: smallvec::SmallVec<[((DomId, Instance), u32); 4]> = smallvec::smallvec![];
+        let mut counts: smallvec::SmallVec<[((DomId, Instance), i64); 4]> = smallvec::smallvec![];
         unordered(path, node, parent.acl(), &mut |node, parent, path| {
             let record = node.record();
-            *retired += (record.name().len() + record.value().len()) as u64 + NODE_BYTES;
+            *retired += NODE_BYTES;
             let owner = record.acl().owner();
             let owner = (owner.domid, owner.instance);
             match counts.iter_mut().find(|(o, _)| *o == owner) {
-                Some((_, count)) => *count += 1,
-                None => counts.push((owner, 1)),
+                Some((_, count)) => *count -= 1,
+                None => counts.push((owner, -1)),
             }
             if owner.1 != Instance::CONTROL && parent.owner().instance != owner.1 {
                 domains.note_owned(&env.keys, owner, Path::trusted(&path()), false);
@@ -477,13 +485,17 @@ impl State {
             }
         });
         for (owner, count) in counts {
-            for _ in 0..count {
-                domains.count_node(&env.keys, owner, false);
-            }
+            domains.count_nodes(&env.keys, owner, count);
         }
         *retired += PATH_COPY_BYTES;
         tree.remove(&env.keys, path, stamp);
     }
+}
+
+/// The next number of a counter.
+fn next(counter: &mut u64) -> u64 {
+    *counter += 1;
+    *counter
 }
 
 /// Bytes of a node as its quota counts them: C's record header, eight bytes per permission, and
@@ -494,5 +506,5 @@ fn size(value: &[u8], entries: usize) -> usize {
 
 /// Bytes that copying the way from the root to a node retires, about.
 const PATH_COPY_BYTES: u64 = 1024;
-/// Bytes of a node beside its name and value, about.
-const NODE_BYTES: u64 = 40;
+/// Bytes of a node in a block, about.
+const NODE_BYTES: u64 = 80;

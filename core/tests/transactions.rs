@@ -66,6 +66,7 @@ const TABLE: &[(&str, Inside, Outside, bool)] = &[
     ("create p/x; p/y created", |t| put(t, "/p/x"), |s| write(s, "/p/y", "1"), true),
     ("create n, n/x and n/y; p/y created", |t| { put(t, "/n"); put(t, "/n/x"); put(t, "/n/y/z") }, |s| write(s, "/p/y", "1"), true),
     ("create n/x and n/y; n/y created", |t| { put(t, "/n/x"); put(t, "/n/y") }, |s| write(s, "/n/y", "1"), false),
+    ("create n/x and n/c/d/e; n/c created otherwise", |t| { put(t, "/n/x"); put(t, "/n/c/d/e") }, |s| { write(s, "/n/c", ""); chmod(s, "/n/c", &[perm(b'r', 0)]) }, false),
     ("create p/x; p/x created", |t| put(t, "/p/x"), |s| write(s, "/p/x", "1"), false),
     ("create n/x; n/y created with its parent", |t| put(t, "/n/x"), |s| write(s, "/n/y", "1"), true),
     ("create n/x; n created with a value", |t| put(t, "/n/x"), |s| write(s, "/n", "1"), false),
@@ -384,5 +385,22 @@ fn a_tree_as_deep_as_paths_go_is_made_walked_and_dropped() {
     store.pin().check().unwrap();
     rm(&store, "/d");
     assert_eq!(value(&store, &deep), "NotFound");
+    store.pin().check().unwrap();
+}
+
+#[test]
+fn a_block_whose_values_all_grow_is_split_in_time() {
+    let store = store(&[]);
+    let at = |n: usize| format!("/local/domain/1/x{n}");
+    (0..70).for_each(|n| write(&store, &at(n), ""));
+    let many: Vec<Perm> = (0..1300).map(|d| perm(b'r', d)).collect();
+    for n in 0..70 {
+        write(&store, &at(n), &format!("{n:04090}"));
+        chmod(&store, &at(n), &many);
+    }
+    for n in 0..70 {
+        assert_eq!(value(&store, &at(n)), format!("{n:04090}"));
+        assert_eq!(store.pin().get_perms(&CONTROL, path(&at(n))).unwrap(), many);
+    }
     store.pin().check().unwrap();
 }

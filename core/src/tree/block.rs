@@ -1,25 +1,29 @@
 //! A packed block: a small subtree in one immutable allocation of plain bytes.
 //!
 //! ```text
-//! head │ tags: 2 × cap │ offsets: 2 × cap │ heap …
-//! record: parent 2 │ name length 2 │ value length 2 │ list at 2 │ stamps 3 × 6 │ name │ value
+//! head │ name │ tags: 2 × cap │ offsets: 2 × cap │ heap …
+//! record: parent 2 │ path length 2 │ name at 2 │ value length 2 │ list at 2 │ stamps 3 × 6 │
+//!         path │ value
 //! ```
 //!
-//! Record 0 is the block's root. A record comes after its parent, and siblings stand in order of
-//! creation. A tag is 16 bits of the hash of the path from the root of the block: a look-up
-//! compares tags, four at a time, and then names. Permission lists lie in the heap too and are
+//! Record 0 is the block's root; its name stands at the front, so that whoever comes from a
+//! directory compares it in the first cache line. Any other record holds its path from there, of
+//! which its name is the end. A record comes after its parent, and siblings stand in order of
+//! creation. A tag is 16 bits of the hash of that path: a look-up compares tags, four at a time,
+//! and then one path. Permission lists lie in the heap too and are
 //! shared by the records that have the same. Offsets count from the start of the heap; what they
 //! no longer point to is dead, and left out when the block is next rebuilt.
 //!
 //! Invariants: B1 a parent's index is smaller than its child's; B2 all offsets lie in the heap;
 //! B3 no two records have the same path; B4 `used` bytes of the heap are in use or dead.
 
+use smallvec::SmallVec;
 use triomphe::{Arc, HeaderSlice};
 
 use super::bytes::{cut, put_u16, put_u48, u16_at, u48_at};
 use crate::acl::Acl;
 use crate::hash::{Hash, Keys};
-use crate::limits::{BLOCK_DEAD_BYTES, BLOCK_SLACK_DIVISOR};
+use crate::limits::{BLOCK_BYTES, BLOCK_DEAD_BYTES, BLOCK_SLACK_BYTES, BLOCK_SLACK_DIVISOR};
 
 /// A small subtree. A clone is one counter.
 #[derive(Clone, Debug)]
@@ -31,6 +35,8 @@ struct Head {
     hash: Hash,
     /// When the root was created, relative to its siblings.
     order: u64,
+    /// Bytes of the root's name.
+    name: u16,
     /// Records.
     len: u16,
     /// Records for which tags and offsets have room.
@@ -60,6 +66,7 @@ pub(crate) enum Part {
 /// A record, borrowed from its block.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Record<'b> {
+    block: &'b Block,
     heap: &'b [u8],
     at: usize,
 }
@@ -67,7 +74,6 @@ pub(crate) struct Record<'b> {
 /// What a record is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parts<'a> {
-    pub(crate) name: &'a [u8],
     pub(crate) value: &'a [u8],
     pub(crate) acl: Acl<'a>,
     pub(crate) stamps: Stamps,
@@ -78,17 +84,27 @@ impl<'b> Record<'b> {
         u16_at(self.heap, self.at)
     }
 
-    pub(crate) fn name(self) -> &'b [u8] {
+    /// The path from the block's root; empty for the root itself.
+    #[inline]
+    fn below(self) -> &'b [u8] {
         cut(self.heap, self.at + FIXED, usize::from(u16_at(self.heap, self.at + 2)))
     }
 
+    pub(crate) fn name(self) -> &'b [u8] {
+        match self.below() {
+            [] => self.block.name(),
+            below => below.get(usize::from(u16_at(self.heap, self.at + 4))..).unwrap_or_default(),
+        }
+    }
+
+    #[inline]
     pub(crate) fn value(self) -> &'b [u8] {
-        let name = usize::from(u16_at(self.heap, self.at + 2));
-        cut(self.heap, self.at + FIXED + name, usize::from(u16_at(self.heap, self.at + 4)))
+        let below = usize::from(u16_at(self.heap, self.at + 2));
+        cut(self.heap, self.at + FIXED + below, usize::from(u16_at(self.heap, self.at + 6)))
     }
 
     pub(crate) fn acl(self) -> Acl<'b> {
-        let list = usize::from(u16_at(self.heap, self.at + 6));
+        let list = usize::from(u16_at(self.heap, self.at + LIST));
         Acl::at(self.heap.get(list..).unwrap_or_default())
     }
 
@@ -105,20 +121,26 @@ impl<'b> Record<'b> {
     }
 
     fn parts(self) -> Parts<'b> {
-        Parts { name: self.name(), value: self.value(), acl: self.acl(), stamps: self.stamps() }
+        Parts { value: self.value(), acl: self.acl(), stamps: self.stamps() }
     }
 
     fn size(self) -> usize {
-        FIXED + self.name().len() + self.value().len()
+        FIXED + self.below().len() + self.value().len()
     }
 }
 
 impl Block {
     /// A block of one record.
-    pub(crate) fn single(hash: Hash, order: u64, parts: &Parts<'_>) -> Block {
-        let mut builder = Builder::new(hash, order);
-        builder.push(0, 0, parts);
+    pub(crate) fn single(hash: Hash, order: u64, name: &[u8], parts: &Parts<'_>) -> Block {
+        let mut builder = Builder::new(hash, order, name);
+        builder.push(0, 0, "", parts);
         builder.finish()
+    }
+
+    /// The last component of the root's path.
+    #[inline]
+    pub(crate) fn name(&self) -> &[u8] {
+        cut(&self.0.slice, 0, usize::from(self.0.header.name))
     }
 
     pub(crate) fn hash(&self) -> Hash {
@@ -144,8 +166,12 @@ impl Block {
         self.0.slice.len() + size_of::<Head>() + size_of::<usize>()
     }
 
+    fn tags_at(&self) -> usize {
+        usize::from(self.0.header.name)
+    }
+
     fn heap_at(&self) -> usize {
-        4 * usize::from(self.0.header.cap)
+        self.tags_at() + 4 * usize::from(self.0.header.cap)
     }
 
     fn heap(&self) -> &[u8] {
@@ -154,8 +180,8 @@ impl Block {
 
     #[inline]
     pub(crate) fn record(&self, index: u16) -> Record<'_> {
-        let at = 2 * (usize::from(self.0.header.cap) + usize::from(index));
-        Record { heap: self.heap(), at: usize::from(u16_at(&self.0.slice, at)) }
+        let at = self.tags_at() + 2 * (usize::from(self.0.header.cap) + usize::from(index));
+        Record { block: self, heap: self.heap(), at: usize::from(u16_at(&self.0.slice, at)) }
     }
 
     pub(crate) fn root(&self) -> Record<'_> {
@@ -174,7 +200,7 @@ impl Block {
         let len = self.len();
         // Four tags at a time: a lane of `hit` is non-zero where the tag is equal.
         let pattern = u64::from(tag) * LANES;
-        let tags = cut(&self.0.slice, 0, 2 * usize::from(len));
+        let tags = cut(&self.0.slice, self.tags_at(), 2 * usize::from(len));
         let (words, rest) = tags.as_chunks::<8>();
         let mut base = 0u32;
         for word in words {
@@ -199,22 +225,9 @@ impl Block {
         None
     }
 
-    /// Whether a record's path below the root of the block is `below`: compared from its end.
+    #[inline]
     fn is_at(&self, index: u16, below: &str) -> bool {
-        let mut record = self.record(index);
-        let mut rest = below.as_bytes();
-        let mut at = index;
-        while at != 0 {
-            let Some(head) = rest.strip_suffix(record.name()) else { return false };
-            at = record.parent();
-            rest = match (at, head) {
-                (0, head) => return head.is_empty(),
-                (_, [head @ .., b'/']) => head,
-                _ => return false,
-            };
-            record = self.record(at);
-        }
-        false
+        self.record(index).below() == below.as_bytes()
     }
 
     /// Which records lie at or below `index`, as a list of flags.
@@ -241,22 +254,23 @@ impl Block {
         let tag = tag(keys, self.hash(), below);
         let shared = self.find_acl(parent, parts.acl);
         let list = if shared.is_some() { 0 } else { parts.acl.bytes().len() };
-        self.reserve(list + FIXED + parts.name.len() + parts.value.len(), 1);
+        self.reserve(list + FIXED + below.len() + parts.value.len(), 1);
         // Making room may have moved the lists.
         let shared = shared.and_then(|_| self.find_acl(parent, parts.acl));
+        let (tags, heap_at) = (self.tags_at(), self.heap_at());
         let cap = usize::from(self.0.header.cap);
         let Some(own) = Arc::get_mut(&mut self.0) else { return };
         let index = usize::from(own.header.len);
-        let Some((tables, heap)) = own.slice.split_at_mut_checked(4 * cap) else { return };
+        let Some((tables, heap)) = own.slice.split_at_mut_checked(heap_at) else { return };
         let mut used = own.header.used as usize;
         let list_at = shared.unwrap_or_else(|| {
             put(heap, used, parts.acl.bytes());
             used += list;
             used - list
         });
-        put_u16(tables, 2 * index, tag);
-        put_u16(tables, 2 * (cap + index), small(used));
-        used += write_record(heap, used, parent, list_at, parts);
+        put_u16(tables, tags + 2 * index, tag);
+        put_u16(tables, tags + 2 * (cap + index), small(used));
+        used += write_record(heap, used, (parent, list_at), below.as_bytes(), parts);
         own.header.len += 1;
         own.header.used = wide(used);
     }
@@ -267,10 +281,10 @@ impl Block {
         if old.value().len() == value.len() {
             self.reserve(0, 0);
             let at = self.at(index);
-            let name = self.record(index).name().len();
+            let below = self.record(index).below().len();
             if let Some(heap) = self.own_heap() {
                 put_u48(heap, at + STAMPS, stamp);
-                put(heap, at + FIXED + name, value);
+                put(heap, at + FIXED + below, value);
             }
             return;
         }
@@ -278,22 +292,23 @@ impl Block {
         stamps.value = stamp;
         if self.len() == 1 {
             let parts = Parts { value, stamps, ..old.parts() };
-            *self = Block::single(self.hash(), self.order(), &parts);
+            *self = Block::single(self.hash(), self.order(), self.name(), &parts);
             return;
         }
         // A record of another length goes to the end of the heap; the old one is dead.
         self.reserve(old.size() - old.value().len() + value.len(), 0);
-        let cap = usize::from(self.0.header.cap);
+        let (offsets, heap_at) =
+            (self.tags_at() + 2 * usize::from(self.0.header.cap), self.heap_at());
         let old = self.record(index);
-        let (parent, list_at, gone) = (old.parent(), u16_at(old.heap, old.at + 6), old.size());
-        let name: smallvec::SmallVec<[u8; 64]> = smallvec::SmallVec::from_slice(old.name());
+        let place = (old.parent(), usize::from(u16_at(old.heap, old.at + LIST)));
+        let gone = old.size();
+        let below: SmallVec<[u8; 64]> = SmallVec::from_slice(old.below());
         let Some(own) = Arc::get_mut(&mut self.0) else { return };
-        let Some((tables, heap)) = own.slice.split_at_mut_checked(4 * cap) else { return };
+        let Some((tables, heap)) = own.slice.split_at_mut_checked(heap_at) else { return };
         let at = own.header.used as usize;
-        let none = Acl::at(&[]);
-        let parts = Parts { name: &name, value, acl: none, stamps };
-        let size = write_record(heap, at, parent, usize::from(list_at), &parts);
-        put_u16(tables, 2 * (cap + usize::from(index)), small(at));
+        let parts = Parts { value, acl: Acl::at(&[]), stamps };
+        let size = write_record(heap, at, place, &below, &parts);
+        put_u16(tables, offsets + 2 * usize::from(index), small(at));
         own.header.used += wide(size);
         own.header.dead += wide(gone);
     }
@@ -304,7 +319,7 @@ impl Block {
             let old = self.root();
             let stamps = Stamps { perms: stamp, ..old.stamps() };
             let parts = Parts { acl, stamps, ..old.parts() };
-            *self = Block::single(self.hash(), self.order(), &parts);
+            *self = Block::single(self.hash(), self.order(), self.name(), &parts);
             return;
         }
         let gone = self.record(index).acl().bytes().len();
@@ -317,7 +332,7 @@ impl Block {
         if shared.is_none() {
             put(heap, used, acl.bytes());
         }
-        put_u16(heap, at + 6, small(shared.unwrap_or(used)));
+        put_u16(heap, at + LIST, small(shared.unwrap_or(used)));
         put_u48(heap, at + STAMPS + 6 * Part::Perms as usize, stamp);
         if let (Some(own), None) = (Arc::get_mut(&mut self.0), shared) {
             own.header.used += wide(list);
@@ -337,7 +352,7 @@ impl Block {
 
     /// Removes the records flagged in `gone`: a whole subtree, but never the root.
     pub(crate) fn remove(&mut self, gone: &[bool]) {
-        let mut builder = Builder::new(self.hash(), self.order());
+        let mut builder = Builder::new(self.hash(), self.order(), self.name());
         let mut moved = vec![0u16; gone.len()];
         for (i, record) in self.records() {
             let at = usize::from(i);
@@ -348,35 +363,36 @@ impl Block {
             if let Some(to) = moved.get_mut(at) {
                 *to = builder.len();
             }
-            builder.push(u16_at(&self.0.slice, 2 * at), parent, &record.parts());
+            let tag = u16_at(&self.0.slice, self.tags_at() + 2 * at);
+            builder.push(tag, parent, text(record.below()), &record.parts());
         }
         *self = builder.finish();
     }
 
     /// The root alone, and each of its children's subtrees as a block of its own, in order.
     pub(crate) fn split(&self, keys: &Keys, mut next_order: impl FnMut() -> u64) -> Vec<Block> {
-        let mut own = Builder::new(self.hash(), self.order());
-        own.push(0, 0, &self.root().parts());
+        let mut own = Builder::new(self.hash(), self.order(), self.name());
+        own.push(0, 0, "", &self.root().parts());
         let mut blocks = vec![own];
-        // For each record: the block it goes to, its index there, its path below that root.
-        let mut places: Vec<(usize, u16, String)> = vec![(0, 0, String::new())];
+        // For each record: the block it goes to, and its index there.
+        let mut places: Vec<(usize, u16)> = vec![(0, 0)];
         for (_, record) in self.records().skip(1) {
-            let name = String::from_utf8_lossy(record.name()).into_owned();
-            let above = places.get(usize::from(record.parent()));
-            let place = match above {
-                Some(&(to, parent, ref above)) if to != 0 => {
-                    let below = if above.is_empty() { name } else { format!("{above}/{name}") };
-                    let Some(block) = blocks.get_mut(to) else { continue };
+            let above = places.get(usize::from(record.parent())).copied().unwrap_or((0, 0));
+            let parts = record.parts();
+            let place = match blocks.get_mut(above.0) {
+                Some(block) if above.0 != 0 => {
+                    let below = text(record.below());
+                    let below = below.split_once('/').map_or(below, |(_, rest)| rest);
                     let index = block.len();
-                    block.push(tag(keys, block.hash, &below), parent, &record.parts());
-                    (to, index, below)
+                    block.push(tag(keys, block.hash, below), above.1, below, &parts);
+                    (above.0, index)
                 }
                 _ => {
                     let hash = keys.child(self.hash(), record.name());
-                    let mut block = Builder::new(hash, next_order());
-                    block.push(0, 0, &record.parts());
+                    let mut block = Builder::new(hash, next_order(), record.name());
+                    block.push(0, 0, "", &parts);
                     blocks.push(block);
-                    (blocks.len() - 1, 0, String::new())
+                    (blocks.len() - 1, 0)
                 }
             };
             places.push(place);
@@ -388,7 +404,7 @@ impl Block {
     fn find_acl(&self, near: u16, acl: Acl<'_>) -> Option<usize> {
         let list = |i: u16| {
             let record = self.record(i);
-            (record.acl() == acl).then(|| usize::from(u16_at(record.heap, record.at + 6)))
+            (record.acl() == acl).then(|| usize::from(u16_at(record.heap, record.at + LIST)))
         };
         list(near).or_else(|| (0..self.len()).rev().find_map(list))
     }
@@ -420,16 +436,20 @@ impl Block {
             return;
         }
         // What is ours already is being filled: leave room for the next ones.
-        let slack = if own { used / BLOCK_SLACK_DIVISOR } else { 0 };
-        let more = if own { (head.len / 4).max(4) } else { 0 };
+        let slack = if own { used / BLOCK_SLACK_DIVISOR + BLOCK_SLACK_BYTES } else { 0 };
+        let more = if own { (head.len / 2).max(8) } else { 0 };
         let cap = head.cap.max(head.len + records + more);
-        let len = usize::from(head.len);
-        let mut slice = vec![0; 4 * usize::from(cap) + used + bytes + slack];
-        put(&mut slice, 0, cut(&self.0.slice, 0, 2 * len));
-        let offsets = cut(&self.0.slice, 2 * usize::from(head.cap), 2 * len);
-        put(&mut slice, 2 * usize::from(cap), offsets);
-        put(&mut slice, 4 * usize::from(cap), cut(self.heap(), 0, used));
-        self.0 = Arc::from_header_and_vec(Head { cap, ..head }, slice);
+        let len = 2 * usize::from(head.len);
+        let spare = 2 * usize::from(cap) - len;
+        let offsets = self.tags_at() + 2 * usize::from(head.cap);
+        let mut slice: SmallVec<[u8; 2 * BLOCK_BYTES]> = SmallVec::new();
+        slice.extend_from_slice(cut(&self.0.slice, 0, self.tags_at() + len));
+        slice.resize(slice.len() + spare, 0);
+        slice.extend_from_slice(cut(&self.0.slice, offsets, len));
+        slice.resize(slice.len() + spare, 0);
+        slice.extend_from_slice(cut(self.heap(), 0, used));
+        slice.resize(slice.len() + bytes + slack, 0);
+        self.0 = Arc::from_header_and_slice(Head { cap, ..head }, &slice);
     }
 }
 
@@ -437,6 +457,7 @@ impl Block {
 struct Builder {
     hash: Hash,
     order: u64,
+    name: Vec<u8>,
     tags: Vec<u16>,
     offsets: Vec<u16>,
     heap: Vec<u8>,
@@ -444,16 +465,16 @@ struct Builder {
 }
 
 impl Builder {
-    fn new(hash: Hash, order: u64) -> Builder {
+    fn new(hash: Hash, order: u64, name: &[u8]) -> Builder {
         let (tags, offsets, lists) = (Vec::new(), Vec::new(), Vec::new());
-        Builder { hash, order, tags, offsets, heap: Vec::new(), lists }
+        Builder { hash, order, name: name.to_vec(), tags, offsets, heap: Vec::new(), lists }
     }
 
     fn len(&self) -> u16 {
         small(self.tags.len())
     }
 
-    fn push(&mut self, tag: u16, parent: u16, parts: &Parts<'_>) {
+    fn push(&mut self, tag: u16, parent: u16, below: &str, parts: &Parts<'_>) {
         let same = |at: &&usize| Acl::at(self.heap.get(**at..).unwrap_or_default()) == parts.acl;
         let list = match self.lists.iter().rev().find(same) {
             Some(at) => *at,
@@ -464,8 +485,8 @@ impl Builder {
             }
         };
         let at = self.heap.len();
-        self.heap.resize(at + FIXED + parts.name.len() + parts.value.len(), 0);
-        write_record(&mut self.heap, at, parent, list, parts);
+        self.heap.resize(at + FIXED + below.len() + parts.value.len(), 0);
+        write_record(&mut self.heap, at, (parent, list), below.as_bytes(), parts);
         self.tags.push(tag);
         self.offsets.push(small(at));
     }
@@ -475,31 +496,46 @@ impl Builder {
         let head = Head {
             hash: self.hash,
             order: self.order,
+            name: small(self.name.len()),
             len,
             cap: len,
             used: wide(self.heap.len()),
             dead: 0,
         };
-        let mut slice = Vec::with_capacity(4 * self.tags.len() + self.heap.len());
+        let mut slice = Vec::with_capacity(self.name.len() + 4 * self.tags.len() + self.heap.len());
+        slice.extend_from_slice(&self.name);
         slice.extend(self.tags.iter().chain(&self.offsets).flat_map(|n| n.to_le_bytes()));
         slice.extend_from_slice(&self.heap);
         Block(Arc::from_header_and_vec(head, slice))
     }
 }
 
-/// Writes a record and returns its size.
-fn write_record(heap: &mut [u8], at: usize, parent: u16, list: usize, parts: &Parts<'_>) -> usize {
-    put_u16(heap, at, parent);
-    put_u16(heap, at + 2, small(parts.name.len()));
-    put_u16(heap, at + 4, small(parts.value.len()));
-    put_u16(heap, at + 6, small(list));
+/// Writes a record and returns its size. `place`: its parent, and where its list is.
+fn write_record(
+    heap: &mut [u8],
+    at: usize,
+    place: (u16, usize),
+    below: &[u8],
+    parts: &Parts<'_>,
+) -> usize {
+    let name_at = below.iter().rposition(|b| *b == b'/').map_or(0, |slash| slash + 1);
+    put_u16(heap, at, place.0);
+    put_u16(heap, at + 2, small(below.len()));
+    put_u16(heap, at + 4, small(name_at));
+    put_u16(heap, at + 6, small(parts.value.len()));
+    put_u16(heap, at + LIST, small(place.1));
     let stamps = [parts.stamps.value, parts.stamps.perms, parts.stamps.children];
     for (i, stamp) in stamps.into_iter().enumerate() {
         put_u48(heap, at + STAMPS + 6 * i, stamp);
     }
-    put(heap, at + FIXED, parts.name);
-    put(heap, at + FIXED + parts.name.len(), parts.value);
-    FIXED + parts.name.len() + parts.value.len()
+    put(heap, at + FIXED, below);
+    put(heap, at + FIXED + below.len(), parts.value);
+    FIXED + below.len() + parts.value.len()
+}
+
+/// Names were checked when they came in as paths.
+fn text(name: &[u8]) -> &str {
+    std::str::from_utf8(name).unwrap_or_default()
 }
 
 /// Sixteen bits of the hash of a path below a block's root.
@@ -523,8 +559,9 @@ fn wide(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-/// Bytes of a record before its name.
+/// Bytes of a record before its path.
 const FIXED: usize = STAMPS + 3 * 6;
-const STAMPS: usize = 8;
+const LIST: usize = 8;
+const STAMPS: usize = 10;
 /// A one in each 16-bit lane.
 const LANES: u64 = 0x0001_0001_0001_0001;

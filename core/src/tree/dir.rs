@@ -34,7 +34,7 @@ impl Child {
     /// The last component of the root's path.
     #[inline]
     pub(crate) fn name(&self) -> &[u8] {
-        self.block().root().name()
+        self.block().name()
     }
 
     pub(crate) fn node(&self) -> Node<'_> {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use crate::acl::Acl;
 use crate::hash::Keys;
 use crate::limits::BLOCK_BYTES;
-use crate::path::Path;
+use crate::path::{Path, parent_of, split_first};
 
 /// All nodes of a version.
 #[derive(Clone, Debug)]
@@ -76,8 +76,8 @@ impl Tree {
     /// A tree of the root alone.
     pub(crate) fn new(acl: Acl<'_>, generation: u64) -> Tree {
         let stamps = Stamps { value: generation, perms: generation, children: generation };
-        let parts = Parts { name: b"", value: b"", acl, stamps };
-        Tree { root: Child::Block(Block::single(Keys::ROOT, 0, &parts)) }
+        let parts = Parts { value: b"", acl, stamps };
+        Tree { root: Child::Block(Block::single(Keys::ROOT, 0, b"", &parts)) }
     }
 
     pub(crate) fn root(&self) -> Node<'_> {
@@ -142,22 +142,26 @@ impl Tree {
         }
     }
 
-    /// Changes an existing node in its block; false where there is none.
+    /// Changes an existing node in its block; false where there is none. `next_order` gives ever
+    /// larger numbers.
     pub(crate) fn change(
         &mut self,
         keys: &Keys,
         path: Path<'_>,
+        mut next_order: impl FnMut() -> u64,
         change: impl FnOnce(&mut Block, u16),
     ) -> bool {
         let mut descent = Descent::new(path);
         let Some(place) = self.descend(keys, &mut descent, |_| false) else { return false };
         match place {
             Child::Dir(dir) => change(&mut Arc::make_mut(dir).own, 0),
-            Child::Block(block) if descent.rest.is_empty() => change(block, 0),
-            Child::Block(block) => match block.find(keys, descent.rest) {
-                Some(index) => change(block, index),
-                None => return false,
-            },
+            Child::Block(block) => {
+                let at =
+                    if descent.rest.is_empty() { Some(0) } else { block.find(keys, descent.rest) };
+                let Some(index) = at else { return false };
+                change(block, index);
+                split_if_large(place, keys, &mut next_order);
+            }
         }
         true
     }
@@ -172,29 +176,27 @@ impl Tree {
     ) -> bool {
         let mut descent = Descent::new(path);
         let stamp = parts.stamps.children;
-        let Some(place) = self.descend(keys, &mut descent, |rest| !rest.contains('/')) else {
+        let Some(place) = self.descend(keys, &mut descent, is_last) else {
             return false;
         };
         match place {
             Child::Dir(dir) => {
                 let Some(step) = descent.step(keys) else { return false };
                 let dir = Arc::make_mut(dir);
-                let block = Block::single(step.hash, next_order(), parts);
+                let block = Block::single(step.hash, next_order(), step.name.as_bytes(), parts);
                 dir.own.set_stamp(0, Part::Children, stamp);
                 dir.children.insert(Child::Block(block));
             }
             Child::Block(block) => {
                 let below = descent.rest;
-                let parent = match below.rsplit_once('/') {
+                let parent = match parent_of(below) {
                     None => Some(0),
-                    Some((above, _)) => block.find(keys, above),
+                    Some(above) => block.find(keys, above),
                 };
                 let Some(parent) = parent else { return false };
                 block.push(keys, parent, below, parts);
                 block.set_stamp(parent, Part::Children, stamp);
-                if block.live_bytes() > BLOCK_BYTES {
-                    *place = dir::split(block, keys, &mut next_order);
-                }
+                split_if_large(place, keys, &mut next_order);
             }
         }
         true
@@ -203,7 +205,7 @@ impl Tree {
     /// Removes a node and all below it; the root can't be removed.
     pub(crate) fn remove(&mut self, keys: &Keys, path: Path<'_>, stamp: u64) -> bool {
         let mut descent = Descent::new(path);
-        let Some(place) = self.descend(keys, &mut descent, |rest| !rest.contains('/')) else {
+        let Some(place) = self.descend(keys, &mut descent, is_last) else {
             return false;
         };
         match place {
@@ -253,6 +255,22 @@ impl Tree {
     }
 }
 
+/// A block that has outgrown [`BLOCK_BYTES`] becomes a directory. One change adds a name, a value
+/// and a permission list at most, so no offset in a block comes near 64 KiB.
+fn split_if_large(place: &mut Child, keys: &Keys, next_order: &mut dyn FnMut() -> u64) {
+    if let Child::Block(block) = place
+        && block.live_bytes() > BLOCK_BYTES
+        && block.len() > 1
+    {
+        *place = dir::split(block, keys, next_order);
+    }
+}
+
+/// Whether one component is left.
+fn is_last(rest: &str) -> bool {
+    parent_of(rest).is_none()
+}
+
 /// A path on the way down.
 struct Descent<'p> {
     text: &'p str,
@@ -281,7 +299,7 @@ impl<'p> Descent<'p> {
             return None;
         }
         let before = self.before();
-        let (name, rest) = self.rest.split_once('/').unwrap_or((self.rest, ""));
+        let (name, rest) = split_first(self.rest);
         self.rest = rest;
         self.hash = keys.child(self.hash, name.as_bytes());
         Some(Step { name, hash: self.hash, before })
@@ -305,7 +323,7 @@ impl<'p> Descent<'p> {
         }
         let start = self.text.len() - self.rest.len();
         let mut rest = self.rest;
-        while let Some((above, _)) = rest.rsplit_once('/') {
+        while let Some(above) = parent_of(rest) {
             rest = above;
             if let Some(index) = block.find(keys, rest) {
                 return Found::Missing { nearest: node(index), bytes: start + rest.len() };

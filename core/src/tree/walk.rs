@@ -51,6 +51,9 @@ pub(crate) fn unordered<'t>(path: Path<'_>, node: Node<'t>, parent: Acl<'t>, vis
     if let Some(dir) = node.dir {
         return visit_dirs(path, dir, parent, visit);
     }
+    if node.index == 0 {
+        return visit_block(path.as_str(), node.block, 0, parent, visit, |_| true);
+    }
     let inside = node.block.subtree(node.index);
     visit_block(path.as_str(), node.block, node.index, parent, visit, |i| {
         inside.get(usize::from(i)).copied().unwrap_or(false)

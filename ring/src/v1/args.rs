@@ -94,7 +94,7 @@ impl<'a> PermArgs<'a> {
         self.0.count()
     }
 
-    /// Whether there are none, which [`Request::parse`] refuses.
+    /// Whether there are none, which [`crate::v1::Request::parse`] refuses.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -12,7 +12,7 @@ pub const INPUT_MAX: usize = 2 * (HEADER_LEN + PAYLOAD_MAX);
 pub const INPUT_KEPT: usize = 1024;
 
 /// Messages that the output queue of an idle connection keeps room for.
-pub const QUEUE_KEPT: usize = 64;
+pub const QUEUE_KEPT: usize = 8;
 
 /// Bytes that may wait to be sent to a privileged client before its requests are left unread.
 pub const PRIVILEGED_REPLIES_MAX: usize = 1 << 20;

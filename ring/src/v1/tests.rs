@@ -216,7 +216,7 @@ proptest! {
     }
 
     #[test]
-    fn connections_survive_any_commands(data in prop::collection::vec(any::<u8>(), 0..600)) {
+    fn connections_survive_any_commands(data in prop::collection::vec(any::<u8>(), 0..1200)) {
         fuzz::connection(&data);
     }
 

@@ -85,6 +85,7 @@ use crate::v1::{
 /// conn.advance(sent, store);
 /// # true }
 /// ```
+#[derive(Debug)]
 pub struct Connection {
     session: Session,
     input: Assembler,

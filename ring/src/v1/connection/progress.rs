@@ -4,18 +4,18 @@ use myriad_core::Quota;
 
 use crate::v1::{connection::ticket::Ticket, header::Header};
 
-/// What [`Connection::step`] came to.
+/// What [`crate::v1::Connection::step`] came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// No request is complete: more input is needed.
     Idle,
     /// A request was executed. Deliver the events up to this publication, then call
-    /// [`Connection::release`].
+    /// [`crate::v1::Connection::release`].
     Held {
         /// The publication.
         seq: u64,
     },
-    /// A CONTROL command waits for [`Connection::answer`].
+    /// A CONTROL command waits for [`crate::v1::Connection::answer`].
     Waiting,
     /// The client is over a limit: its requests wait until it is below it.
     Stalled,

@@ -191,7 +191,7 @@ impl OutputQueue {
 
     /// Frees what a quiet connection has no use for.
     fn rest(&mut self) {
-        if self.messages.capacity() > QUEUE_KEPT {
+        if self.messages.capacity().max(self.events.capacity()) > QUEUE_KEPT {
             self.messages = VecDeque::new();
             self.events = HashTable::new();
             self.deadlines = VecDeque::new();

@@ -18,6 +18,7 @@ use crate::v1::{
     paths::PathRules,
 };
 
+#[derive(Debug)]
 pub(super) struct Session {
     pub(super) id: ConnId,
     pub(super) peer: Peer,

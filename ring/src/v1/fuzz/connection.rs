@@ -9,7 +9,8 @@ use crate::v1::{Assembler, HEADER_LEN, Header, Op, connection::Progress, world::
 /// Takes `data` for commands to three clients of one store: a privileged one, and the guests 5
 /// and 6 with small quotas. They send requests and garbage, read some of what they are sent, and
 /// time passes. Each request must get one reply, in order, with its ids and its operation or an
-/// error that clients know; guests get EACCES for what needs privilege; events have no ids.
+/// error that clients know; guests get EACCES for what needs privilege; events have no ids. In the
+/// end the store's accounts must add up.
 ///
 /// # Panics
 /// Where that doesn't hold.
@@ -37,28 +38,47 @@ pub fn connection(data: &[u8]) {
     run.finish();
 }
 
-/// A request out of pieces that mean something, most often whole strings.
+/// A request: mostly of its operation's form, else out of any pieces.
 fn request(data: &mut impl Iterator<Item = u8>) -> Vec<u8> {
     let mut byte = || data.next().unwrap_or(0);
-    let (op, tx_id, pieces) = (byte() % 28, byte() % 5, byte());
+    let (number, tx, shape) = (byte() % 28, byte(), byte());
+    let tx_id = if tx < 128 { 0 } else { tx % 4 };
+    let op = Op::from_number(number.into()).filter(|_| shape >= 32);
+    let forms: &[&[&[u8]]] = match op {
+        None => &[PATHS, PATHS, PERMS, NAMES, NUMBERS],
+        Some(Op::Watch) if shape < 64 => &[PATHS, NAMES, NUMBERS],
+        Some(Op::Watch | Op::Unwatch) => &[PATHS, NAMES],
+        Some(Op::Write) => &[PATHS],
+        Some(Op::SetPerms) if shape < 100 => &[PATHS, PERMS, PERMS, PERMS],
+        Some(Op::SetPerms) => &[PATHS, PERMS],
+        Some(Op::DirectoryPart) => &[PATHS, NUMBERS],
+        Some(Op::TransactionEnd) => &[&[b"T", b"T", b"F"]],
+        Some(Op::Introduce) => &[NUMBERS, NUMBERS, NUMBERS],
+        Some(Op::SetTarget | Op::SetFeature) => &[NUMBERS, NUMBERS],
+        Some(Op::GetFeature) if shape < 128 => &[],
+        Some(Op::Release | Op::Resume | Op::GetDomainPath | Op::GetFeature) => &[NUMBERS],
+        Some(Op::IsDomainIntroduced) => &[NUMBERS],
+        Some(Op::GetQuota) => &[NAMES],
+        Some(Op::SetQuota) => &[NAMES, NUMBERS],
+        Some(Op::Control) => &[NAMES, NAMES],
+        Some(_) => &[PATHS],
+    };
     let mut payload = Vec::new();
-    for _ in 0..pieces % 6 {
-        let piece = usize::from(byte());
-        payload.extend_from_slice(PIECES.get(piece % PIECES.len()).copied().unwrap_or_default());
-        if piece < 200 {
-            payload.push(0);
-        }
+    for &choices in forms {
+        let (at, end) = (usize::from(byte()), shape != 33);
+        payload.extend_from_slice(choices.get(at % choices.len()).copied().unwrap_or_default());
+        payload.extend(end.then_some(0));
     }
-    if pieces >= 250 {
-        payload.resize(payload.len().saturating_add(2000), b'v');
+    if op == Some(Op::Write) {
+        let len = usize::from(byte()) * 12;
+        payload.resize(payload.len().saturating_add(len), b'v');
     }
     let len = u32::try_from(payload.len()).unwrap_or(0);
-    let header = Header { op: op.into(), req_id: pieces.into(), tx_id: tx_id.into(), len };
+    let header = Header { op: number.into(), req_id: shape.into(), tx_id: tx_id.into(), len };
     [&header.to_bytes()[..], &payload].concat()
 }
 
-const PIECES: [&[u8]; 24] = [
-    b"/",
+const PATHS: &[&[u8]] = &[
     b"a",
     b"a/b",
     b"/local/domain/5/a",
@@ -66,23 +86,16 @@ const PIECES: [&[u8]; 24] = [
     b"/local/domain/6/b/c",
     b"/shared",
     b"/shared/x",
+    b"/shared/x/y",
+    b"/",
     b"@releaseDomain",
     b"@introduceDomain",
-    b"n5",
-    b"b6",
-    b"r0",
-    b"T",
-    b"F",
-    b"5",
-    b"6",
-    b"0",
-    b"-1",
-    b"memory",
-    b"nodes",
-    b"live-update",
-    b"print",
     b"\xff",
 ];
+const PERMS: &[&[u8]] = &[b"n5", b"b6", b"r0", b"r32757", b"n7", b"n9", b"x"];
+const NUMBERS: &[&[u8]] = &[b"5", b"6", b"7", b"0", b"2", b"9", b"-1", b"x"];
+const NAMES: &[&[u8]] =
+    &[b"t", b"", b"memory", b"nodes", b"outstanding", b"live-update", b"print", b"check"];
 
 struct Run {
     world: World,
@@ -212,6 +225,7 @@ impl Run {
             assert!(!conn.has_output());
         }
         assert_eq!(world.store.pin().watches(), 0);
+        assert_eq!(world.store.pin().check(), Ok(()));
     }
 }
 

@@ -1,0 +1,108 @@
+//! What a daemon can be put through.
+
+mod basic;
+mod connections;
+mod parallel;
+mod storm;
+mod victim;
+mod watches;
+
+use myriad_ring::v1::Op;
+
+use super::{Context, Error, Figures, Peer, wire::Wire};
+
+/// One of them, with its options.
+#[derive(clap::Subcommand, Clone, Debug)]
+pub enum Scenario {
+    /// Create nodes: rate, and resident bytes of each.
+    Create(basic::Create),
+    /// Read existing nodes in random order.
+    Read(basic::Access),
+    /// Write existing nodes in random order.
+    Write(basic::Access),
+    /// Open connections with 3 watches each; then READ on one.
+    Connections(connections::Connections),
+    /// Write while watches are registered that have nothing to do with it.
+    Watches(watches::Watches),
+    /// Create VMs on one connection: 41 nodes in a transaction and 3 watches each.
+    Storm(storm::Storm),
+    /// Create VMs from many connections at once.
+    Parallel(parallel::Parallel),
+    /// Read on one connection while another one does something big.
+    Victim(victim::Victim),
+}
+
+impl Scenario {
+    /// One round of it against one peer.
+    ///
+    /// # Errors
+    /// What kept it from its end.
+    pub fn run(&self, peer: &Peer, context: &Context) -> Result<Figures, Error> {
+        match self {
+            Scenario::Create(options) => options.run(peer),
+            Scenario::Read(options) => options.run(Op::Read, peer, context),
+            Scenario::Write(options) => options.run(Op::Write, peer, context),
+            Scenario::Connections(options) => options.run(peer, context),
+            Scenario::Watches(options) => options.run(peer, context),
+            Scenario::Storm(options) => options.run(peer, context),
+            Scenario::Parallel(options) => options.run(peer, context),
+            Scenario::Victim(options) => options.run(peer, context),
+        }
+    }
+
+    /// The name in the report.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Scenario::Create(_) => "create",
+            Scenario::Read(_) => "read",
+            Scenario::Write(_) => "write",
+            Scenario::Connections(_) => "connections",
+            Scenario::Watches(_) => "watches",
+            Scenario::Storm(_) => "storm",
+            Scenario::Parallel(_) => "parallel",
+            Scenario::Victim(_) => "victim",
+        }
+    }
+}
+
+/// Removes what the scenarios keep below `/load` between rounds.
+///
+/// # Errors
+/// A broken connection.
+pub fn clean(peer: &Peer) -> Result<(), Error> {
+    match peer.connect()?.ask(Op::Rm, 0, ROOT) {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_refusal("ENOENT") => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Everything but VMs lies below this.
+const ROOT: &str = "/load";
+/// Nodes below one directory.
+const FAN_OUT: u32 = 100;
+/// Requests on their way while nodes are made.
+const SET_UP_DEPTH: usize = 32;
+
+/// The path of one of the many nodes.
+fn node_path(number: u32) -> String {
+    format!("{ROOT}/nodes/{}/{}", number / FAN_OUT, number % FAN_OUT)
+}
+
+/// Makes `count` nodes in pipelined requests, unless the last one is there already.
+fn make_nodes(peer: &Peer, wire: &mut Wire, count: u32) -> Result<(), Error> {
+    if count == 0 || wire.ask(Op::Read, 0, &node_path(count - 1)).is_ok() {
+        return Ok(());
+    }
+    let mut next = 0;
+    let until = super::pump::Until::Count(u64::from(count));
+    super::pump::pump(peer, wire, Op::Write, SET_UP_DEPTH, until, |wire| {
+        wire.push(Op::Write, 0, &[node_path(next).as_bytes(), b"\0", &VALUE]);
+        next += 1;
+    })?;
+    Ok(())
+}
+
+/// What the nodes hold: 64 bytes.
+const VALUE: [u8; 64] = *b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
