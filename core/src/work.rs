@@ -139,9 +139,15 @@ impl Work {
         }
         let missing = matches!(place?, Place::Missing { .. });
         let Some(parent) = path.parent() else { return Err(Error::RemoveRoot) };
-        let above = self.state.tree.get(&env.keys, parent).ok_or(Error::NotFound)?;
+        let above = self.state.tree.get(&env.keys, parent);
         if let Some(tx) = &mut self.tx {
-            tx.footprint.saw(env, &tx.base, parent, above, &[]);
+            match above {
+                Some(above) => tx.footprint.saw(env, &tx.base, parent, above, &[]),
+                None => tx.footprint.missed(env, &tx.base, parent, false, None),
+            }
+        }
+        if above.is_none() {
+            return Err(Error::NotFound);
         }
         if !missing {
             self.remove(env, path)?;
