@@ -34,8 +34,7 @@ pub enum Kind {
     Answer(fn(&Case<'_>) -> bool),
     /// The answers are the same, but the reply is at another place among the client's events.
     Place(fn(Op) -> bool),
-    /// A transaction ends differently, or raises other events; `transaction.rs` and `streams.rs`
-    /// decide and go on.
+    /// A transaction ends differently; `transaction.rs` decides and goes on.
     Commit,
     /// Such a request is not sent.
     Avoided(fn(&World, Op, &[u8]) -> bool),
@@ -103,8 +102,6 @@ pub const FINER_CONFLICTS: &str = "finer-conflicts";
 pub const CONFLICT_AT_START: &str = "conflict-at-start";
 /// The order of events of a commit that one server had to be sent again.
 pub const FIRST_ACCESS: &str = "first-access";
-/// Events of the index's nodes.
-pub const INDEX_EVENTS: &str = "index-events";
 /// A transaction without effect as Myriad saw it, which C let change something.
 pub const COMMIT_AT_BASE: &str = "commit-at-base";
 /// A commit that names an owner that has died.
@@ -228,12 +225,6 @@ pub const TABLE: &[Difference] = &[
         name: "newer-operations",
         reason: "GET_FEATURE, SET_FEATURE, GET_QUOTA and SET_QUOTA are newer than 4.17",
         kind: Kind::Newer(|op, _| op > Op::DirectoryPart),
-    },
-    Difference {
-        name: INDEX_EVENTS,
-        reason: "the index's nodes lie below the root, so a watch of the root is told when a match \
-                 set changes; C has no such nodes",
-        kind: Kind::Commit,
     },
     Difference {
         name: "indices",

@@ -4,7 +4,7 @@ use myriad_ring::v1::Op;
 
 use super::{
     compare,
-    differences::{self, FIRST_ACCESS, INDEX_EVENTS},
+    differences::{self, FIRST_ACCESS},
     pair::Pair,
     report::Failure,
     run::{Runner, Stop},
@@ -44,18 +44,12 @@ impl Runner {
             if inbox.left == inbox.right {
                 continue;
             }
-            let before = inbox.right.len();
-            inbox.right.retain(|message| self.options.twins || !is_of_index(message));
-            let index_events = inbox.right.len() < before;
             let (left, right) = (events(&inbox.left), events(&inbox.right));
             let replies = inbox.left.len() - left.len() == inbox.right.len() - right.len();
             let is_sender = client == sender && replies;
             let misplaced = op.filter(|_| is_sender && !self.options.twins);
             let misplaced = misplaced.and_then(differences::misplaced);
             let renamed = compare::with_tx(&inbox.right, ids.right, ids.left);
-            if index_events {
-                *self.differences.entry(INDEX_EVENTS).or_default() += 1;
-            }
             let met = if inbox.left == renamed || (is_sender && self.leeway.reply && left == right)
             {
                 continue;
@@ -101,14 +95,6 @@ impl Runner {
     pub(super) fn fail(&self, what: &str) -> Stop {
         Stop::Difference(Box::new(Failure::new(what, &self.history, &self.exchange.inbox)))
     }
-}
-
-/// Whether it is an event of a node below `/@index`. Nobody watches that, so it is for a watch of
-/// the root.
-fn is_of_index(message: &Incoming) -> bool {
-    let path = b"/@index/";
-    matches!(message, Incoming::Message(m)
-        if compare::is_event(message) && m.payload.starts_with(path))
 }
 
 fn events(messages: &[Incoming]) -> Vec<Incoming> {
