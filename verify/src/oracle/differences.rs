@@ -12,7 +12,7 @@ use super::{
     reasons,
     step::Request,
     text,
-    tree::Answer,
+    tree::{Answer, Effect},
     world::{OpenTx, World},
 };
 
@@ -60,7 +60,7 @@ pub struct Case<'a> {
     /// The transaction that it was in.
     pub tx: Option<&'a OpenTx>,
     /// What the model says, where it has a say.
-    pub model: Option<&'a Answer>,
+    pub model: Option<&'a Effect>,
 }
 
 /// The name of the difference that explains a case.
@@ -168,6 +168,12 @@ pub const TABLE: &[Difference] = &[
                  look at it next, and then the events of its end come late; Myriad's come before \
                  the reply, like those of any other request",
         kind: Kind::Place(|op| op == Op::Release),
+    },
+    Difference {
+        name: "entries-of-the-dead",
+        reason: "today's C drops a dead domain's permission entries, as Myriad does; 4.17 goes on \
+                 listing them without heeding them",
+        kind: Kind::Answer(reasons::entries_of_the_dead),
     },
     Difference {
         name: "special-permissions",

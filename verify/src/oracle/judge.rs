@@ -10,7 +10,7 @@ use super::{
     run::{Runner, Stop},
     step::{Request, Tx},
     text,
-    tree::Answer,
+    tree::{Answer, Effect},
     wire::Incoming,
     world::OpenTx,
 };
@@ -95,7 +95,7 @@ impl Runner {
         &mut self,
         op: Op,
         answers: &Pair<Answer>,
-        model: &Answer,
+        model: &Effect,
         tx: Option<&OpenTx>,
     ) -> Result<(), Stop> {
         let side = match tx {
@@ -103,8 +103,10 @@ impl Runner {
             Some(_) if self.options.ours => Side::Right,
             _ => Side::Left,
         };
-        let agrees = compare::agrees(op, model, answers.get(side));
-        let what = format!("the {} answer is not the model's: {model:?}", side.name());
+        let ours = self.options.is_ours(side);
+        let agrees = compare::agrees(op, model, answers.get(side), ours);
+        let expected = model.ours.as_ref().filter(|_| ours).unwrap_or(&model.answer);
+        let what = format!("the {} answer is not the model's: {expected:?}", side.name());
         self.require(agrees, &what)
     }
 

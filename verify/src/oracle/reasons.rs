@@ -19,7 +19,14 @@ pub(super) fn is_unknown_special(op: Op, payload: &[u8]) -> bool {
 pub(super) fn as_of_start(case: &Case<'_>) -> bool {
     let (Some(tx), Some(model)) = (case.tx, case.model) else { return false };
     let right = case.answers.right;
-    case.world.moved(tx) && compare::agrees(case.op, model, right)
+    case.world.moved(tx) && compare::agrees(case.op, model, right, true)
+}
+
+pub(super) fn entries_of_the_dead(case: &Case<'_>) -> bool {
+    let Some(model) = case.model else { return false };
+    case.op == Op::GetPerms
+        && *case.answers.left == model.answer
+        && Some(case.answers.right) == model.ours.as_ref()
 }
 
 pub(super) fn generation(case: &Case<'_>) -> bool {

@@ -13,7 +13,7 @@ use super::{
     exchange::Exchange,
     judge::may_fire,
     mutate::Mutation,
-    pair::Pair,
+    pair::{Pair, Side},
     report::{Failure, History},
     step::{Request, Step},
     streams::Leeway,
@@ -35,6 +35,13 @@ pub struct Options {
     pub newer: bool,
     /// An answer to falsify, to see that it is noticed.
     pub mutation: Option<Mutation>,
+}
+
+impl Options {
+    /// Whether a server follows Myriad's rules.
+    pub(super) fn is_ours(&self, side: Side) -> bool {
+        self.ours && (self.twins || side == Side::Right)
+    }
 }
 
 /// Why a run ended before its time.

@@ -12,6 +12,17 @@ use super::limits::PATH_MAX;
 /// What relative paths of a socket client are relative to.
 pub const HOME: &str = "/local/domain/0";
 
+/// Whether a permission is some domain's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// There was no such domain when it was set: it is nobody's.
+    Never,
+    /// It is that of the domain that was there.
+    Living,
+    /// That domain has died.
+    Over,
+}
+
 /// A permission as it was set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -19,6 +30,8 @@ pub struct Entry {
     pub letter: u8,
     /// The domain, as C keeps it: 32 bits, printed with a sign.
     pub domid: u32,
+    /// Whose it is.
+    pub life: Life,
 }
 
 /// The payload's only string: there is exactly one NUL, at the end.
@@ -152,14 +165,14 @@ pub fn parse_perms(rest: &[u8]) -> Option<Vec<Entry>> {
         let (&letter, number) = text.split_first()?;
         let (domid, used) = strtol(number, 0);
         let valid = b"rwbn".contains(&letter) && !number.is_empty() && used == number.len();
-        valid.then(|| Entry { letter, domid: low_word(domid) })
+        valid.then(|| Entry { letter, domid: low_word(domid), life: Life::Never })
     };
     if texts.is_empty() { None } else { texts.iter().map(entry).collect() }
 }
 
 /// Permissions as GET_PERMS shows them.
 #[must_use]
-pub fn perms(entries: &[Entry]) -> Vec<u8> {
+pub fn perms<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Vec<u8> {
     let mut text = Vec::new();
     for entry in entries {
         text.push(entry.letter);

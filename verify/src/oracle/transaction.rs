@@ -123,6 +123,8 @@ impl Runner {
             let expected = done.answers.get(other);
             let same = match (&answer, expected) {
                 (Some(Ok(a)), Ok(b)) if done.op == Op::DirectoryPart => compare::same_part(a, b),
+                // A domain's end may have taken entries away from one of them.
+                (Some(Ok(_)), Ok(_)) if done.op == Op::GetPerms => true,
                 _ => answer.as_ref() == Some(expected),
             };
             let what = format!(
@@ -144,10 +146,14 @@ impl Runner {
         for done in tx.done.iter().filter(|done| !done.void) {
             let Some(model) = self.world.apply(done.op, &done.payload) else { continue };
             for side in sides {
-                let holds = compare::agrees(done.op, &model, done.answers.get(*side));
+                // A domain's end takes its entries away, and that is no conflict.
+                let real = done.answers.get(*side);
+                let holds = compare::agrees(done.op, &model, real, false)
+                    || compare::agrees(done.op, &model, real, self.options.is_ours(*side));
                 let request = format!("{} {}", done.op.name(), super::step::quote(&done.payload));
                 let server = side.name();
-                let what = format!("{server} committed, but {request} would now give {model:?}");
+                let what =
+                    format!("{server} committed, but {request} would now give {:?}", model.answer);
                 self.require(holds, &what)?;
             }
         }

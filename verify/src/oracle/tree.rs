@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, ops::Bound, rc::Rc};
 use myriad_core::Errno;
 use myriad_ring::v1::{Op, PAYLOAD_MAX};
 
-use super::text::{self, Entry};
+use super::text::{self, Entry, Life};
 
 /// The tree at one moment.
 #[derive(Clone, Debug)]
@@ -36,28 +36,30 @@ pub type Answer = Result<Vec<u8>, Errno>;
 pub struct Effect {
     /// The reply's payload, or the error.
     pub answer: Answer,
+    /// What Myriad says instead, where the table of differences knows of it.
+    pub ours: Option<Answer>,
     /// Whether the tree is another one now.
     pub changed: bool,
 }
 
 impl Effect {
     fn reply(payload: Vec<u8>) -> Effect {
-        Effect { answer: Ok(payload), changed: false }
+        Effect { answer: Ok(payload), ours: None, changed: false }
     }
 
     fn ok(changed: bool) -> Effect {
-        Effect { answer: Ok(b"OK\0".to_vec()), changed }
+        Effect { answer: Ok(b"OK\0".to_vec()), ours: None, changed }
     }
 
     fn error(errno: Errno) -> Effect {
-        Effect { answer: Err(errno), changed: false }
+        Effect { answer: Err(errno), ours: None, changed: false }
     }
 }
 
 impl Default for Tree {
     /// The tree of a server that has just started.
     fn default() -> Tree {
-        let perms: Rc<[Entry]> = [Entry { letter: b'n', domid: 0 }].into();
+        let perms: Rc<[Entry]> = [Entry { letter: b'n', domid: 0, life: Life::Living }].into();
         let node = |child: &str| Node {
             value: [].into(),
             perms: perms.clone(),
@@ -101,11 +103,18 @@ impl Tree {
         })
     }
 
-    /// Removes what a domain owned when it dies, with all below. Its entries elsewhere stay listed.
+    /// Removes what a domain owned when it dies, with all below, and marks its entries elsewhere.
     pub fn bury(&mut self, domid: u32) {
         let owned = |node: &Node| node.perms.first().is_some_and(|owner| owner.domid == domid);
         while let Some(path) = self.nodes.iter().find(|(_, n)| owned(n)).map(|(p, _)| p.clone()) {
             self.remove(&path);
+        }
+        let its_own = |entry: &Entry| entry.domid == domid && entry.life == Life::Living;
+        for node in Rc::make_mut(&mut self.nodes).values_mut() {
+            if node.perms.iter().any(its_own) {
+                let life = |e: &Entry| if its_own(e) { Life::Over } else { e.life };
+                node.perms = node.perms.iter().map(|e| Entry { life: life(e), ..*e }).collect();
+            }
         }
     }
 
@@ -153,7 +162,11 @@ impl Tree {
                 names => Effect::reply(names),
             },
             Op::Read => Effect::reply(node.value.to_vec()),
-            Op::GetPerms => Effect::reply(text::perms(&node.perms)),
+            Op::GetPerms => {
+                let living = node.perms.iter().filter(|entry| entry.life != Life::Over);
+                let ours = Some(Ok(text::perms(living)));
+                Effect { ours, ..Effect::reply(text::perms(&*node.perms)) }
+            }
             Op::Rm if path == "/" => Effect::error(Errno::EINVAL),
             Op::Rm => {
                 self.remove(path);
@@ -208,7 +221,9 @@ impl Tree {
         match Rc::make_mut(&mut self.nodes).get_mut(&*path) {
             None => Effect::error(Errno::ENOENT),
             Some(node) => {
-                node.perms = perms.into();
+                let life = |domid| if exists(domid) { Life::Living } else { Life::Never };
+                let bound = |e: &Entry| Entry { life: life(e.domid), ..*e };
+                node.perms = perms.iter().map(bound).collect();
                 Effect::ok(true)
             }
         }

@@ -9,7 +9,7 @@ use super::{
     pair::Pair,
     step::{Request, Tx},
     text,
-    tree::{Answer, Tree},
+    tree::{Answer, Effect, Tree},
 };
 
 /// An id that no transaction has.
@@ -136,18 +136,18 @@ impl World {
     }
 
     /// Carries out a request outside of transactions on the model. None: not one on the tree.
-    pub fn apply(&mut self, op: Op, payload: &[u8]) -> Option<Answer> {
+    pub fn apply(&mut self, op: Op, payload: &[u8]) -> Option<Effect> {
         let hosts = &self.hosts;
         let anchor = anchor(&self.tree, op, payload);
         let effect = self.tree.apply(op, payload, &|domid| hosts.exists(domid))?;
         if effect.changed {
             self.changes.push(anchor);
         }
-        Some(effect.answer)
+        Some(effect)
     }
 
     /// Carries out a request in a transaction on its view.
-    pub fn apply_in(&mut self, client: usize, tx: Tx, op: Op, payload: &[u8]) -> Option<Answer> {
+    pub fn apply_in(&mut self, client: usize, tx: Tx, op: Op, payload: &[u8]) -> Option<Effect> {
         let hosts = &self.hosts;
         let at = match tx {
             Tx::Slot(at) => at,
@@ -156,7 +156,7 @@ impl World {
         let open = self.clients.get_mut(client)?.slots.get_mut(at)?.open.as_mut()?;
         let effect = open.view.apply(op, payload, &|domid| hosts.exists(domid))?;
         open.changes_something |= effect.changed;
-        Some(effect.answer)
+        Some(effect)
     }
 
     /// Describes a request in a transaction, whose view was `view` before it.
@@ -246,11 +246,12 @@ mod tests {
         let mut world = World::new(1);
         let tx = world.open(Pair::same(1));
         world.clients[0].slots[0].open = Some(tx);
-        world.apply(Op::Write, b"/a\0x").unwrap().unwrap();
+        assert!(world.apply(Op::Write, b"/a\0x").unwrap().changed);
         let read = world.apply_in(0, Tx::Slot(0), Op::Read, b"/a\0").unwrap();
-        assert_eq!(read, Err(myriad_core::Errno::ENOENT));
-        world.apply_in(0, Tx::Slot(0), Op::Write, b"/b\0y").unwrap().unwrap();
-        assert_eq!(world.apply_in(0, Tx::Slot(0), Op::Read, b"/b\0").unwrap(), Ok(b"y".to_vec()));
+        assert_eq!(read.answer, Err(myriad_core::Errno::ENOENT));
+        assert!(world.apply_in(0, Tx::Slot(0), Op::Write, b"/b\0y").unwrap().changed);
+        let read = world.apply_in(0, Tx::Slot(0), Op::Read, b"/b\0").unwrap();
+        assert_eq!(read.answer, Ok(b"y".to_vec()));
         assert!(!world.tree.contains("/b"));
     }
 }
