@@ -3,10 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 .ci/packages.sh gcc libc6-dev
-cargo build --locked --package myriad
+cargo build --locked --package myriad --target-dir target
 
 run=$(mktemp -d)
-export XENSTORED_RUNDIR=$run PATH=$run:$PWD/target/debug:$PATH
+export XENSTORED_RUNDIR=$run XENSTORED_PATH=$run/socket PATH=$run:$PWD/target/debug:$PATH
 
 end() {
   if pid=$(cat "$run/pid" 2>/dev/null) && kill "$pid" 2>/dev/null; then
