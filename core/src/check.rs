@@ -23,6 +23,9 @@ struct Count {
 pub(crate) fn check(env: &Env, state: &State) -> Result<(), Vec<String>> {
     let (found, noted) = (recount(env, state), accounts(env, state));
     let mut faults = Vec::new();
+    if state.tree.is_open() {
+        faults.push("a version was published with an open block".to_owned());
+    }
     if found.control_nodes != noted.control_nodes {
         let (a, b) = (found.control_nodes, noted.control_nodes);
         faults.push(format!("the control domain owns {a} nodes, accounted {b}"));

@@ -31,7 +31,7 @@ pub const ANNOUNCE_AFTER: u32 = 3;
 /// Records of the commit feed that are kept for consumers: one that is further behind is overrun.
 pub const FEED_SLOTS: usize = 1 << 12;
 /// Bytes of the records that the feed keeps, about: past that the oldest go first.
-pub const FEED_BYTES: u64 = 16 << 20;
+pub const FEED_BYTES: u64 = 4 << 20;
 /// Times that a committer yields to one whose turn it is; then it goes on.
 pub const TURN_YIELDS: u32 = 20_000;
 /// Records that are searched for the guests which broke a transaction.

@@ -225,6 +225,7 @@ impl Work {
 
     /// Removes an existing subtree, with its events.
     pub(crate) fn remove(&mut self, env: &Env, path: Path<'_>) -> Result<(), Error> {
+        self.state.tree.close();
         let watched = !self.state.watches.is_empty();
         if watched || self.tx.is_some() {
             self.raise_removed(env, path)?;

@@ -24,6 +24,7 @@ use super::bytes::{cut, put_u16, put_u48, u16_at, u48_at};
 use crate::acl::Acl;
 use crate::hash::{Hash, Keys};
 use crate::limits::{BLOCK_BYTES, BLOCK_DEAD_BYTES, BLOCK_SLACK_BYTES, BLOCK_SLACK_DIVISOR};
+use crate::path::parent_of;
 
 /// A small subtree. A clone is one counter.
 #[derive(Clone, Debug)]
@@ -249,6 +250,45 @@ impl Block {
         self.records().skip(1).filter(move |(_, r)| r.parent() == index).map(|(i, r)| (i, r.name()))
     }
 
+    /// Adds a record whose parent is there: `below` is its path below the block's root. The
+    /// parent's children have changed.
+    pub(super) fn add(&mut self, keys: &Keys, below: &str, parts: &Parts<'_>) -> bool {
+        let Some(parent) = self.parent_of(keys, below) else { return false };
+        self.push(keys, parent, below, parts);
+        self.set_stamp(parent, Part::Children, parts.stamps.children);
+        true
+    }
+
+    /// The parent of a path. Siblings are often created one after another, and children right
+    /// after their parent: the last record and its parent are looked at first.
+    #[inline]
+    pub(super) fn parent_of(&self, keys: &Keys, below: &str) -> Option<u16> {
+        let Some(above) = parent_of(below) else { return Some(0) };
+        let last = self.len().saturating_sub(1);
+        let before = self.record(last).parent();
+        if self.is_at(before, above) {
+            return Some(before);
+        }
+        if self.is_at(last, above) { Some(last) } else { self.find(keys, above) }
+    }
+
+    /// What stands for a block that has been taken out of its directory: no records, the same
+    /// hash, order and name.
+    pub(super) fn stub(&self) -> Block {
+        let head = Head { len: 0, cap: 0, used: 0, dead: 0, ..self.0.header };
+        Block(Arc::from_header_and_slice(head, self.name()))
+    }
+
+    /// The same block without room to grow, where that is worth a copy.
+    pub(super) fn without_slack(self) -> Block {
+        let head = self.0.header;
+        let used = head.used as usize;
+        if self.heap().len() - used <= used / BLOCK_SLACK_DIVISOR / 2 {
+            return self;
+        }
+        Block(self.sized(head.len, used))
+    }
+
     /// Adds a child of `parent` as the last record. `below`: its path below the block's root.
     pub(crate) fn push(&mut self, keys: &Keys, parent: u16, below: &str, parts: &Parts<'_>) {
         let tag = tag(keys, self.hash(), below);
@@ -439,17 +479,32 @@ impl Block {
         let slack = if own { used / BLOCK_SLACK_DIVISOR + BLOCK_SLACK_BYTES } else { 0 };
         let more = if own { (head.len / 2).max(8) } else { 0 };
         let cap = head.cap.max(head.len + records + more);
+        self.0 = self.sized(cap, used + bytes + slack);
+    }
+
+    /// A copy with room for so many records and bytes of heap.
+    fn sized(&self, cap: u16, heap: usize) -> Arc<HeaderSlice<Head, [u8]>> {
+        let head = self.0.header;
         let len = 2 * usize::from(head.len);
         let spare = 2 * usize::from(cap) - len;
         let offsets = self.tags_at() + 2 * usize::from(head.cap);
+        let used = head.used as usize;
         let mut slice: SmallVec<[u8; 2 * BLOCK_BYTES]> = SmallVec::new();
         slice.extend_from_slice(cut(&self.0.slice, 0, self.tags_at() + len));
         slice.resize(slice.len() + spare, 0);
         slice.extend_from_slice(cut(&self.0.slice, offsets, len));
         slice.resize(slice.len() + spare, 0);
         slice.extend_from_slice(cut(self.heap(), 0, used));
-        slice.resize(slice.len() + bytes + slack, 0);
-        self.0 = Arc::from_header_and_slice(Head { cap, ..head }, &slice);
+        slice.resize(slice.len() + heap.saturating_sub(used), 0);
+        Arc::from_header_and_slice(Head { cap, ..head }, &slice)
+    }
+
+    /// Room for what an edit is likely to add, all at once.
+    pub(super) fn make_room(&mut self) {
+        let cap = self.0.header.cap.max(OPEN_RECORDS);
+        if self.heap().len() < BLOCK_BYTES {
+            self.0 = self.sized(cap, BLOCK_BYTES);
+        }
     }
 }
 
@@ -563,5 +618,7 @@ fn wide(n: usize) -> u32 {
 const FIXED: usize = STAMPS + 3 * 6;
 const LIST: usize = 8;
 const STAMPS: usize = 10;
+/// Records for which a block has room while an edit fills it.
+const OPEN_RECORDS: u16 = 64;
 /// A one in each 16-bit lane.
 const LANES: u64 = 0x0001_0001_0001_0001;
