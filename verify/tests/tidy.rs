@@ -1,7 +1,8 @@
 //! Holds the rules of style that a program can hold; CONTRIBUTING.md gives them in words.
 //!
-//! Each rule has a test on the workspace, and `tidy_rules/samples.rs` shows that each can break. An exception
-//! is an entry in a list here, with its reason; one that is no longer needed breaks the test too.
+//! Each rule has a test on the workspace, and `tidy_rules/samples.rs` shows that each can break. An
+//! exception is an entry in a list here, with its reason; one that is no longer needed breaks the
+//! test too.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod tidy_rules;
