@@ -9,7 +9,7 @@
 use smallvec::SmallVec;
 
 use crate::domain::{DomId, Instance};
-use crate::perms::{Access, Perm};
+use crate::perms::Access;
 
 /// One entry, bound to the life of a domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,11 +89,6 @@ impl<'a> Acl<'a> {
 
     pub(crate) fn to_buf(self) -> AclBuf {
         AclBuf(SmallVec::from_slice(self.0))
-    }
-
-    /// As GET_PERMS shows it.
-    pub(crate) fn to_perms(self) -> Vec<Perm> {
-        self.entries().map(|e| Perm { access: e.access, domid: e.domid }).collect()
     }
 }
 

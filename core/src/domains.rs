@@ -24,7 +24,7 @@ pub(crate) struct Domain {
     pub(crate) nodes: u32,
     pub(crate) watches: u32,
     /// Its own quotas, where SET_QUOTA gave it any.
-    pub(crate) quotas: Option<Arc<Quotas>>,
+    quotas: Option<Arc<OwnQuotas>>,
     /// The topmost nodes that it owns: those whose parent has another owner.
     pub(crate) owned: Trie<OwnedPath>,
 }
@@ -142,14 +142,27 @@ impl Domains {
     }
 }
 
+/// The quotas that were set for one domain.
+type OwnQuotas = [Option<u32>; Quota::ALL.len()];
+
 impl Domain {
     /// The domain's value of a quota, or the global one.
     pub(crate) fn quota(&self, global: &Quotas, quota: Quota) -> u32 {
-        self.quotas.as_deref().unwrap_or(global).get(quota)
+        let own = self.quotas.as_ref().and_then(|q| q.get(quota as usize).copied().flatten());
+        own.unwrap_or_else(|| global.get(quota))
+    }
+
+    pub(crate) fn set_quota(&mut self, quota: Quota, value: u32) {
+        let own = self.quotas.get_or_insert_with(Default::default);
+        if let Some(slot) = Arc::make_mut(own).get_mut(quota as usize) {
+            *slot = Some(value);
+        }
     }
 
     /// How the outside sees it.
     pub(crate) fn info(&self, global: &Quotas, default_features: u32) -> DomainInfo {
+        let mut quotas = *global;
+        Quota::ALL.into_iter().for_each(|q| quotas.set(q, self.quota(global, q)));
         DomainInfo {
             domid: self.domid,
             instance: self.instance,
@@ -159,7 +172,7 @@ impl Domain {
             features: self.features.unwrap_or(default_features),
             nodes: self.nodes,
             watches: self.watches,
-            quotas: self.quotas.as_deref().copied().unwrap_or(*global),
+            quotas,
         }
     }
 }

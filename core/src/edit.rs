@@ -192,6 +192,9 @@ impl Work {
             return Ok(self.look(env, caller, path, &[Part::Value])?.value());
         }
         let node = self.virtual_node(env, caller, path)?;
+        if let Virtual::Key(index, key) | Virtual::Match(index, key, _) = node {
+            self.saw_owners(env, index, key);
+        }
         *scratch = virt::value(env, &self.state, node)?;
         Ok(scratch)
     }
@@ -206,7 +209,7 @@ impl Work {
             return Ok(listing(self.look(env, caller, path, &[Part::Children])?));
         }
         let node = self.virtual_node(env, caller, path)?;
-        let stamp = self.state.indices.keys_stamp();
+        let stamp = virt::stamp(env, &self.state, node);
         Ok(Listing { stamp, names: virt::children(env, &self.state, node)?.into() })
     }
 
@@ -217,7 +220,8 @@ impl Work {
         path: Path<'_>,
     ) -> Result<Vec<Perm>, Error> {
         if !virt::is_reserved(path) {
-            return Ok(self.look(env, caller, path, &[Part::Perms])?.acl().to_perms());
+            let list = self.look(env, caller, path, &[Part::Perms])?.acl().to_buf();
+            return Ok(self.state.shown(env, list.as_acl()));
         }
         let node = self.virtual_node(env, caller, path)?;
         virt::value(env, &self.state, node)?;
@@ -235,7 +239,21 @@ impl Work {
         if let Some(tx) = &mut self.tx {
             tx.footprint.looked_up(&tx.base, env, index, &key);
         }
+        self.saw_owners(env, index, &key);
         Ok(matches(env, &self.state, index, &key))
+    }
+
+    /// Matches were shown with the owners of their nodes.
+    fn saw_owners(&mut self, env: &Env, index: u8, key: &str) {
+        let (Some(tx), state) = (&mut self.tx, &self.state) else { return };
+        let Some(found) = state.indices.get(&env.keys, index, key) else { return };
+        for captures in found.iter() {
+            let path = env.definitions.path(index, captures);
+            let path = Path::trusted(&path);
+            if let Some(node) = state.tree.get(&env.keys, path) {
+                tx.footprint.saw(env, &tx.base, path, node, &[Part::Perms]);
+            }
+        }
     }
 
     /// A reserved path, and what it shows as a fact.
@@ -319,6 +337,7 @@ macro_rules! reads_and_writes_through_work {
                 path: Path<'_>,
                 perms: &[Perm],
             ) -> Result<(), Error> {
+                self.meet(perms);
                 self.work.set_perms(&self.env, caller, path, perms)?;
                 self.note_perms(caller, path, perms);
                 Ok(())
@@ -333,6 +352,7 @@ reads_and_writes_through_work!(Edit<'_>);
 /// An edit keeps no record of its requests: where it loses, it runs again as a whole.
 #[allow(clippy::unused_self)]
 impl Edit<'_> {
+    fn meet(&self, _: &[Perm]) {}
     fn note_write(&self, _: &Caller, _: Path<'_>, _: &[u8]) {}
     fn note_mkdir(&self, _: &Caller, _: Path<'_>, _: usize) {}
     fn note_rm(&self, _: &Caller, _: Path<'_>, _: usize) {}

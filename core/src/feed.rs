@@ -2,8 +2,9 @@
 //! read at their own pace.
 //!
 //! A ring of slots, one record each: record `n` lies in slot `n mod slots` and replaces the one a
-//! whole ring earlier. A consumer owns its position; one that finds a later record in its slot has
-//! been overrun. Nobody waits for anybody.
+//! whole ring earlier. A consumer owns its position; one that finds a later record in its slot, or
+//! none any more, has been overrun. The records' bytes are bounded too: past
+//! [`FEED_BYTES`](crate::limits::FEED_BYTES) the oldest go first. Nobody waits for anybody.
 //!
 //! # Synchronization
 //! A version carries its own record. Whoever builds on a version links its record first, and so
@@ -18,12 +19,20 @@ use std::sync::Arc;
 use crossbeam_epoch::{Atomic, Guard, Owned, Shared, pin};
 
 use crate::record::Record;
-use crate::sync::Ordering::{Acquire, Relaxed, Release};
+use crate::sync::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 /// The ring of records.
 #[derive(Debug)]
 pub(crate) struct Ring {
     slots: Box<[Atomic<Arc<Record>>]>,
+    /// Bytes of the records in it, and how many there may be.
+    bytes: AtomicU64,
+    most: u64,
+    /// All records before this one have been let go.
+    oldest: AtomicU64,
 }
 
 /// What a slot holds for a position.
@@ -37,8 +46,10 @@ pub(crate) enum Slot {
 }
 
 impl Ring {
-    pub(crate) fn new(slots: usize) -> Ring {
-        Ring { slots: (0..slots.max(2)).map(|_| Atomic::null()).collect() }
+    /// A ring of so many slots, for records of so many bytes.
+    pub(crate) fn new(slots: usize, most: u64) -> Ring {
+        let slots = (0..slots.max(2)).map(|_| Atomic::null()).collect();
+        Ring { slots, bytes: AtomicU64::new(0), most, oldest: AtomicU64::new(0) }
     }
 
     fn slot(&self, seq: u64) -> Option<&Atomic<Arc<Record>>> {
@@ -49,6 +60,10 @@ impl Ring {
     /// Puts a record into its slot, unless it or a later one is there.
     pub(crate) fn link(&self, record: &Arc<Record>) {
         let Some(slot) = self.slot(record.seq) else { return };
+        // Relaxed: one that is let go of and comes back for a lap does no harm.
+        if record.seq < self.oldest.load(Relaxed) {
+            return;
+        }
         let guard = pin();
         let mut current = slot.load(Acquire, &guard);
         let mut new: Option<Owned<Arc<Record>>> = None;
@@ -57,13 +72,45 @@ impl Ring {
             let next = new.take().unwrap_or_else(|| Owned::new(record.clone()));
             // Release: pairs with the Acquire in `get`.
             match slot.compare_exchange(current, next, Release, Relaxed, &guard) {
-                Ok(_) => return retire(current, &guard),
+                Ok(_) => {
+                    // Relaxed: a count, on which nothing else hangs.
+                    self.bytes.fetch_add(record.bytes(), Relaxed);
+                    self.let_go(current, &guard);
+                    return self.trim(record.seq, &guard);
+                }
                 Err(lost) => {
                     new = Some(lost.new);
                     current = slot.load(Acquire, &guard);
                 }
             }
         }
+    }
+
+    /// Lets go of the oldest records, but not of the newest, while there are too many bytes.
+    fn trim(&self, newest: u64, guard: &Guard) {
+        // Ends: each turn moves `oldest` on, by us or by another, and it stops at `newest`.
+        while self.bytes.load(Relaxed) > self.most {
+            let oldest = self.oldest.load(Relaxed);
+            if oldest >= newest {
+                return;
+            }
+            let mine = self.oldest.compare_exchange(oldest, oldest + 1, Relaxed, Relaxed).is_ok();
+            let Some(slot) = self.slot(oldest).filter(|_| mine) else { continue };
+            let current = slot.load(Acquire, guard);
+            let swapped = seq(current, guard) == Some(oldest)
+                && slot.compare_exchange(current, Shared::null(), Release, Relaxed, guard).is_ok();
+            if swapped {
+                self.let_go(current, guard);
+            }
+        }
+    }
+
+    /// A record has left its slot.
+    fn let_go(&self, old: Shared<'_, Arc<Record>>, guard: &Guard) {
+        if let Some(old) = record(old, guard) {
+            self.bytes.fetch_sub(old.bytes(), Relaxed);
+        }
+        retire(old, guard);
     }
 
     /// The record of a publication.

@@ -6,7 +6,7 @@
 
 use hashbrown::HashTable;
 
-use crate::acl::AclBuf;
+use crate::acl::{AclBuf, Who};
 use crate::caller::Caller;
 use crate::domain::{DomId, Instance};
 use crate::hash::{Hash, Keys};
@@ -24,8 +24,8 @@ pub(crate) struct Footprint {
     keys: Vec<(u8, Box<str>, u64)>,
     /// The stamp of the keys of all indices, where they were listed.
     keys_stamp: Option<u64>,
-    /// Targets that permissions were checked with, by caller.
-    targets: Vec<(Caller, Option<(DomId, Instance)>)>,
+    /// Guests whose permissions were checked, as they were seen then.
+    callers: Vec<(Caller, Who)>,
     /// Domains named in permissions, and their lives.
     named: Vec<(DomId, Option<Instance>)>,
     /// The generation of the base: larger stamps are the transaction's own.
@@ -37,8 +37,6 @@ pub(crate) struct Footprint {
 pub(crate) struct Touch {
     path: Box<str>,
     hash: Hash,
-    /// Its permissions at first access; none where it was absent.
-    pub(crate) before: Option<AclBuf>,
     /// The event that it raises at commit; true: for exact watches only.
     pub(crate) fire: Option<bool>,
     fact: Fact,
@@ -92,7 +90,7 @@ impl Footprint {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.touches.len() + self.keys.len()
+        self.touches.len() + self.keys.len() + self.named.len()
     }
 
     pub(crate) fn touches(&self) -> &[Touch] {
@@ -100,12 +98,7 @@ impl Footprint {
     }
 
     /// The entry of a path, made at first access.
-    pub(crate) fn touch(
-        &mut self,
-        keys: &Keys,
-        path: Path<'_>,
-        node: Option<Node<'_>>,
-    ) -> &mut Touch {
+    pub(crate) fn touch(&mut self, keys: &Keys, path: Path<'_>) -> &mut Touch {
         let hash = keys.path(path);
         let touches = &self.touches;
         let is = |at: &u32| touches.get(*at as usize).is_some_and(|t| *t.path == *path.as_str());
@@ -113,9 +106,8 @@ impl Footprint {
             Some(at) => *at as usize,
             None => {
                 let at = self.touches.len();
-                let before = node.map(|n| n.acl().to_buf());
                 let path = path.as_str().into();
-                self.touches.push(Touch { path, hash, before, fire: None, fact: Fact::default() });
+                self.touches.push(Touch { path, hash, fire: None, fact: Fact::default() });
                 let touches = &self.touches;
                 let rehash = |at: &u32| touches.get(*at as usize).map_or(0, |t| t.hash);
                 self.table.insert_unique(hash, u32::try_from(at).unwrap_or(u32::MAX), rehash);
@@ -138,7 +130,7 @@ impl Footprint {
         parts: &[Part],
     ) {
         let own = self.base;
-        let touch = self.touch(&env.keys, path, Some(node));
+        let touch = self.touch(&env.keys, path);
         let fact = &mut touch.fact;
         // A node whose permissions are the transaction's own was created or owned by it: what
         // let it do so was noted then.
@@ -175,7 +167,7 @@ impl Footprint {
         // Which ancestor decides is a matter of the base: one of the transaction's own making
         // was noted when it was made.
         let at_base = base.tree.find(&env.keys, path);
-        let touch = self.touch(&env.keys, path, None);
+        let touch = self.touch(&env.keys, path);
         // Found there: the transaction removed it itself.
         let Found::Missing { bytes, .. } = at_base else { return };
         let absent = match (decides, create) {
@@ -183,7 +175,13 @@ impl Footprint {
             (true, None) => Absent::Below(bytes),
             (true, Some(list)) => Absent::Create(bytes, list),
         };
-        if touch.fact.absent.is_none() {
+        // The stricter one stays: what was asked first does not hide what was asked later.
+        let rank = |absent: &Absent| match absent {
+            Absent::Plain => 0,
+            Absent::Create(..) => 1,
+            Absent::Below(_) => 2,
+        };
+        if touch.fact.absent.as_ref().is_none_or(|known| rank(known) < rank(&absent)) {
             touch.fact.absent = Some(absent);
         }
     }
@@ -209,23 +207,16 @@ impl Footprint {
 
     /// Permissions were checked for this caller.
     pub(crate) fn checked(&mut self, base: &State, env: &Env, caller: &Caller) {
-        if let Some((domid, life)) = caller.guest()
-            && !self.targets.iter().any(|(c, _)| c == caller)
-        {
-            let domain = base.domains.living(&env.keys, domid, life);
-            self.targets.push((*caller, domain.and_then(|d| d.target)));
+        if caller.guest().is_some() && !self.callers.iter().any(|(c, _)| c == caller) {
+            self.callers.push((*caller, base.who(env, caller)));
         }
     }
 
     /// The path of the first fact that doesn't hold in `now`, if there is one.
     pub(crate) fn broken(&self, env: &Env, now: &State) -> Option<&str> {
-        let target = |(caller, target): &(Caller, Option<(DomId, Instance)>)| {
-            let (domid, life) = caller.guest().unwrap_or((DomId::ZERO, Instance::CONTROL));
-            let domain = now.domains.living(&env.keys, domid, life);
-            domain.is_some_and(|d| d.target == *target)
-        };
+        let seen = |(caller, who): &(Caller, Who)| now.who(env, caller) == *who;
         let named = |(domid, life): &(DomId, _)| now.instance(env, *domid) == *life;
-        if !self.targets.iter().all(target) || !self.named.iter().all(named) {
+        if !self.callers.iter().all(seen) || !self.named.iter().all(named) {
             return Some("");
         }
         let key = |(i, k, stamp): &(u8, Box<str>, u64)| stamp_of(now, env, *i, k) == *stamp;

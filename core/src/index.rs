@@ -191,6 +191,8 @@ pub(crate) struct Indices {
     entries: Trie<Matches>,
     /// When a key last came or went, over all indices.
     keys_stamp: u64,
+    /// Keys whose matches have changed, until their events are raised.
+    changed: Vec<(u8, Box<str>)>,
 }
 
 impl Indices {
@@ -205,6 +207,11 @@ impl Indices {
         let mut all: Vec<&str> = of.map(Matches::key).collect();
         all.sort_unstable();
         all
+    }
+
+    /// The keys whose matches have changed since this was last asked.
+    pub(crate) fn take_changed(&mut self) -> Vec<(u8, Box<str>)> {
+        std::mem::take(&mut self.changed)
     }
 
     pub(crate) fn keys_stamp(&self) -> u64 {
@@ -246,6 +253,7 @@ impl Indices {
             }
         }
         let there = old.is_some();
+        self.changed.push((index, key.into()));
         if !there || bytes.is_empty() {
             self.keys_stamp = stamp;
         }

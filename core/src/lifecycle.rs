@@ -79,6 +79,10 @@ impl Work {
         if !rights.owner || !rights.access.includes(Want::OWN.access) {
             return Err(Error::AccessDenied);
         }
+        let owner = self.state.special(node).as_acl().owner().domid;
+        if caller.guest().is_some() && list.as_acl().owner().domid != owner {
+            return Err(Error::OwnerChange);
+        }
         let [introduce, release] = Arc::make_mut(&mut self.state.specials);
         match node {
             Special::IntroduceDomain => *introduce = list,
@@ -115,7 +119,13 @@ impl Work {
         domain.shutdown = false;
         self.dirty = true;
         if instance != Instance::CONTROL {
-            self.state.special_fires(env, Special::IntroduceDomain, &[domid], &mut self.fires);
+            self.state.special_fires(
+                env,
+                Special::IntroduceDomain,
+                &[domid],
+                true,
+                &mut self.fires,
+            );
         }
         true
     }
@@ -139,7 +149,7 @@ impl Work {
         self.state.domains.remove(&env.keys, domid);
         self.dirty = true;
         if domain.introduced {
-            self.state.special_fires(env, Special::ReleaseDomain, &[domid], &mut self.fires);
+            self.state.special_fires(env, Special::ReleaseDomain, &[domid], true, &mut self.fires);
         }
         Ok(())
     }
@@ -190,7 +200,7 @@ impl Work {
             return false;
         }
         self.dirty = true;
-        self.state.special_fires(env, Special::ReleaseDomain, &news, &mut self.fires);
+        self.state.special_fires(env, Special::ReleaseDomain, &news, false, &mut self.fires);
         true
     }
 
@@ -237,10 +247,7 @@ impl Work {
             Arc::make_mut(&mut self.state.quotas).set(quota, value);
             return Ok(());
         };
-        let global = *self.state.quotas;
-        let domain = self.known(env, domid)?;
-        let own = domain.quotas.get_or_insert_with(|| Arc::new(global));
-        Arc::make_mut(own).set(quota, value);
+        self.known(env, domid)?.set_quota(quota, value);
         Ok(())
     }
 

@@ -19,6 +19,10 @@ pub const ACL_ENTRIES: usize = 1400;
 pub const TRANSACTION_ENTRIES: usize = 1 << 20;
 /// Effects of a transaction of a guest (its nodes are bounded by the quota `transaction-nodes`).
 pub const GUEST_TRANSACTION_EFFECTS: usize = 1 << 14;
+/// Bytes of the effects of a transaction of a guest: as much as its quota `memory` by default.
+pub const GUEST_TRANSACTION_BYTES: usize = 2 << 20;
+/// Bytes of the effects of a transaction of the control domain.
+pub const TRANSACTION_BYTES: usize = 1 << 30;
 /// Bytes that versions newer than a transaction's base may have retired before it has to move on
 /// or be doomed: what one open transaction can pin.
 pub const PINNED_BYTES: u64 = 8 << 20;
@@ -26,6 +30,10 @@ pub const PINNED_BYTES: u64 = 8 << 20;
 pub const ANNOUNCE_AFTER: u32 = 3;
 /// Records of the commit feed that are kept for consumers: one that is further behind is overrun.
 pub const FEED_SLOTS: usize = 1 << 12;
+/// Bytes of the records that the feed keeps, about: past that the oldest go first.
+pub const FEED_BYTES: u64 = 4 << 20;
+/// Times that a committer yields to one whose turn it is; then it goes on.
+pub const TURN_YIELDS: u32 = 20_000;
 /// Records that are searched for the guests which broke a transaction.
 pub const BLAME_RECORDS: u64 = 512;
 /// Bytes that a publication may retire and still be freed by whoever made it.

@@ -1,6 +1,7 @@
 //! Paths: checked once, then taken at their word.
 
 use crate::error::Error;
+use crate::limits::PATH_BYTES;
 
 /// An absolute path of a node: `/`, or `/a/b` with components of `[A-Za-z0-9-_@]`.
 ///
@@ -35,7 +36,7 @@ impl<'a> Path<'a> {
     /// [`Error::InvalidPath`].
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Path<'a>, Error> {
         let mut previous = 0;
-        if bytes.first() != Some(&b'/') {
+        if bytes.first() != Some(&b'/') || bytes.len() > PATH_BYTES {
             return Err(Error::InvalidPath);
         }
         for &byte in bytes {

@@ -39,6 +39,16 @@ impl Effect {
             && *self.path == *path.as_str()
     }
 
+    /// Bytes that it keeps, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let more = match &self.kind {
+            Kind::Write(value) => value.len(),
+            Kind::SetPerms(perms) => size_of_val(&**perms),
+            Kind::Mkdir | Kind::Rm => 0,
+        };
+        size_of::<Effect>() + self.path.len() + more
+    }
+
     fn apply(&self, env: &Env, work: &mut Work) -> Result<(), Error> {
         let path = Path::trusted(&self.path);
         match &self.kind {
@@ -104,10 +114,13 @@ impl Prepared {
         let touches = touches.as_ref().map_or(&self.footprint, |tx| &tx.footprint);
         let mut fires: Vec<Fire> = Vec::new();
         for touch in touches.touches() {
-            if let Some(exact) = touch.fire {
-                work.state.fires(env, touch.path(), exact, touch.before.as_ref(), &mut fires);
-            }
+            let Some(exact) = touch.fire else { continue };
+            let path = touch.path();
+            // Who could read it right before this commit may know, too.
+            let before = base.state.tree.get(&env.keys, path).map(|n| n.acl().to_buf());
+            work.state.fires(env, path, exact, before.as_ref(), &mut fires);
         }
+        work.state.index_fires(env, &mut fires);
         work.fires = fires;
         work.dirty = true;
         Ok(work)

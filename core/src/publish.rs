@@ -9,6 +9,9 @@
 //! Overtaking is bounded: a committer looks at the slot after it has loaded the version that it
 //! builds on, so each can get in at most one version that it had begun before the announcement.
 //!
+//! Where a commit can't be handed to others (the closure of an edit), it takes a *turn* in the same
+//! slot instead: the others hold back, for a bounded number of yields each.
+//!
 //! # Synchronization
 //! A proposal is applied once: it is in the slot until its owner has seen it applied, and a
 //! version says which proposal was applied last. Who finds a proposal in the slot after loading a
@@ -45,7 +48,8 @@ pub(crate) trait Hooks<V> {
 #[derive(Debug)]
 pub(crate) struct Announced<P> {
     id: u64,
-    proposal: P,
+    /// None: a turn.
+    proposal: Option<P>,
 }
 
 /// What the slot holds.
@@ -70,9 +74,11 @@ impl<C, S> Root<C, S> {
 }
 
 impl<C, S> Root<C, S> {
-    /// One try: builds on the current version, unless an announced proposal goes first.
+    /// One try: builds on the current version, unless an announced proposal goes first. `past`:
+    /// the turn that it needs not heed, being its own or one that it has waited for.
     pub(crate) fn attempt<V, P, R>(
         &self,
+        past: Option<u64>,
         build: impl FnOnce(&Arc<V>) -> Built<V, R>,
         hooks: &impl Hooks<V>,
     ) -> Attempt<R>
@@ -88,8 +94,14 @@ impl<C, S> Root<C, S> {
         if let Some(first) = Option::as_ref(&**slot)
             && first.id != base.applied()
         {
-            self.swap(&base, first.proposal.apply(&base, first.id), hooks);
-            return Attempt::Helped;
+            match &first.proposal {
+                Some(proposal) => {
+                    self.swap(&base, proposal.apply(&base, first.id), hooks);
+                    return Attempt::Helped;
+                }
+                None if past == Some(first.id) => {}
+                None => return Attempt::Turn(first.id),
+            }
         }
         drop(slot);
         match build(&base) {
@@ -99,6 +111,37 @@ impl<C, S> Root<C, S> {
                 false => Attempt::Lost,
             },
         }
+    }
+
+    /// Asks the others to hold back. None where the slot is taken.
+    pub(crate) fn take_turn<P>(&self) -> Option<(u64, Arc<Slot<P>>)>
+    where
+        S: RootCell<Slot<P>>,
+    {
+        // Relaxed: only uniqueness matters.
+        let id = self.ids.fetch_add(1, Relaxed);
+        let empty = Arc::clone(&self.slot.load());
+        if empty.is_some() {
+            return None;
+        }
+        let mine = Arc::new(Some(Announced { id, proposal: None }));
+        self.slot.replace(&empty, &mine).then_some((id, mine))
+    }
+
+    /// Ends a turn.
+    pub(crate) fn end_turn<P>(&self, mine: &Arc<Slot<P>>)
+    where
+        S: RootCell<Slot<P>>,
+    {
+        self.slot.replace(mine, &Arc::new(None));
+    }
+
+    /// Whether a turn is still on.
+    pub(crate) fn is_turn<P>(&self, id: u64) -> bool
+    where
+        S: RootCell<Slot<P>>,
+    {
+        Option::as_ref(&**self.slot.load()).is_some_and(|a| a.id == id)
     }
 
     fn swap<V>(&self, base: &Arc<V>, version: V, hooks: &impl Hooks<V>) -> bool
@@ -134,7 +177,7 @@ impl<C, S> Root<C, S> {
         if empty.is_some() {
             return Err(proposal);
         }
-        let mine = Arc::new(Some(Announced { id, proposal: proposal.clone() }));
+        let mine = Arc::new(Some(Announced { id, proposal: Some(proposal.clone()) }));
         if !self.slot.replace(&empty, &mine) {
             return Err(proposal);
         }
@@ -167,4 +210,6 @@ pub(crate) enum Attempt<R> {
     Lost,
     /// An announced proposal went first.
     Helped,
+    /// It's another's turn, of this id.
+    Turn(u64),
 }

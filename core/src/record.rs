@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::caller::Caller;
 use crate::watch::{ConnId, Watch};
 
@@ -22,11 +24,18 @@ pub struct Record {
 impl Record {
     /// The nodes that changed, in order.
     pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
-        let starts = std::iter::once(0).chain(self.changes.items.iter().map(|(_, end)| *end));
-        starts.zip(&self.changes.items).map(|(start, (kind, end))| Change {
-            kind: *kind,
-            path: self.changes.text.get(start as usize..*end as usize).unwrap_or_default(),
+        let starts = std::iter::once(0).chain(self.changes.items.iter().map(|i| i.end));
+        starts.zip(&self.changes.items).map(|(start, item)| Change {
+            kind: item.kind,
+            author: self.changes.author(item),
+            path: self.changes.text.get(start as usize..item.end as usize).unwrap_or_default(),
         })
+    }
+
+    /// Bytes that it keeps, about.
+    pub(crate) fn bytes(&self) -> u64 {
+        let changes = self.changes.text.capacity() + size_of_val(&*self.changes.items);
+        (size_of::<Record>() + changes + size_of_val(&*self.fires)) as u64
     }
 }
 
@@ -35,6 +44,8 @@ impl Record {
 pub struct Change<'r> {
     /// How.
     pub kind: ChangeKind,
+    /// Who asked for it: the requests of one publication can be several callers'.
+    pub author: Caller,
     /// Where.
     pub path: &'r str,
 }
@@ -56,7 +67,18 @@ pub enum ChangeKind {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Changes {
     text: String,
-    items: Vec<(ChangeKind, u32)>,
+    items: Vec<Item>,
+    /// The callers, and how many of the changes come before each.
+    authors: SmallVec<[(u32, Caller); 1]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Item {
+    kind: ChangeKind,
+    /// Where its path ends in the text.
+    end: u32,
+    /// Its place among the changes.
+    at: u32,
 }
 
 impl Changes {
@@ -64,22 +86,53 @@ impl Changes {
         self.items.len()
     }
 
-    /// Gives back the room that isn't used: records are kept for a while.
-    pub(crate) fn without_slack(mut self) -> Changes {
-        self.items.shrink_to_fit();
-        self.text.shrink_to_fit();
-        self
+    /// What follows is this caller's.
+    pub(crate) fn by(&mut self, caller: Caller) {
+        if self.authors.last().is_none_or(|(_, last)| *last != caller) {
+            self.authors.push((small(self.items.len()), caller));
+        }
     }
 
+    fn author(&self, item: &Item) -> Caller {
+        let before = self.authors.partition_point(|(first, _)| *first <= item.at);
+        let found = before.checked_sub(1).and_then(|at| self.authors.get(at));
+        found.map_or(Caller::Control, |(_, caller)| *caller)
+    }
+
+    /// Adds a change. One like the last adds nothing, so that a node which is written again and
+    /// again is one change.
     pub(crate) fn push(&mut self, kind: ChangeKind, path: &str) {
+        if matches!(kind, ChangeKind::Written | ChangeKind::Perms)
+            && self.items.last().is_some_and(|last| last.kind == kind)
+            && self.last_path() == path
+        {
+            return;
+        }
         if self.items.len() == 1 {
             // More will come: room for those of a VM.
             self.items.reserve(CHANGES);
             self.text.reserve(CHANGES * path.len());
         }
         self.text.push_str(path);
-        self.items.push((kind, u32::try_from(self.text.len()).unwrap_or(u32::MAX)));
+        let (end, at) = (small(self.text.len()), small(self.items.len()));
+        self.items.push(Item { kind, end, at });
     }
+
+    fn last_path(&self) -> &str {
+        let start = self.items.iter().rev().nth(1).map_or(0, |i| i.end);
+        self.text.get(start as usize..).unwrap_or_default()
+    }
+
+    /// Gives back what was kept for more.
+    pub(crate) fn fit(mut self) -> Changes {
+        self.text.shrink_to_fit();
+        self.items.shrink_to_fit();
+        self
+    }
+}
+
+fn small(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 /// One watch event to be queued.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::acl::{AclBuf, Who};
+use crate::acl::{Acl, AclBuf, Who};
 use crate::caller::Caller;
 use crate::domain::{DomId, Instance};
 use crate::domains::Domains;
@@ -184,7 +184,7 @@ impl State {
             crate::acl::Entry { access: perm.access, domid: perm.domid, instance }
         };
         let owner = perms.first().ok_or(Error::InvalidValue("a permission list has an owner"))?;
-        if bind(owner).instance == Instance::NONE {
+        if matches!(bind(owner).instance, Instance::NONE | Instance::ANY) {
             return Err(Error::UnknownDomain(owner.domid));
         }
         Ok(AclBuf::new(perms.iter().map(bind)))
@@ -241,32 +241,72 @@ impl State {
         fires.extend(found.iter().filter(|w| reads(w)).map(fire));
     }
 
-    /// The events of a special node, for those who may read it. `domid`: for watches of that
-    /// domain alone, or with a depth that shows it.
+    /// The events of a special node, for those who may read it (C's `fire_special_watches`). A
+    /// watch without a depth hears of the node; one with a depth of 1 or more, or on the node of
+    /// a domain, hears of that domain. `plain_first`: in which order the two kinds come.
     pub(crate) fn special_fires(
         &self,
         env: &Env,
         special: Special,
         domids: &[DomId],
+        plain_first: bool,
         fires: &mut Vec<Fire>,
     ) {
         let reads = |watch: &Watch| {
             let acl = self.special(special).as_acl();
             acl.rights(self.who(env, &watch.caller())).access.includes(Access::Read)
         };
-        let plain = self.watches.special(&env.keys, special.name());
-        let named = |domid: &DomId| format!("{}/{domid}", special.name());
-        for watch in plain.iter().filter(|w| reads(w)) {
-            if watch.depth() == 1 {
-                let paths = domids.iter().map(|d| named(d).into());
-                fires.extend(paths.map(|path: Arc<str>| Fire::changed(watch, &path)));
-            } else {
-                fires.push(Fire::watched(watch));
-            }
-        }
+        let on_node = self.watches.special(&env.keys, special.name());
+        let plain = on_node.iter().filter(|w| w.depth() == u32::MAX && reads(w));
+        let mut named = Vec::new();
         for domid in domids {
-            let own = self.watches.special(&env.keys, &named(domid));
-            fires.extend(own.iter().filter(|w| reads(w)).map(|w| Fire::watched(w)));
+            let path: Arc<str> = format!("{}/{domid}", special.name()).into();
+            let own = self.watches.special(&env.keys, &path);
+            let deep = on_node.iter().filter(|w| (1..u32::MAX).contains(&w.depth()));
+            let mut both: Vec<&&Watch> = own.iter().chain(deep).filter(|w| reads(w)).collect();
+            both.sort_unstable_by_key(|w| w.order());
+            named.extend(both.into_iter().map(|w| Fire::changed(w, &path)));
+        }
+        let plain = plain.map(|w| Fire::watched(w));
+        if plain_first {
+            fires.extend(plain);
+            fires.append(&mut named);
+        } else {
+            fires.append(&mut named);
+            fires.extend(plain);
+        }
+    }
+
+    /// A list as GET_PERMS shows it: without the entries of those who have died since it was set
+    /// (today's C takes them out at the death). Entries for domains that were unknown even then
+    /// stay, and count for nobody.
+    pub(crate) fn shown(&self, env: &Env, acl: Acl<'_>) -> Vec<Perm> {
+        let dead = |e: &crate::acl::Entry| {
+            e.instance.0 >= Instance::FIRST_FREE
+                && self.domains.living(&env.keys, e.domid, e.instance).is_none()
+        };
+        let owner = acl.owner();
+        let control = crate::acl::Entry { domid: DomId::ZERO, ..owner };
+        let first = if dead(&owner) { control } else { owner };
+        let others = acl.entries().skip(1).filter(|e| !dead(e));
+        let perm = |e: crate::acl::Entry| Perm { access: e.access, domid: e.domid };
+        std::iter::once(first).chain(others).map(perm).collect()
+    }
+
+    /// The events of index keys whose matches have changed: for the control domain's eyes.
+    pub(crate) fn index_fires(&mut self, env: &Env, fires: &mut Vec<Fire>) {
+        let changed = self.indices.take_changed();
+        if self.watches.is_empty() {
+            return;
+        }
+        for (index, key) in changed {
+            let Some(name) = env.definitions.names().nth(usize::from(index)) else { continue };
+            let path: Arc<str> = format!("{}/{name}/{key}", crate::virt::ROOT).into();
+            let found = self.watches.matching(&env.keys, Path::trusted(&path), false);
+            // The reserved root is no part of what a watch of `/` sees.
+            let below = |w: &&&Watch| w.path().starts_with(crate::virt::ROOT);
+            let found = found.iter().filter(|w| w.caller() == Caller::Control).filter(below);
+            fires.extend(found.map(|w| Fire::changed(w, &path)));
         }
     }
 

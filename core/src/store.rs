@@ -11,7 +11,11 @@ use crate::error::Error;
 use crate::feed::Ring;
 use crate::hash::Keys;
 use crate::index::Definitions;
-use crate::limits::{BLAME_RECORDS, FEED_SLOTS, INLINE_DROP_BYTES, RECLAIM_QUEUE};
+use crate::limits::{
+    ANNOUNCE_AFTER, BLAME_RECORDS, FEED_BYTES, FEED_SLOTS, INLINE_DROP_BYTES, RECLAIM_QUEUE,
+    TURN_YIELDS,
+};
+use crate::path::Path;
 use crate::prepared::Prepared;
 use crate::publish::{Attempt, Built, Hooks, Root, Slot};
 use crate::quota::Quotas;
@@ -109,7 +113,7 @@ impl Store {
             features: config.features,
         };
         let first = Version::first(State::new(config.quotas));
-        let ring = Ring::new(config.feed_slots);
+        let ring = Ring::new(config.feed_slots, FEED_BYTES);
         ring.link(&first.record);
         Ok(Store(Arc::new(Inner {
             env: Arc::new(env),
@@ -140,9 +144,11 @@ impl Store {
     /// is published.
     pub fn edit<R>(&self, mut change: impl FnMut(&mut Edit<'_>) -> Result<R, Error>) -> Outcome<R> {
         let inner = &*self.0;
-        // Ends: every lost turn is another committer's success.
+        let (mut lost, mut past) = (0, None);
+        let mut turn: Option<Turn<'_>> = None;
+        // Ends: every loss is another committer's success; after a few the others hold back.
         loop {
-            let attempt = inner.attempt(|base| {
+            let attempt = inner.attempt(past, |base| {
                 let mut edit = Edit::new(&inner.env, &base.state);
                 let result = change(&mut edit);
                 if result.is_err() || !edit.work.dirty {
@@ -152,8 +158,15 @@ impl Store {
                 let seq = next.seq;
                 Built::Version(next, Outcome { result, seq })
             });
-            if let Attempt::Done(outcome) = attempt {
-                return outcome;
+            match attempt {
+                Attempt::Done(outcome) => return outcome,
+                Attempt::Turn(id) => past = inner.hold_back(id),
+                Attempt::Helped => {}
+                Attempt::Lost => lost += 1,
+            }
+            if lost >= ANNOUNCE_AFTER && turn.is_none() {
+                turn = inner.take_turn();
+                past = turn.as_ref().map_or(past, |t| Some(t.id));
             }
         }
     }
@@ -187,14 +200,19 @@ impl Store {
     /// where a transaction of the control domain failed there (XSA-206).
     #[must_use]
     pub fn culprits(&self, path: &str) -> Vec<DomId> {
+        let Ok(path) = Path::new(path) else { return Vec::new() };
         let newest = self.0.root.cell().load().seq;
         let mut found = Vec::new();
         for seq in (newest.saturating_sub(BLAME_RECORDS)..=newest).rev() {
             let crate::feed::Slot::Record(record) = self.0.ring.get(seq) else { continue };
-            let Some((domid, _)) = record.author.guest() else { continue };
-            let near = |p: &str| p.starts_with(path) || path.starts_with(p);
-            if !found.contains(&domid) && record.changes().any(|c| near(c.path)) {
-                found.push(domid);
+            for change in record.changes() {
+                let changed = Path::trusted(change.path);
+                let near = changed.is_within(path) || path.is_within(changed);
+                if let Some((domid, _)) = change.author.guest().filter(|_| near)
+                    && !found.contains(&domid)
+                {
+                    found.push(domid);
+                }
             }
         }
         found
@@ -205,9 +223,26 @@ impl Inner {
     /// One try at publishing, with the links of the feed kept.
     pub(crate) fn attempt<R>(
         &self,
+        past: Option<u64>,
         build: impl FnOnce(&Arc<Version>) -> Built<Version, R>,
     ) -> Attempt<R> {
-        self.root.attempt::<Version, Arc<Prepared>, R>(build, self)
+        self.root.attempt::<Version, Arc<Prepared>, R>(past, build, self)
+    }
+
+    fn take_turn(&self) -> Option<Turn<'_>> {
+        let (id, slot) = self.root.take_turn()?;
+        Some(Turn { inner: self, id, slot })
+    }
+
+    /// Yields to another's turn, for a bounded while. Gives it back: it's past.
+    pub(crate) fn hold_back(&self, id: u64) -> Option<u64> {
+        for _ in 0..TURN_YIELDS {
+            if !self.root.is_turn::<Arc<Prepared>>(id) {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        Some(id)
     }
 
     /// Drops what may free up to `bytes`: here if that is little, else at the reclaimer's.
@@ -221,6 +256,19 @@ impl Inner {
     /// What the current version has retired since `then`.
     pub(crate) fn retired_since(&self, then: u64) -> u64 {
         self.root.cell().load().state.retired.saturating_sub(then)
+    }
+}
+
+/// A turn, ended when dropped.
+struct Turn<'i> {
+    inner: &'i Inner,
+    id: u64,
+    slot: Arc<Slot<Arc<Prepared>>>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.inner.root.end_turn(&self.slot);
     }
 }
 

@@ -7,7 +7,10 @@ use crate::cell::RootCell;
 use crate::edit::{Writes, reads_and_writes_through_work};
 use crate::error::Error;
 use crate::footprint::Footprint;
-use crate::limits::{ANNOUNCE_AFTER, GUEST_TRANSACTION_EFFECTS, PINNED_BYTES, TRANSACTION_ENTRIES};
+use crate::limits::{
+    ANNOUNCE_AFTER, GUEST_TRANSACTION_BYTES, GUEST_TRANSACTION_EFFECTS, PINNED_BYTES,
+    TRANSACTION_BYTES, TRANSACTION_ENTRIES,
+};
 use crate::path::Path;
 use crate::perms::Perm;
 use crate::prepared::{Effect, Kind, Prepared};
@@ -40,6 +43,7 @@ pub struct Transaction {
     env: Arc<Env>,
     work: Work,
     effects: Vec<Effect>,
+    effect_bytes: usize,
     base_seq: u64,
     max_nodes: u32,
     doomed: bool,
@@ -62,6 +66,7 @@ impl Transaction {
             store,
             work,
             effects: Vec::new(),
+            effect_bytes: 0,
             base_seq,
             max_nodes,
             doomed: false,
@@ -107,14 +112,10 @@ impl Transaction {
     /// more than [`PINNED_BYTES`], the transaction moves on to the current one if
     /// its facts hold there, and is doomed otherwise (false): END will say [`Error::Conflict`].
     pub fn refresh(&mut self) -> bool {
-        let Some(tx) = &self.work.tx else { return false };
-        if self.doomed {
-            return false;
+        if self.pinned_bytes() > PINNED_BYTES {
+            self.move_on();
         }
-        if self.store.0.retired_since(tx.base.retired) <= PINNED_BYTES {
-            return true;
-        }
-        self.move_on()
+        !self.doomed
     }
 
     /// Bytes that this transaction keeps from being freed, at most about.
@@ -124,24 +125,31 @@ impl Transaction {
         base.map_or(0, |then| self.store.0.retired_since(then))
     }
 
-    fn move_on(&mut self) -> bool {
-        let inner = Arc::clone(&self.store.0);
-        let now = Arc::clone(&inner.root.cell().load());
+    fn move_on(&mut self) {
+        let now = Arc::clone(&self.store.0.root.cell().load());
+        let poisoned = self.work.tx.as_ref().is_some_and(|tx| tx.poisoned);
         let prepared = self.prepare();
-        let mut moved =
-            in_transaction(&now.state, Footprint::new(now.state.generation), self.max_nodes);
         let broken = prepared.broken(&now.state).map(Box::from);
-        let holds = broken.is_none() && prepared.replay_facts(&mut moved).is_ok();
+        let footprint = Footprint::new(now.state.generation);
+        let mut moved = in_transaction(&now.state, footprint, self.max_nodes);
+        let holds = !self.doomed
+            && !poisoned
+            && broken.is_none()
+            && prepared.replay_facts(&mut moved).is_ok();
         if holds {
             self.base_seq = now.seq;
+            self.effects = prepared.into_effects();
         } else {
-            self.doomed = true;
-            self.conflict = broken;
+            // Nothing that it saw or did is of use any more; how it ends is clear.
             moved = in_transaction(&now.state, Footprint::default(), self.max_nodes);
+            self.doomed = true;
+            self.conflict = broken.or(self.conflict.take());
+            self.effect_bytes = 0;
         }
-        self.effects = if holds { prepared.into_effects() } else { Vec::new() };
+        if let Some(tx) = &mut moved.tx {
+            tx.poisoned = poisoned;
+        }
         self.let_go(moved);
-        holds
     }
 
     /// Takes what has been done, leaving an empty transaction.
@@ -161,28 +169,45 @@ impl Transaction {
         self.store.0.let_go(Dropped::Work(Box::new(old)), bytes);
     }
 
+    /// Keeps an effect for a replay. Past a bound the transaction is poisoned.
     fn note(&mut self, caller: &Caller, path: Path<'_>, kind: Kind) {
-        let limit = match caller {
-            Caller::Control => TRANSACTION_ENTRIES,
-            Caller::Guest { .. } => GUEST_TRANSACTION_EFFECTS,
-        };
         if self.doomed {
             return;
         }
-        if self.effects.len() >= limit
-            && let Some(tx) = &mut self.work.tx
-        {
+        let (most, most_bytes) = match caller {
+            Caller::Control => (TRANSACTION_ENTRIES, TRANSACTION_BYTES),
+            Caller::Guest { .. } => (GUEST_TRANSACTION_EFFECTS, GUEST_TRANSACTION_BYTES),
+        };
+        let effect = Effect { caller: *caller, path: path.as_str().into(), kind };
+        self.effect_bytes += effect.bytes();
+        if self.effects.len() < most && self.effect_bytes < most_bytes {
+            self.effects.push(effect);
+        } else if let Some(tx) = &mut self.work.tx {
             tx.poisoned = true;
-            return;
         }
-        self.effects.push(Effect { caller: *caller, path: path.as_str().into(), kind });
+    }
+
+    /// Domains that a list names may have become known after this transaction began: the
+    /// toolstack writes the nodes of a domain before it introduces it, in one transaction.
+    fn meet(&mut self, perms: &[Perm]) {
+        let now = self.store.0.root.cell().load();
+        let (env, domains) = (&self.env, &mut self.work.state.domains);
+        for domid in perms.iter().map(|p| p.domid) {
+            if domains.get(&env.keys, domid).is_none()
+                && let Some(domain) = now.state.domains.get(&env.keys, domid)
+            {
+                domains.add(&env.keys, domid, domain.instance);
+            }
+        }
     }
 
     fn note_write(&mut self, caller: &Caller, path: Path<'_>, value: &[u8]) {
         if let Some(last) = self.effects.last_mut()
             && last.replaces_write(caller, path)
         {
+            self.effect_bytes -= last.bytes();
             last.kind = Kind::Write(value.into());
+            self.effect_bytes += last.bytes();
             return;
         }
         self.note(caller, path, Kind::Write(value.into()));
@@ -227,11 +252,11 @@ pub(crate) fn in_transaction(
 /// Publishes a prepared transaction; after a few losses with everybody's help.
 fn publish(store: &Store, prepared: &Arc<Prepared>) -> Outcome<()> {
     let inner = &*store.0;
-    let mut lost = 0;
+    let (mut lost, mut past) = (0, None);
     // Ends: every lost turn is another commit's success, and from the announcement on those are
     // bounded by the number of committers.
     loop {
-        let attempt = inner.attempt(|base| match prepared.on(base) {
+        let attempt = inner.attempt(past, |base| match prepared.on(base) {
             Ok(work) => {
                 let next = base.next(work);
                 let seq = next.seq;
@@ -242,6 +267,7 @@ fn publish(store: &Store, prepared: &Arc<Prepared>) -> Outcome<()> {
         match attempt {
             Attempt::Done(outcome) => return outcome,
             Attempt::Helped => {}
+            Attempt::Turn(id) => past = inner.hold_back(id),
             Attempt::Lost => lost += 1,
         }
         if lost >= ANNOUNCE_AFTER {

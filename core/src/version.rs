@@ -54,7 +54,7 @@ impl Version {
             generation: work.state.generation,
             author: work.author,
             fires: work.fires.into_boxed_slice(),
-            changes: work.changes.without_slack(),
+            changes: work.changes.fit(),
         };
         Version { state: work.state, seq, record: Arc::new(record), helped: self.helped.clone() }
     }

@@ -204,7 +204,7 @@ macro_rules! reads_from_a_version {
                 let (env, state, _) = $parts;
                 if virt::is_reserved(path) {
                     let node = virt::parse(env, caller, path)?;
-                    let stamp = state.indices.keys_stamp();
+                    let stamp = virt::stamp(env, state, node);
                     let names = virt::children(env, state, node)?.into();
                     return Ok(Listing { stamp, names });
                 }
@@ -217,7 +217,7 @@ macro_rules! reads_from_a_version {
                     virt::value(env, state, virt::parse(env, caller, path)?)?;
                     return Ok(virt::PERMS.to_vec());
                 }
-                Ok(find(env, state, caller, path)?.acl().to_perms())
+                Ok(state.shown(env, find(env, state, caller, path)?.acl()))
             }
 
             fn get_special_perms(&mut $self, caller: &Caller, node: Special) -> Result<Vec<Perm>, Error> {
@@ -270,7 +270,7 @@ pub(crate) fn special_perms(
     if !acl.rights(state.who(env, caller)).access.includes(Want::READ.access) {
         return Err(Error::AccessDenied);
     }
-    Ok(acl.to_perms())
+    Ok(state.shown(env, acl))
 }
 
 pub(crate) fn matches(env: &Env, state: &State, index: u8, key: &str) -> Vec<Match> {

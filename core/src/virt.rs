@@ -1,7 +1,8 @@
 //! The reserved root `/@index`: the indices as nodes that any client can read.
 //!
 //! `/@index` lists the indices, `/@index/<index>` its keys (see [`crate::escape_key`]),
-//! `/@index/<index>/<key>` the matches, their parts joined by `__` where there are several. The
+//! `/@index/<index>/<key>` the matches: their parts, escaped as
+//! keys are, joined by `__`. The
 //! value of a key is its matches that the control domain owns, separated by blanks: those can be
 //! trusted. The value of a match is the domain id of the owner of the matching node: a guest may
 //! call itself like another VM. To guests all of it is forbidden, whether it exists or not.
@@ -9,6 +10,7 @@
 use crate::caller::Caller;
 use crate::domain::DomId;
 use crate::error::Error;
+use crate::key;
 use crate::path::Path;
 use crate::perms::{Access, Perm};
 use crate::state::{Env, State};
@@ -57,6 +59,18 @@ pub(crate) fn owner(env: &Env, state: &State, index: u8, captures: &str) -> DomI
     node.map_or(DomId::INVALID, |n| n.acl().owner().domid)
 }
 
+/// When a listing of a virtual node last changed.
+pub(crate) fn stamp(env: &Env, state: &State, node: Virtual<'_>) -> u64 {
+    match node {
+        Virtual::Root => 0,
+        Virtual::Index(_) => state.indices.keys_stamp(),
+        Virtual::Key(index, key) | Virtual::Match(index, key, _) => {
+            let found = state.indices.get(&env.keys, index, key);
+            found.map_or(0, crate::index::Matches::stamp)
+        }
+    }
+}
+
 /// The value of a virtual node.
 pub(crate) fn value(env: &Env, state: &State, node: Virtual<'_>) -> Result<Vec<u8>, Error> {
     let control = |i: u8, c: &str| {
@@ -101,5 +115,7 @@ pub(crate) fn children(env: &Env, state: &State, node: Virtual<'_>) -> Result<Ve
 
 /// A match as one component.
 fn leaf(captures: &str) -> String {
-    captures.replace('/', "__")
+    // An escape has no `__` in it, so no two matches share a name.
+    let parts: Vec<_> = captures.split('/').map(|p| key::escape(p.as_bytes())).collect();
+    parts.join("__")
 }

@@ -106,6 +106,10 @@ impl Watch {
         self.0.slice.get(usize::from(self.0.header.path_len)..).unwrap_or_default()
     }
 
+    pub(crate) fn order(&self) -> u64 {
+        self.0.header.order
+    }
+
     pub(crate) fn depth(&self) -> u32 {
         self.0.header.depth
     }

@@ -5,7 +5,7 @@ use crate::caller::Caller;
 use crate::domain::{DomId, Instance};
 use crate::error::{Error, Refusal};
 use crate::footprint::Footprint;
-use crate::limits::TRANSACTION_ENTRIES;
+use crate::limits::{ACL_ENTRIES, TRANSACTION_ENTRIES, VALUE_BYTES};
 use crate::path::{Path, split_first};
 use crate::perms::Perm;
 use crate::quota::Quota;
@@ -84,6 +84,9 @@ impl Work {
         path: Path<'_>,
         value: &[u8],
     ) -> Result<(), Error> {
+        if value.len() > VALUE_BYTES {
+            return Err(Error::InvalidValue("a value has at most 4093 bytes"));
+        }
         let who = self.change_in(env, caller, path)?;
         let place = self.state.place(env, who, path, Want::WRITE);
         if let Some(tx) = &mut self.tx {
@@ -99,8 +102,6 @@ impl Work {
             Place::Missing { nearest, bytes } => {
                 let above = nearest.acl().owner().instance;
                 let list = AclBuf::inherited(nearest.acl(), caller.guest());
-                let entries = || list.as_acl().entries().count();
-                self.state.within(env, caller, Quota::NodeSize, |_| size(value, entries()))?;
                 self.create(env, caller, path, (bytes, above, &list), value)?;
             }
         }
@@ -138,9 +139,15 @@ impl Work {
         }
         let missing = matches!(place?, Place::Missing { .. });
         let Some(parent) = path.parent() else { return Err(Error::RemoveRoot) };
-        let above = self.state.tree.get(&env.keys, parent).ok_or(Error::NotFound)?;
+        let above = self.state.tree.get(&env.keys, parent);
         if let Some(tx) = &mut self.tx {
-            tx.footprint.saw(env, &tx.base, parent, above, &[]);
+            match above {
+                Some(above) => tx.footprint.saw(env, &tx.base, parent, above, &[]),
+                None => tx.footprint.missed(env, &tx.base, parent, false, None),
+            }
+        }
+        if above.is_none() {
+            return Err(Error::NotFound);
         }
         if !missing {
             self.remove(env, path)?;
@@ -157,8 +164,12 @@ impl Work {
         perms: &[Perm],
     ) -> Result<(), Error> {
         self.state.within(env, caller, Quota::NodePermissions, |_| perms.len())?;
+        if perms.len() > ACL_ENTRIES {
+            return Err(Error::InvalidValue("a permission list has at most 1400 entries"));
+        }
         if let Some(tx) = &mut self.tx {
             tx.footprint.named(&self.state, env, perms);
+            tx.within(*caller)?;
         }
         let list = self.state.bind(env, perms)?;
         let who = self.change_in(env, caller, path)?;
@@ -171,6 +182,8 @@ impl Work {
         if who != Who::Control && list.as_acl().owner().domid != owner.domid {
             return Err(Error::OwnerChange);
         }
+        let bytes = size(node.value(), perms.len());
+        self.state.within(env, caller, Quota::NodeSize, |_| bytes)?;
         let before = node.acl().to_buf();
         self.state.set_acl(env, path, &before, &list);
         self.changes.push(ChangeKind::Perms, path.as_str());
@@ -193,6 +206,8 @@ impl Work {
         let new = || 1 + below.bytes().filter(|b| *b == b'/').count();
         let owner = list.as_acl().owner();
         let owner = (owner.domid, owner.instance);
+        let entries = || list.as_acl().entries().count();
+        self.state.within(env, caller, Quota::NodeSize, |_| size(value, entries()))?;
         self.state
             .within(env, caller, Quota::Nodes, |d| d.map_or(0, |d| d.nodes as usize) + new())?;
         let mut end = text.len() - below.len();
@@ -222,6 +237,9 @@ impl Work {
             self.raise_removed(env, path)?;
         }
         self.state.remove_node(env, path);
+        if self.tx.is_none() {
+            self.state.index_fires(env, &mut self.fires);
+        }
         self.changes.push(ChangeKind::Removed, path.as_str());
         self.dirty = true;
         Ok(())
@@ -233,9 +251,9 @@ impl Work {
         let Some(node) = self.state.tree.get(&env.keys, path) else { return Ok(()) };
         let mut walk = Walk::new(path, node);
         if let Some(tx) = &mut self.tx {
-            while let Some((text, node)) = walk.next() {
+            while let Some((text, _)) = walk.next() {
                 let here = Path::trusted(text);
-                let touch = tx.footprint.touch(&env.keys, here, Some(node));
+                let touch = tx.footprint.touch(&env.keys, here);
                 let exact = here != path;
                 touch.fire = Some(touch.fire.is_none_or(|was| was && exact) && exact);
             }
@@ -274,9 +292,12 @@ impl Work {
     ) {
         self.dirty = true;
         match &mut self.tx {
-            None => self.state.fires(env, path, exact, before, &mut self.fires),
+            None => {
+                self.state.fires(env, path, exact, before, &mut self.fires);
+                self.state.index_fires(env, &mut self.fires);
+            }
             Some(tx) => {
-                let touch = tx.footprint.touch(&env.keys, path, None);
+                let touch = tx.footprint.touch(&env.keys, path);
                 touch.fire = Some(touch.fire.is_none_or(|was| was && exact) && exact);
             }
         }
@@ -287,8 +308,7 @@ impl Work {
         if let Some(tx) = &mut self.tx {
             tx.footprint.checked(&tx.base, env, caller);
             if tx.poisoned {
-                // What a poisoned transaction still answers does not matter, but must be bounded.
-                tx.within(*caller)?;
+                return Err(Error::Poisoned);
             }
         }
         Ok(self.state.who(env, caller))
@@ -301,7 +321,11 @@ impl Work {
             return Err(if guest { Error::AccessDenied } else { Error::ReadOnly });
         }
         self.author = *caller;
-        self.check_in(env, caller)
+        self.changes.by(*caller);
+        let who = self.check_in(env, caller)?;
+        let nobody = Who::Guest { instance: Instance::NONE, target: Instance::NONE };
+        // What the dead made would be owned and accounted by nobody.
+        if who == nobody { Err(Error::AccessDenied) } else { Ok(who) }
     }
 }
 
@@ -349,25 +373,26 @@ impl Tx {
     ) {
         let mut at = path.parent();
         while let Some(here) = at.filter(|p| p.as_str().len() > bytes) {
-            self.footprint.touch(&env.keys, here, None);
+            self.footprint.touch(&env.keys, here);
             at = here.parent();
         }
         let Some(here) = at else { return };
         if perms {
             self.footprint.saw(env, &self.base, here, nearest, &[Part::Perms]);
         } else {
-            self.footprint.touch(&env.keys, here, Some(nearest));
+            self.footprint.touch(&env.keys, here);
         }
     }
 
     /// Refuses to grow past the quota `transaction-nodes`; from then on END fails (XSA-326).
-    fn within(&mut self, caller: Caller) -> Result<(), Error> {
+    pub(crate) fn within(&mut self, caller: Caller) -> Result<(), Error> {
         let limit = match caller {
             Caller::Control => TRANSACTION_ENTRIES,
             Caller::Guest { .. } if self.max_nodes == 0 => TRANSACTION_ENTRIES,
             Caller::Guest { .. } => self.max_nodes as usize,
         };
-        if self.footprint.len() <= limit {
+        // C refuses at the value of a quota.
+        if self.footprint.len() < limit && !self.poisoned {
             return Ok(());
         }
         self.poisoned = true;

@@ -235,7 +235,7 @@ fn a_transaction_over_its_nodes_is_poisoned() {
         chmod(&store, at, &[perm(b'b', 0)]);
     }
     let caller = guest(&store, 5);
-    let mut tx = store.begin(2);
+    let mut tx = store.begin(3);
     tx.write(&caller, path("/a"), b"").unwrap();
     tx.write(&caller, path("/b"), b"").unwrap();
     assert!(matches!(tx.write(&caller, path("/c"), b""), Err(Error::Quota(_))));

@@ -1,3 +1,17 @@
 //! The programs `xenstored` and `myriad`, as a library.
+#![forbid(unsafe_code)]
 
+pub mod claim;
+pub mod control;
+pub mod detach;
+pub mod hypervisor;
+pub mod limits;
+pub mod logs;
+pub mod options;
+pub mod reclaim;
+pub mod server;
+pub mod sim;
+mod sync;
 pub mod tool;
+pub mod tree;
+pub mod worker;

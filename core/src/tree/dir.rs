@@ -9,14 +9,14 @@ use crate::limits::BLOCK_BYTES;
 use crate::trie::{Entry, Trie};
 
 /// A subtree: packed, or a directory.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Child {
     Block(Block),
     Dir(Arc<Dir>),
 }
 
 /// A node whose children lie in a trie.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Dir {
     /// The node itself, as a block of one record.
     pub(super) own: Block,

@@ -27,7 +27,7 @@ use crate::limits::BLOCK_BYTES;
 use crate::path::{Path, parent_of, split_first};
 
 /// All nodes of a version.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Tree {
     root: Child,
     /// The block that the edit at hand keeps coming back to; none in a version.
@@ -52,6 +52,20 @@ pub(crate) enum Found<'t> {
     Node(Node<'t>),
     /// No such node: its nearest ancestor, and how many bytes of the path are that ancestor's.
     Missing { nearest: Node<'t>, bytes: usize },
+}
+
+impl std::fmt::Debug for Tree {
+    /// Only that it is one: a tree can be 2,000 levels deep, and a stack can't (XSA-418).
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tree").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Dir {
+    /// The node itself, without what is below.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dir").field("own", &self.own).finish_non_exhaustive()
+    }
 }
 
 impl<'t> Node<'t> {

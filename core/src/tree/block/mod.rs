@@ -118,9 +118,8 @@ impl Block {
         let heap = self.heap();
         let offsets = self.tags_at() + 2 * usize::from(self.0.header.cap);
         let offsets = cut(&self.0.slice, offsets, 2 * usize::from(self.len()));
-        let record = move |(i, at): (u16, &[u8; 2])| {
-            (i, Record::at(self, heap, usize::from(u16_of(*at))))
-        };
+        let record =
+            move |(i, at): (u16, &[u8; 2])| (i, Record::at(self, heap, usize::from(u16_of(*at))));
         (0..self.len()).zip(offsets.as_chunks::<2>().0).map(record)
     }
 

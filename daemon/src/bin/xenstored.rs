@@ -1,0 +1,26 @@
+//! The daemon: see `xenstored(8)`.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use myriad::{detach, options::Options, server};
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    if !options.no_fork && !detach::is_child() {
+        return match detach::parent(options.output_pid) {
+            Ok(code) => code,
+            Err(error) => fail(&format!("can't go into the background: {error}; use --no-fork")),
+        };
+    }
+    match server::run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error.to_string()),
+    }
+}
+
+fn fail(why: &str) -> ExitCode {
+    eprintln!("xenstored: {why}");
+    ExitCode::FAILURE
+}

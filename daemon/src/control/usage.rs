@@ -1,0 +1,91 @@
+//! What a domain uses of its quotas, and the most that any was seen to use.
+
+use std::fmt::Write;
+
+use myriad_core::{DomId, Quota, Store};
+use myriad_ring::v1::Connection;
+
+use crate::sync::{AtomicU32, Ordering::Relaxed};
+
+/// What a domain uses of the quotas that are counted: nodes, watches, transactions, outstanding
+/// requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage([u32; COUNTED.len()]);
+
+/// The quotas whose use is counted, in the order in which C 4.17 shows them.
+const COUNTED: [Quota; 4] = [Quota::Nodes, Quota::Watches, Quota::Transactions, Quota::Outstanding];
+
+impl Usage {
+    /// What a domain uses; none if the store doesn't know it. `conn`: its connection, if it has
+    /// one.
+    #[must_use]
+    pub fn of(store: &Store, domid: DomId, conn: Option<&Connection>) -> Option<Usage> {
+        let domain = store.pin().domain(domid)?;
+        let transactions = conn.map_or(0, Connection::transactions);
+        let transactions = u32::try_from(transactions).unwrap_or(u32::MAX);
+        let outstanding = conn.map_or(0, Connection::outstanding);
+        Some(Usage([domain.nodes, domain.watches, transactions, outstanding]))
+    }
+
+    /// As `quota <domid>` shows it.
+    #[must_use]
+    pub fn text(&self, domid: DomId) -> String {
+        let mut text = format!("Domain {domid}:\n");
+        for (quota, used) in COUNTED.iter().zip(&self.0) {
+            // Writing into a String can't fail.
+            let _ = writeln!(text, "{:<16}: {used:8}", quota.name());
+        }
+        text
+    }
+}
+
+/// The greatest usage that any domain was seen with.
+#[derive(Debug, Default)]
+pub struct HighWater([AtomicU32; COUNTED.len()]);
+
+impl HighWater {
+    /// Takes a domain's usage into account.
+    pub fn note(&self, usage: &Usage) {
+        for (most, used) in self.0.iter().zip(&usage.0) {
+            // Read first: it rises seldom, and a write would take the line from other workers.
+            if most.load(Relaxed) < *used {
+                most.fetch_max(*used, Relaxed);
+            }
+        }
+    }
+
+    /// Forgets what was seen.
+    pub fn reset(&self) {
+        self.0.iter().for_each(|most| most.store(0, Relaxed));
+    }
+
+    /// As `quota max` shows it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::from("Max. seen accounting values:\n");
+        for (quota, most) in COUNTED.iter().zip(&self.0) {
+            let _ = writeln!(text, "{:<17}: {:8}", quota.name(), most.load(Relaxed));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_of_each_is_kept_until_reset() {
+        let seen = HighWater::default();
+        seen.note(&Usage([5, 1, 0, 9]));
+        seen.note(&Usage([3, 2, 0, 1]));
+        let expected = "Max. seen accounting values:\n\
+                        nodes            :        5\n\
+                        watches          :        2\n\
+                        transactions     :        0\n\
+                        outstanding      :        9\n";
+        assert_eq!(seen.text(), expected);
+        seen.reset();
+        assert!(!seen.text().contains('5'));
+    }
+}

@@ -1,0 +1,61 @@
+//! Every bound of the daemon, by name. (What a connection may hold is bounded in
+//! [`myriad_ring::v1::limits`], what guests may by quotas.)
+
+use std::time::Duration;
+
+/// Workers that are started when the command line doesn't say (or one per core, if fewer).
+pub const DEFAULT_WORKERS: u16 = 4;
+/// The most workers that may be asked for.
+pub const MAX_WORKERS: u16 = 256;
+/// The greatest number that an option takes (`INT_MAX`, as in C).
+pub const OPTION_NUMBER_MAX: u32 = 0x7FFF_FFFF;
+/// The longest path that `-M` can allow (`XENSTORE_REL_PATH_MAX` in `xs_wire.h`).
+pub const PATH_MAX: u32 = 2048;
+/// Seconds for which an event is kept for a guest that doesn't read (C's default).
+pub const WATCH_EVENT_TIMEOUT: u32 = 20;
+
+/// Entries, of some lines each, that wait for the thread that writes logs; further ones are
+/// dropped and counted.
+#[cfg(not(test))]
+pub const LOG_QUEUE_ENTRIES: usize = 8192;
+/// Small under test, so that it overflows.
+#[cfg(test)]
+pub const LOG_QUEUE_ENTRIES: usize = 16;
+/// Bytes of the entries that wait.
+#[cfg(not(test))]
+pub const LOG_QUEUE_BYTES: u64 = 16 << 20;
+/// Small under test, so that it overflows.
+#[cfg(test)]
+pub const LOG_QUEUE_BYTES: u64 = 4096;
+/// Bytes of lines that a worker gathers before it hands them on.
+pub const LOG_BATCH_BYTES: usize = 64 << 10;
+/// How often a line is offered to the system's log: over the socket at hand, then over a new one.
+pub const SYSLOG_ATTEMPTS: usize = 2;
+/// Bytes of client data that a log line shows.
+pub const LOG_DATA_MAX: usize = 512;
+
+/// Connections that wait to be accepted.
+pub const LISTEN_BACKLOG: i32 = 1024;
+/// How often a lock file is opened again because its last holder removed it meanwhile.
+pub const LOCK_ATTEMPTS: usize = 16;
+
+/// Descriptors that one wait can report.
+pub const EVENTS_PER_SWEEP: usize = 256;
+/// Bytes of lines in an answer to a CONTROL command: a message less a closing line.
+pub const CONTROL_TEXT_MAX: usize = 4000;
+/// What a check of the store found, as far as it is logged one by one.
+pub const FINDINGS_LOGGED: usize = 100;
+
+/// Messages that one system call sends to a client (the kernel's bound is 1024).
+pub const PIECES_PER_WRITE: usize = 64;
+/// Clients that are taken in per sweep.
+pub const ACCEPTS_PER_SWEEP: usize = 64;
+/// How long no client is taken in after the system had no descriptor for one.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Requests of one connection that are executed before the others get their turn.
+pub const REQUESTS_PER_SWEEP: usize = 64;
+/// How often connections are looked at that have transactions open, or events that may expire.
+pub const TEND_EVERY: Duration = Duration::from_millis(100);
+/// Requests of other workers' guests whose events a worker has not queued yet. Each guest has a
+/// bounded number outstanding; past this the rest count as done.
+pub const TICKETS_KEPT: usize = 1 << 16;

@@ -1,0 +1,167 @@
+//! The life of the daemon: from its options to its end.
+
+use std::{io, path::PathBuf, sync::Arc};
+
+use myriad_core::{Config, DomId, Error, Store};
+use myriad_ring::v1::features;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sd_notify::NotifyState;
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
+use tracing::{info, warn};
+
+use crate::{
+    claim::{ClaimError, PidFile, Socket},
+    detach, hypervisor,
+    logs::{self, LogError},
+    options::{Options, Places},
+    sim::{self, SimError},
+    tree,
+    worker::{Settings, Team},
+};
+
+/// Why the daemon can't serve.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// live update is not there yet
+    #[error("--live-update: not supported by this version; start without it")]
+    LiveUpdate,
+    /// the run directory can't be made
+    #[error("can't make the run directory {path}: {source}; set XENSTORED_RUNDIR to another")]
+    RunDir {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// the pid file or the socket is not to be had
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    /// a log can't be opened
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// the domains of `--sim-domains`
+    #[error("--sim-domains: {0}")]
+    SimDomains(#[from] SimError),
+    /// the store can't be set up
+    #[error("can't set up the store: {0}")]
+    Store(#[from] Error),
+    /// a thread or descriptor is not to be had
+    #[error("can't start: {0}")]
+    System(#[from] io::Error),
+    /// a worker ended by a fault of the daemon
+    #[error("a worker failed: see the log; this is a fault of xenstored, please report it")]
+    Worker,
+}
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// [`ServeError`]: what can't be had, and what to do about it.
+pub fn run(options: Options) -> Result<(), ServeError> {
+    if options.live_update {
+        return Err(ServeError::LiveUpdate);
+    }
+    let places = Places::from_env();
+    let detached = detach::is_child() && !options.no_fork;
+    let options = options.with_absolute_paths();
+    if detached {
+        detach::leave()?;
+    }
+    std::fs::create_dir_all(&places.run_dir)
+        .map_err(|source| ServeError::RunDir { path: places.run_dir.clone(), source })?;
+    let pid_file = options.pid_file.as_deref().map(PidFile::claim).transpose()?;
+    let socket = Socket::claim(&places.socket)?;
+    let logs = logs::install(&options)?;
+    let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT])?;
+    raise_file_limit();
+    if options.keep_orphans {
+        warn!("--keep-orphans has no effect: the nodes of domains that die are removed");
+    }
+
+    let host = simulated_host(&options)?;
+    let control = options.priv_domid;
+    let store = Store::new(&Config {
+        control,
+        quotas: options.quotas(),
+        features: features::OFFERED,
+        reclaimer: true,
+        ..Config::default()
+    })?;
+    tree::build(&store, control, !options.no_domain_init)?;
+    let settings = Settings {
+        workers: options.workers(),
+        control,
+        store_domid: options.master_domid,
+        sim_dir: places.sim_dir(),
+        watch_event_timeout: options.watch_event_timeout(),
+    };
+    let failed = signals.handle();
+    let team = Team::start(settings, store, host, logs.clone(), socket.listener(), move || {
+        failed.close();
+    })?;
+    if hypervisor::has_xen_devices() {
+        warn!("Xen's devices can't be used by this version: no domain of this host is served");
+    }
+    info!("no Xen in use: serving the simulated host on {}", places.socket.display());
+    ready(detached, options.output_pid)?;
+
+    let mut asked = false;
+    for signal in signals.forever() {
+        if signal == SIGHUP {
+            logs.reopen();
+            info!("SIGHUP: the log files are open again");
+        } else {
+            asked = true;
+            break;
+        }
+    }
+    tell(&[NotifyState::Stopping]);
+    info!("ending");
+    // From here on no client can connect, and a new daemon may start.
+    drop(socket);
+    team.stop();
+    drop(pid_file);
+    logs.flush();
+    if asked { Ok(()) } else { Err(ServeError::Worker) }
+}
+
+/// Xen's devices would be looked for here.
+fn simulated_host(options: &Options) -> Result<Arc<sim::Host>, SimError> {
+    let host = sim::Host::new(options.priv_domid);
+    let domids: Vec<DomId> = options.sim_domains.iter().flat_map(|range| range.iter()).collect();
+    host.create(&domids)?;
+    Ok(Arc::new(host))
+}
+
+fn ready(detached: bool, output_pid: bool) -> io::Result<()> {
+    tell(&[NotifyState::Ready, NotifyState::MainPid(std::process::id())]);
+    if detached {
+        // The parent prints the pid.
+        detach::ready()?;
+    } else if output_pid {
+        use std::io::Write;
+        writeln!(io::stdout(), "{}", std::process::id())?;
+    }
+    Ok(())
+}
+
+/// Tells systemd, if it started the daemon.
+fn tell(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        warn!("can't tell systemd: {error}");
+    }
+}
+
+/// A client is a descriptor: take as many as the system allows.
+fn raise_file_limit() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+    {
+        warn!("can't raise the limit of open files, which bounds the clients: {error}");
+    }
+}

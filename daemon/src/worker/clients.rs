@@ -1,0 +1,74 @@
+//! The clients of a worker, and which of them want something.
+
+use std::collections::HashMap;
+
+use ahash::RandomState;
+use myriad_core::ConnId;
+use myriad_ring::v1::connection::Peer;
+
+use super::client::Client;
+
+/// Clients by the number in their [`ConnId`], and the lists of those that want something.
+#[derive(Default)]
+pub(super) struct Clients {
+    pub(super) all: HashMap<u64, Client, RandomState>,
+    /// Those with bytes to be sent.
+    pub(super) dirty: Vec<u64>,
+    /// Those with requests that wait for the next sweep.
+    pub(super) busy: Vec<u64>,
+    /// Those that time matters to: open transactions, or a guest's undelivered events.
+    pub(super) tended: Vec<u64>,
+}
+
+impl Clients {
+    pub(super) fn get(&mut self, number: u64) -> Option<&mut Client> {
+        self.all.get_mut(&number)
+    }
+
+    pub(super) fn numbers(&self) -> Vec<u64> {
+        self.all.keys().copied().collect()
+    }
+
+    /// Notes that there are bytes to be sent.
+    pub(super) fn note_output(&mut self, number: u64) {
+        if let Some(client) = self.all.get_mut(&number)
+            && !client.dirty
+            && client.can_send()
+        {
+            client.dirty = true;
+            self.dirty.push(number);
+        }
+    }
+
+    pub(super) fn note_busy(&mut self, number: u64) {
+        if let Some(client) = self.all.get_mut(&number)
+            && !client.busy
+        {
+            client.busy = true;
+            self.busy.push(number);
+        }
+    }
+
+    pub(super) fn note_time(&mut self, number: u64) {
+        if let Some(client) = self.all.get_mut(&number)
+            && !client.tended
+            && needs_tending(client)
+        {
+            client.tended = true;
+            self.tended.push(number);
+        }
+    }
+}
+
+/// Whether time brings something: transactions that pin versions, events that expire, limits that
+/// a guest falls below by what happens on other connections.
+fn needs_tending(client: &Client) -> bool {
+    let conn = &client.conn;
+    let guest = matches!(conn.peer(), Peer::Domain(_));
+    conn.transactions() > 0 || conn.next_deadline().is_some() || (guest && client.is_deaf())
+}
+
+/// The number that a client has at its worker.
+pub(super) fn number_of(conn: ConnId) -> u64 {
+    conn.0 & (u64::MAX >> 16)
+}

@@ -1,0 +1,84 @@
+//! Guests of the simulated host: a Unix socket each, where a real one has a ring.
+
+use std::{collections::HashMap, io, path::PathBuf};
+
+use myriad_core::DomId;
+use rustix::fd::OwnedFd;
+
+use super::accept::Listener;
+use crate::claim::{self, ClaimError};
+
+/// The directory of the guests' sockets.
+#[derive(Clone, Debug)]
+pub(super) struct Directory(PathBuf);
+
+impl Directory {
+    /// Makes it, empty: what is in it was left by a daemon that was killed.
+    pub(super) fn create(path: PathBuf) -> io::Result<Directory> {
+        let directory = Directory(path);
+        directory.remove()?;
+        std::fs::create_dir_all(&directory.0)?;
+        Ok(directory)
+    }
+
+    /// Listens for a guest.
+    pub(super) fn listen(&self, domid: DomId) -> Result<OwnedFd, ClaimError> {
+        // Left by a release that came between: nobody listens there any more.
+        self.forget(domid);
+        claim::listen(&self.path(domid))
+    }
+
+    /// Nobody can connect as this domain any more.
+    pub(super) fn forget(&self, domid: DomId) {
+        // It isn't there: good.
+        let _ = std::fs::remove_file(self.path(domid));
+    }
+
+    /// Removes the directory with all sockets.
+    pub(super) fn remove(&self) -> io::Result<()> {
+        match std::fs::remove_dir_all(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn path(&self, domid: DomId) -> PathBuf {
+        self.0.join(format!("{domid}.socket"))
+    }
+}
+
+/// The guests that a worker serves.
+#[derive(Debug, Default)]
+pub(super) struct Guests {
+    guests: HashMap<DomId, Guest>,
+}
+
+#[derive(Debug)]
+pub(super) struct Guest {
+    pub(super) listener: Listener,
+    /// The number of its connection.
+    pub(super) client: Option<u64>,
+}
+
+impl Guests {
+    pub(super) fn insert(&mut self, domid: DomId, listener: Listener) {
+        self.guests.insert(domid, Guest { listener, client: None });
+    }
+
+    pub(super) fn get(&mut self, domid: DomId) -> Option<&mut Guest> {
+        self.guests.get_mut(&domid)
+    }
+
+    pub(super) fn remove(&mut self, domid: DomId) -> Option<Guest> {
+        self.guests.remove(&domid)
+    }
+
+    /// The connection of a domain has ended.
+    pub(super) fn ended(&mut self, domid: DomId, client: u64) {
+        if let Some(guest) = self.guests.get_mut(&domid)
+            && guest.client == Some(client)
+        {
+            guest.client = None;
+        }
+    }
+}

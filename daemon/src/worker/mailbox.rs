@@ -1,0 +1,130 @@
+//! What workers tell one another.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, channel},
+    },
+    task::{Wake, Waker},
+};
+
+use myriad_core::{ConnId, DomId, Errno};
+use myriad_ring::v1::connection::Ticket;
+use rustix::fd::OwnedFd;
+
+use super::bell::Bell;
+
+/// A message to a worker.
+///
+/// Mailboxes have no bound of their own. What fills them is bounded elsewhere: clients by the
+/// limit of open files, the rest by requests of the control domain and of guests that are
+/// answered only after they have posted.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// A program has connected; it's the worker's from now on.
+    Client { socket: OwnedFd, number: u64 },
+    /// A domain can be reached here.
+    Listen { domid: DomId, listener: OwnedFd },
+    /// A domain was introduced, perhaps again: its connection starts afresh.
+    Introduced(DomId),
+    /// A domain was released, or is dead.
+    Gone(DomId),
+    /// A CONTROL command of this connection asks for the usage of a domain that is served here.
+    Usage(DomId, ConnId),
+    /// Quotas were set: who was over one may not be any more.
+    QuotasChanged,
+    /// The last event of a request has left another connection.
+    Resume(ConnId),
+    /// The answer to a CONTROL command that was put off.
+    Answer(ConnId, Result<String, Errno>),
+    /// Events of this publication belong to a request that is outstanding until they are sent.
+    Ticket(u64, Ticket),
+    /// End.
+    Stop,
+}
+
+/// The way to all workers; each thread has its own.
+#[derive(Clone, Debug)]
+pub(super) struct Mailboxes(Arc<[Mailbox]>);
+
+#[derive(Debug)]
+struct Mailbox {
+    sender: Sender<Message>,
+    bell: Bell,
+}
+
+/// A worker's own end.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    pub(super) messages: Receiver<Message>,
+    pub(super) bell: Bell,
+}
+
+impl Mailboxes {
+    /// Mailboxes for `count` workers, and the ends that the workers keep.
+    pub(super) fn new(count: u16) -> io::Result<(Mailboxes, Vec<Inbox>)> {
+        let (mut boxes, mut inboxes) = (Vec::new(), Vec::new());
+        for _ in 0..count {
+            let (sender, messages) = channel();
+            let bell = Bell::new()?;
+            boxes.push(Mailbox { sender, bell: bell.clone() });
+            inboxes.push(Inbox { messages, bell });
+        }
+        Ok((Mailboxes(boxes.into()), inboxes))
+    }
+
+    pub(super) fn count(&self) -> u16 {
+        u16::try_from(self.0.len()).unwrap_or(u16::MAX)
+    }
+
+    pub(super) fn workers(&self) -> impl Iterator<Item = u16> + use<> {
+        0..self.count()
+    }
+
+    /// The worker that serves a domain's connection.
+    pub(super) fn owner(&self, domid: DomId) -> u16 {
+        domid.0.checked_rem(self.count()).unwrap_or(0)
+    }
+
+    /// Leaves a message, and wakes the worker if it sleeps.
+    pub(super) fn post(&self, worker: u16, message: Message) {
+        if let Some(mailbox) = self.0.get(usize::from(worker)) {
+            // A worker that has ended needs no messages.
+            let _ = mailbox.sender.send(message);
+            mailbox.bell.ring();
+        }
+    }
+
+    /// Tells all workers that quotas were set.
+    pub(super) fn post_quotas_changed(&self) {
+        self.workers().for_each(|worker| self.post(worker, Message::QuotasChanged));
+    }
+
+    /// Wakes a worker for what is in its feed.
+    pub(super) fn wake(&self, worker: u16) {
+        if let Some(mailbox) = self.0.get(usize::from(worker)) {
+            mailbox.bell.ring();
+        }
+    }
+
+    /// What tells a connection's worker that one of its requests is done.
+    pub(super) fn waker(&self, conn: ConnId) -> Waker {
+        Waker::from(Arc::new(Done { mailboxes: self.clone(), conn }))
+    }
+}
+
+struct Done {
+    mailboxes: Mailboxes,
+    conn: ConnId,
+}
+
+impl Wake for Done {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.mailboxes.post(self.conn.worker(), Message::Resume(self.conn));
+    }
+}

@@ -1,0 +1,156 @@
+//! Workers: threads that each own some connections outright.
+//!
+//! A worker reads, executes and answers the requests of its connections, and delivers to them the
+//! events of everyone's commits. Nothing that a connection has is shared: parsing, transactions
+//! and queues need no synchronisation. Invariants:
+//!
+//! 1. A connection belongs to one worker all its life; its [`ConnId`](myriad_core::ConnId) names
+//!    the worker.
+//! 2. Before a reply that was computed at a publication is queued, the worker's feed is drained up
+//!    to that publication, and no further: a client's own events precede its reply.
+//! 3. Whoever commits wakes the workers whose connections have events; a worker that sleeps has
+//!    drained its feed and mailbox (`bell`).
+//! 4. An idle connection costs nothing per sweep: a sweep touches those that are readable,
+//!    writable, named in an event, or have requests waiting. Only connections with open
+//!    transactions or undelivered events of a guest are looked at by time.
+//! 5. Each connection gets a bounded number of requests per sweep. A client that doesn't read
+//!    isn't read from past a bound, so it costs others nothing.
+//! 6. No guard of the store is held across a system call: they live inside single calls of
+//!    `core` and `ring`.
+
+mod accept;
+mod bell;
+mod client;
+mod clients;
+mod events;
+mod guests;
+mod host;
+mod mailbox;
+mod poll;
+mod refusals;
+mod run;
+mod send;
+mod serve;
+mod trace;
+
+use std::{
+    io,
+    path::PathBuf,
+    sync::Arc,
+    thread::{Builder, JoinHandle},
+    time::Duration,
+};
+
+use myriad_core::{DomId, Store};
+use rustix::fd::OwnedFd;
+use tracing::{error, warn};
+
+use crate::{control::HighWater, logs::Logs, reclaim::Reclaimer, sim};
+use mailbox::{Mailboxes, Message};
+use run::Worker;
+
+/// What workers are told at start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How many workers.
+    pub workers: u16,
+    /// The control domain.
+    pub control: DomId,
+    /// The directory of the simulated guests' sockets.
+    pub sim_dir: PathBuf,
+    /// The domain in which the daemon runs: relative paths of its programs lie below its home.
+    pub store_domid: DomId,
+    /// For how long an event is kept for a guest that doesn't read; none: for ever.
+    pub watch_event_timeout: Option<Duration>,
+}
+
+/// What all workers share.
+#[derive(Debug)]
+struct Shared {
+    settings: Settings,
+    store: Store,
+    host: Arc<sim::Host>,
+    logs: Logs,
+    mailboxes: Mailboxes,
+    sockets: guests::Directory,
+    seen: HighWater,
+    refusals: refusals::Refusals,
+    reclaimer: Reclaimer,
+}
+
+/// All workers.
+#[derive(Debug)]
+pub struct Team {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Team {
+    /// Starts the workers. `failed` is called if one ends by a fault of ours.
+    ///
+    /// # Errors
+    /// A thread, descriptor or directory that the system refuses.
+    pub fn start(
+        settings: Settings,
+        store: Store,
+        host: Arc<sim::Host>,
+        logs: Logs,
+        listener: &OwnedFd,
+        failed: impl Fn() + Clone + Send + 'static,
+    ) -> io::Result<Team> {
+        let (reclaimer, reclaiming) = Reclaimer::start(store.clone())?;
+        let (mailboxes, inboxes) = Mailboxes::new(settings.workers)?;
+        let shared = Arc::new(Shared {
+            sockets: guests::Directory::create(settings.sim_dir.clone())?,
+            settings,
+            store,
+            host,
+            logs,
+            mailboxes,
+            seen: HighWater::default(),
+            refusals: refusals::Refusals::default(),
+            reclaimer,
+        });
+        let mut listener = Some(listener.try_clone()?);
+        let mut threads = vec![reclaiming];
+        for (id, inbox) in (0..).zip(inboxes) {
+            let worker = Worker::new(id, Arc::clone(&shared), inbox, listener.take())?;
+            let failed = failed.clone();
+            let run = move || {
+                let _panicked = OnPanic(&failed);
+                if let Err(error) = worker.run() {
+                    error!("a worker ends: {error}");
+                    failed();
+                }
+            };
+            threads.push(Builder::new().name(format!("worker-{id}")).spawn(run)?);
+        }
+        Ok(Team { shared, threads })
+    }
+
+    /// Ends the workers, and waits until they have.
+    pub fn stop(self) {
+        for worker in self.shared.mailboxes.workers() {
+            self.shared.mailboxes.post(worker, Message::Stop);
+        }
+        self.shared.reclaimer.stop();
+        for thread in self.threads {
+            // One that panicked has said so.
+            let _ = thread.join();
+        }
+        if let Err(error) = self.shared.sockets.remove() {
+            warn!("the simulated guests' sockets stay: {error}");
+        }
+    }
+}
+
+/// Tells of a panic, which would leave a worker's connections without service.
+struct OnPanic<'f, F: Fn()>(&'f F);
+
+impl<F: Fn()> Drop for OnPanic<'_, F> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            (self.0)();
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The loop of a worker.
+
+use std::{
+    io,
+    sync::{Arc, mpsc::TryRecvError},
+    time::{Duration, Instant},
+};
+
+use myriad_core::{Caller, ConnId, DomId};
+use myriad_ring::v1::{connection::Peer, limits::INPUT_MAX};
+use rustix::fd::OwnedFd;
+use tracing::warn;
+
+use super::{
+    Shared,
+    accept::{Acceptor, Listener},
+    clients::{Clients, number_of},
+    events::Events,
+    guests::Guests,
+    host::Around,
+    mailbox::{Inbox, Message},
+    poll::{Batch, Poll, Ready},
+};
+use crate::limits;
+
+/// A worker, with all that it owns.
+pub(super) struct Worker {
+    pub(super) id: u16,
+    pub(super) shared: Arc<Shared>,
+    pub(super) inbox: Inbox,
+    pub(super) poll: Poll,
+    pub(super) acceptor: Option<Acceptor>,
+    pub(super) guests: Guests,
+    /// Those whose listeners pause.
+    pub(super) paused_guests: Vec<DomId>,
+    pub(super) clients: Clients,
+    pub(super) events: Events,
+    pub(super) around: Around,
+    pub(super) next_number: u64,
+    pub(super) scratch: Box<[u8]>,
+    pub(super) start: Instant,
+    /// Time since the start, as of this sweep.
+    pub(super) now: Duration,
+    pub(super) next_tend: Duration,
+}
+
+/// Tokens of what isn't a client: above all numbers of clients.
+const BELL: u64 = u64::MAX;
+const LISTENER: u64 = u64::MAX - 1;
+const GUESTS: u64 = 1 << 62;
+
+impl Worker {
+    pub(super) fn new(
+        id: u16,
+        shared: Arc<Shared>,
+        inbox: Inbox,
+        listener: Option<OwnedFd>,
+    ) -> io::Result<Worker> {
+        let poll = Poll::new()?;
+        poll.add_bell(inbox.bell.fd(), BELL)?;
+        let listener = listener.map(|fd| Listener::new(fd, LISTENER, &poll)).transpose()?;
+        Ok(Worker {
+            id,
+            events: Events::new(id, &shared),
+            around: Around::new(Arc::clone(&shared), ConnId::new(id, 0)),
+            shared,
+            inbox,
+            poll,
+            acceptor: listener.map(Acceptor::new),
+            guests: Guests::default(),
+            paused_guests: Vec::new(),
+            clients: Clients::default(),
+            next_number: 0,
+            scratch: vec![0; INPUT_MAX].into_boxed_slice(),
+            start: Instant::now(),
+            now: Duration::ZERO,
+            next_tend: Duration::ZERO,
+        })
+    }
+
+    /// Serves until it is told to stop.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        let mut batch = Batch::new();
+        while self.sweep(&mut batch)? {}
+        for number in self.clients.numbers() {
+            self.flush(number);
+        }
+        self.around.trace.flush();
+        Ok(())
+    }
+
+    /// One turn; false when it is to stop.
+    fn sweep(&mut self, batch: &mut Batch) -> io::Result<bool> {
+        self.around.trace.refresh();
+        if !self.sleep(batch)? {
+            return Ok(false);
+        }
+        self.now = self.start.elapsed();
+        self.around.trace.refresh();
+        if !self.read_inbox() {
+            return Ok(false);
+        }
+        self.deliver(None);
+        for event in batch.iter() {
+            self.happened(event)?;
+        }
+        for number in std::mem::take(&mut self.clients.busy) {
+            if let Some(client) = self.clients.get(number) {
+                client.busy = false;
+                self.read_and_serve(number);
+            }
+        }
+        self.keep_time();
+        for number in std::mem::take(&mut self.clients.dirty) {
+            if let Some(client) = self.clients.get(number) {
+                client.dirty = false;
+                self.flush(number);
+            }
+        }
+        self.around.trace.flush();
+        if self.shared.store.to_reclaim() > 0 {
+            self.shared.reclaimer.wake();
+        }
+        Ok(true)
+    }
+
+    /// Waits for something to do, if there is nothing; false when it is to stop.
+    fn sleep(&mut self, batch: &mut Batch) -> io::Result<bool> {
+        let mut timeout = Some(Duration::ZERO);
+        if self.clients.busy.is_empty() {
+            self.inbox.bell.sleep();
+            // Whoever leaves a message or commits from here on rings the bell.
+            match self.inbox.messages.try_recv() {
+                Ok(message) => {
+                    if !self.handle(message) {
+                        return Ok(false);
+                    }
+                }
+                Err(TryRecvError::Disconnected) => return Ok(false),
+                Err(TryRecvError::Empty) if self.events.has_news() => {}
+                Err(TryRecvError::Empty) => timeout = self.until_deadline(),
+            }
+        }
+        self.poll.wait(timeout, batch)?;
+        self.inbox.bell.awake();
+        Ok(true)
+    }
+
+    fn until_deadline(&self) -> Option<Duration> {
+        let tend = (!self.clients.tended.is_empty()).then_some(self.next_tend);
+        let accept = self.acceptor.as_ref().and_then(|acceptor| acceptor.listener.deadline());
+        let guests = (!self.paused_guests.is_empty()).then(|| self.now + limits::ACCEPT_PAUSE);
+        let deadline = tend.into_iter().chain(accept).chain(guests).min()?;
+        Some(deadline.saturating_sub(self.start.elapsed()))
+    }
+
+    /// Acts on all messages; false when it is to stop.
+    pub(super) fn read_inbox(&mut self) -> bool {
+        while let Ok(message) = self.inbox.messages.try_recv() {
+            if !self.handle(message) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// False when it is to stop.
+    fn handle(&mut self, message: Message) -> bool {
+        match message {
+            Message::Client { socket, number } => {
+                self.add(Peer::Socket(number), Caller::Control, socket);
+            }
+            Message::Listen { domid, listener } => {
+                let token = GUESTS | u64::from(domid.0);
+                match Listener::new(listener, token, &self.poll) {
+                    Ok(listener) => self.guests.insert(domid, listener),
+                    Err(error) => warn!("domain {domid} can't be reached: {error}"),
+                }
+            }
+            Message::Introduced(domid) => {
+                let number = self.guests.get(domid).and_then(|guest| guest.client);
+                if let Some(number) = number
+                    && let Some(client) = self.clients.get(number)
+                    && !client.reset(&self.shared.store)
+                {
+                    self.close(number);
+                }
+            }
+            Message::Gone(domid) => {
+                if let Some(number) = self.guests.remove(domid).and_then(|guest| guest.client) {
+                    self.close(number);
+                }
+            }
+            Message::Usage(domid, asker) => self.tell_usage(domid, asker),
+            Message::QuotasChanged => self.wake_stalled(),
+            Message::Resume(conn) => self.clients.note_busy(number_of(conn)),
+            Message::Answer(conn, answer) => {
+                let number = number_of(conn);
+                self.deliver(None);
+                if let Some(client) = self.clients.get(number) {
+                    client.conn.answer(&answer);
+                    self.clients.note_output(number);
+                    self.clients.note_busy(number);
+                }
+            }
+            Message::Ticket(seq, ticket) => self.events.expect(seq, ticket),
+            Message::Stop => return false,
+        }
+        true
+    }
+
+    fn happened(&mut self, event: Ready) -> io::Result<()> {
+        match event.token {
+            BELL => {}
+            LISTENER => {
+                if let Some(acceptor) = &mut self.acceptor {
+                    acceptor.accept(&self.shared.mailboxes, &self.poll, self.now);
+                }
+            }
+            token if token & GUESTS != 0 => self.accept_guest(token ^ GUESTS),
+            number => {
+                let deaf = self.clients.get(number).is_some_and(|client| client.is_deaf());
+                if event.hung_up && deaf {
+                    self.close(number);
+                } else if event.readable {
+                    self.read_and_serve(number);
+                }
+                if event.writable
+                    && let Some(client) = self.clients.get(number)
+                {
+                    client.unblock();
+                    self.clients.note_output(number);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn accept_guest(&mut self, token: u64) {
+        let domid = DomId(u16::try_from(token).unwrap_or(u16::MAX));
+        let Some(guest) = self.guests.get(domid) else { return };
+        let Some(socket) = guest.listener.accept(&self.poll, self.now) else {
+            if guest.listener.deadline().is_some() {
+                self.paused_guests.push(domid);
+            }
+            return;
+        };
+        let before = guest.client.take();
+        if let Some(number) = before {
+            self.close(number);
+        }
+        let info = self.shared.store.pin().domain(domid).filter(|info| info.introduced);
+        let Some(info) = info else { return };
+        let caller = Caller::Guest { domid, instance: info.instance };
+        let number = self.add(Peer::Domain(domid), caller, socket);
+        if let Some(guest) = self.guests.get(domid) {
+            guest.client = number;
+        }
+    }
+}

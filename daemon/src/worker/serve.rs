@@ -1,0 +1,174 @@
+//! What a worker does for one client: takes it in, executes its requests, sends, lets it go.
+
+use myriad_core::{Caller, ConnId, DomId, Errno};
+use myriad_ring::v1::connection::{Connection, Peer, Progress};
+use rustix::fd::OwnedFd;
+use tracing::warn;
+
+use super::{client::Client, events::Own, mailbox::Message, run::Worker, send::Sent};
+use crate::{control::Usage, limits};
+
+impl Worker {
+    /// Takes a client in; its number, unless the system has no room for it.
+    pub(super) fn add(&mut self, peer: Peer, caller: Caller, socket: OwnedFd) -> Option<u64> {
+        let number = self.next_number;
+        self.next_number = number.wrapping_add(1);
+        let id = ConnId::new(self.id, number);
+        let settings = &self.shared.settings;
+        let conn = Connection::new(id, peer, caller);
+        let conn = match peer {
+            Peer::Socket(_) => conn.with_home(settings.store_domid),
+            Peer::Domain(_) => conn
+                .with_event_timeout(settings.watch_event_timeout)
+                .with_waker(self.shared.mailboxes.waker(id)),
+        };
+        let client = Client::new(conn, socket);
+        if let Err(error) = client.add_to(&self.poll, number) {
+            warn!("a client can't be served: {error}");
+            return None;
+        }
+        self.clients.all.insert(number, client);
+        self.around.trace.connection(peer, true);
+        Some(number)
+    }
+
+    pub(super) fn close(&mut self, number: u64) {
+        let Some(mut client) = self.clients.all.remove(&number) else { return };
+        client.conn.close(&self.shared.store);
+        let peer = client.conn.peer();
+        if let Peer::Domain(domid) = peer {
+            self.guests.ended(domid, number);
+        }
+        self.around.trace.connection(peer, false);
+    }
+
+    /// Reads once, and executes requests up to a bound.
+    pub(super) fn read_and_serve(&mut self, number: u64) {
+        let Some(client) = self.clients.get(number) else { return };
+        let is_guest = matches!(client.conn.peer(), Peer::Domain(_));
+        if client.read(&mut self.scratch) && is_guest {
+            // What was done to the domain before it sent this comes first.
+            self.read_inbox();
+        }
+        let mut left = limits::REQUESTS_PER_SWEEP;
+        loop {
+            let Some(client) = self.clients.get(number) else { return };
+            if left == 0 {
+                self.clients.note_busy(number);
+                break;
+            }
+            left -= 1;
+            self.around.current = client.conn.id();
+            match client.conn.step(&self.shared.store, &mut self.around, self.now) {
+                Progress::Held { seq } => self.answered(number, seq),
+                Progress::Idle if client.refill() => {}
+                Progress::Idle if client.has_ended() => {
+                    self.flush(number);
+                    return self.close(number);
+                }
+                Progress::Failed(_) => return self.close(number),
+                Progress::Idle | Progress::Waiting | Progress::Stalled => break,
+            }
+        }
+        if is_guest {
+            self.note_usage(number);
+        }
+        self.clients.note_output(number);
+        self.update_interest(number);
+        self.clients.note_time(number);
+    }
+
+    /// For the greatest usage that CONTROL shows.
+    fn note_usage(&mut self, number: u64) {
+        let Some(client) = self.clients.get(number) else { return };
+        let Peer::Domain(domid) = client.conn.peer() else { return };
+        let usage = Usage::of(&self.shared.store, domid, Some(&client.conn));
+        if let Some(usage) = usage {
+            self.shared.seen.note(&usage);
+        }
+    }
+
+    /// Answers a CONTROL command of any worker about a domain that is served here.
+    pub(super) fn tell_usage(&mut self, domid: DomId, asker: ConnId) {
+        let number = self.guests.get(domid).and_then(|guest| guest.client);
+        let conn = number.and_then(|number| self.clients.get(number)).map(|client| &client.conn);
+        let usage = Usage::of(&self.shared.store, domid, conn).ok_or(Errno::ENOENT);
+        let answer = usage.map(|usage| usage.text(domid));
+        self.shared.mailboxes.post(asker.worker(), Message::Answer(asker, answer));
+    }
+
+    /// A request was executed: its events come first, then its reply.
+    pub(super) fn answered(&mut self, number: u64, seq: u64) {
+        let committed = self.around.take_committed();
+        let own = Own { up_to: seq.max(committed), number };
+        self.deliver(Some(own));
+        if let Some(client) = self.clients.get(number) {
+            client.conn.release(self.now);
+        }
+    }
+
+    /// Queues the events of all commits, or of those that a request needs before its reply.
+    pub(super) fn deliver(&mut self, own: Option<Own>) {
+        let shared = &self.shared;
+        self.events.deliver(shared, &mut self.clients, &mut self.around.trace, own, self.now);
+    }
+
+    /// Quotas were raised: who was over one may not be any more.
+    pub(super) fn wake_stalled(&mut self) {
+        for number in self.clients.numbers() {
+            if self.clients.get(number).is_some_and(|client| client.is_deaf()) {
+                self.clients.note_busy(number);
+            }
+        }
+    }
+
+    /// Sends what a client has to be sent, and goes on with what waited for that.
+    pub(super) fn flush(&mut self, number: u64) {
+        let Some(client) = self.clients.get(number) else { return };
+        if client.send(&self.shared.store) == Sent::Closed {
+            return self.close(number);
+        }
+        if client.is_deaf() {
+            // It may be below its limit now.
+            self.clients.note_busy(number);
+        }
+        self.update_interest(number);
+        self.clients.note_time(number);
+    }
+
+    pub(super) fn update_interest(&mut self, number: u64) {
+        let Some(client) = self.clients.get(number) else { return };
+        if let Err(error) = client.update_interest(&self.poll, number) {
+            warn!("a client can't be served any more: {error}");
+            self.close(number);
+        }
+    }
+
+    /// Does what time brings.
+    pub(super) fn keep_time(&mut self) {
+        if let Some(acceptor) = &mut self.acceptor {
+            acceptor.listener.resume(&self.poll, self.now);
+        }
+        for domid in std::mem::take(&mut self.paused_guests) {
+            if let Some(guest) = self.guests.get(domid) {
+                guest.listener.resume(&self.poll, self.now);
+                if guest.listener.deadline().is_some() {
+                    self.paused_guests.push(domid);
+                }
+            }
+        }
+        if self.clients.tended.is_empty() || self.now < self.next_tend {
+            return;
+        }
+        self.next_tend = self.now.saturating_add(limits::TEND_EVERY);
+        for number in std::mem::take(&mut self.clients.tended) {
+            let Some(client) = self.clients.get(number) else { continue };
+            client.tended = false;
+            client.conn.tend(&self.shared.store, &mut self.around, self.now);
+            if client.is_deaf() {
+                self.clients.note_busy(number);
+            }
+            self.clients.note_time(number);
+        }
+    }
+}
