@@ -1,5 +1,6 @@
 //! One publication being prepared.
 
+use crate::acl::Entry;
 use crate::caller::Caller;
 use crate::domain::{DomId, Instance};
 use crate::error::Error;
@@ -221,6 +222,13 @@ impl Work {
     ) -> Result<Vec<Perm>, Error> {
         if !virt::is_reserved(path) {
             let list = self.look(env, caller, path, &[Part::Perms])?.acl().to_buf();
+            if let Some(tx) = &mut self.tx {
+                // The dead are not shown: so who lives is a fact.
+                let perm = |e: Entry| Perm { access: e.access, domid: e.domid };
+                let perms: Vec<Perm> = list.as_acl().entries().map(perm).collect();
+                tx.footprint.named(&self.state, env, &perms);
+                tx.within(*caller)?;
+            }
             return Ok(self.state.shown(env, list.as_acl()));
         }
         let node = self.virtual_node(env, caller, path)?;
