@@ -119,10 +119,7 @@ impl Tree {
         let mut child = &self.root;
         loop {
             match child {
-                Child::Block(block) => {
-                    block.touch();
-                    return descent.find_in(keys, block);
-                }
+                Child::Block(block) => return descent.find_in(keys, block),
                 Child::Dir(dir) => {
                     let Some(step) = descent.step(keys) else { return Found::Node(dir.node()) };
                     match dir.child(step.hash, step.name) {

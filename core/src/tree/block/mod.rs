@@ -123,14 +123,6 @@ impl Block {
         (0..self.len()).zip(offsets.as_chunks::<2>().0).map(record)
     }
 
-    /// Asks the memory for the lines that a look-up needs first, all at once: the tags and offsets
-    /// of a VM's nodes lie in the first five, and each would be waited for in turn.
-    #[inline]
-    pub(super) fn touch(&self) {
-        let line = |n: usize| self.0.slice.get(n * 64).copied().unwrap_or_default();
-        std::hint::black_box([line(1), line(2), line(3)]);
-    }
-
     /// The path of a record from the root of the block; empty for the root itself.
     pub(super) fn below(&self, index: u16) -> &str {
         text(self.record(index).below())
