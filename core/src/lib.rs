@@ -51,6 +51,7 @@ mod prepared;
 mod publish;
 mod quota;
 mod record;
+mod removal;
 mod state;
 mod store;
 mod sync;
