@@ -7,3 +7,8 @@
 pub mod oracle;
 pub mod peer;
 pub mod programs;
+
+/// README's example is a test too.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

@@ -15,7 +15,7 @@ mod walk;
 
 pub(crate) use block::{Block, Part, Parts, Record, Stamps};
 pub(crate) use dir::{Child, Dir};
-pub(crate) use walk::{Walk, unordered};
+pub(crate) use walk::{Visit, Walk, unordered};
 
 use std::sync::Arc;
 
@@ -208,11 +208,12 @@ impl Tree {
         true
     }
 
-    /// Adds a node whose parent exists. `next_order` gives ever larger numbers.
+    /// Adds a node whose parent exists: its path, and how long the last component of it is.
+    /// `next_order` gives ever larger numbers.
     pub(crate) fn create(
         &mut self,
         keys: &Keys,
-        path: Path<'_>,
+        (path, name): (Path<'_>, usize),
         parts: &Parts<'_>,
         mut next_order: impl FnMut() -> u64,
     ) -> bool {
@@ -221,7 +222,7 @@ impl Tree {
             && !below.is_empty()
         {
             block.make_room();
-            let added = block.add(keys, below, parts);
+            let added = block.add(keys, (below, name), parts);
             self.keep_small(keys, path, next_order);
             return added;
         }
@@ -240,7 +241,7 @@ impl Tree {
                 self.last = Some(step.hash);
             }
             Child::Block(block) => {
-                if !block.add(keys, descent.rest, parts) {
+                if !block.add(keys, (descent.rest, name), parts) {
                     return false;
                 }
                 let hash = block.hash();
@@ -416,13 +417,12 @@ impl<'p> Descent<'p> {
             return Found::Node(node(index));
         }
         let start = self.text.len() - self.rest.len();
-        let mut rest = self.rest;
-        while let Some(above) = parent_of(rest) {
-            let index = block.parent_of(keys, rest);
-            rest = above;
-            if let Some(index) = index {
-                return Found::Missing { nearest: node(index), bytes: start + rest.len() };
+        let mut rest = parent_of(self.rest);
+        while let Some(above) = rest {
+            if let Some(index) = block.find_parent(keys, above) {
+                return Found::Missing { nearest: node(index), bytes: start + above.len() };
             }
+            rest = parent_of(above);
         }
         Found::Missing { nearest: node(0), bytes: self.before() }
     }

@@ -1,6 +1,9 @@
 //! The rules of style that a program can hold, each a function that tells what breaks it.
 
+pub(crate) mod documents;
 pub(crate) mod rust;
+#[cfg(test)]
+mod samples;
 pub(crate) mod source;
 pub(crate) mod workspace;
 
