@@ -86,8 +86,8 @@ impl Host for Around {
         self.domain_gone(domid);
     }
 
-    fn quotas_changed(&mut self, _: Option<DomId>) {
-        self.shared.mailboxes.post_quotas_changed();
+    fn quotas_changed(&mut self, domid: Option<DomId>) {
+        self.shared.mailboxes.post_quotas_changed(domid);
     }
 
     fn control(&mut self, _: &Store, command: &ControlArgs<'_>) -> ControlReply {
@@ -140,7 +140,7 @@ impl Effects for Around {
     }
 
     fn quotas_changed(&mut self) {
-        self.shared.mailboxes.post_quotas_changed();
+        self.shared.mailboxes.post_quotas_changed(None);
     }
 
     fn tell_usage(&mut self, domid: DomId) {

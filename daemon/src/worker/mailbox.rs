@@ -32,8 +32,8 @@ pub(super) enum Message {
     Gone(DomId),
     /// A CONTROL command of this connection asks for the usage of a domain that is served here.
     Usage(DomId, ConnId),
-    /// Quotas were set: who was over one may not be any more.
-    QuotasChanged,
+    /// Quotas were set, of one domain or of all: who was over one may not be any more.
+    QuotasChanged(Option<DomId>),
     /// The last event of a request has left another connection.
     Resume(ConnId),
     /// The answer to a CONTROL command that was put off.
@@ -96,9 +96,12 @@ impl Mailboxes {
         }
     }
 
-    /// Tells all workers that quotas were set.
-    pub(super) fn post_quotas_changed(&self) {
-        self.workers().for_each(|worker| self.post(worker, Message::QuotasChanged));
+    /// Tells the workers concerned that quotas were set, of one domain or of all.
+    pub(super) fn post_quotas_changed(&self, domid: Option<DomId>) {
+        match domid {
+            Some(one) => self.post(self.owner(one), Message::QuotasChanged(domid)),
+            None => self.workers().for_each(|w| self.post(w, Message::QuotasChanged(None))),
+        }
     }
 
     /// Wakes a worker for what is in its feed.

@@ -192,7 +192,8 @@ impl Worker {
                 }
             }
             Message::Usage(domid, asker) => self.tell_usage(domid, asker),
-            Message::QuotasChanged => self.wake_stalled(),
+            Message::QuotasChanged(Some(domid)) => self.wake_guest(domid),
+            Message::QuotasChanged(None) => self.wake_all(),
             Message::Resume(conn) => self.clients.note_busy(number_of(conn)),
             Message::Answer(conn, answer) => {
                 let number = number_of(conn);

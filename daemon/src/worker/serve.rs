@@ -114,11 +114,24 @@ impl Worker {
     }
 
     /// Quotas were raised: who was over one may not be any more.
-    pub(super) fn wake_stalled(&mut self) {
+    pub(super) fn wake_all(&mut self) {
         for number in self.clients.numbers() {
-            if self.clients.get(number).is_some_and(|client| client.is_deaf()) {
-                self.clients.note_busy(number);
-            }
+            self.wake_stalled(number);
+        }
+    }
+
+    /// A domain's own quotas were raised.
+    pub(super) fn wake_guest(&mut self, domid: DomId) {
+        if let Some(number) = self.guests.get(domid).and_then(|guest| guest.client) {
+            self.wake_stalled(number);
+        }
+    }
+
+    fn wake_stalled(&mut self, number: u64) {
+        if let Some(client) = self.clients.get(number).filter(|client| client.is_deaf()) {
+            // By this it learns of its quotas, even where it has no whole request.
+            client.conn.tend(&self.shared.store, &mut self.around, self.now);
+            self.clients.note_busy(number);
         }
     }
 

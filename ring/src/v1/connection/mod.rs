@@ -40,9 +40,9 @@ mod tests;
 
 use std::{task::Waker, time::Duration};
 
-use myriad_core::{Caller, ConnId, DomId, Errno, Store};
+use myriad_core::{Caller, ConnId, DomId, Errno, Store, Transaction};
 
-pub use host::{ControlReply, Executed, Host, Peer, Report};
+pub use host::{Conflict, ControlReply, Executed, Host, Peer, Report};
 pub use output::Event;
 pub use progress::{Failure, Progress};
 pub use ticket::Ticket;
@@ -289,6 +289,21 @@ impl Connection {
     #[must_use]
     pub fn transactions(&self) -> usize {
         self.session.transactions.len()
+    }
+
+    /// How many transactions of a privileged client have failed by a conflict since one was
+    /// committed.
+    #[must_use]
+    pub fn conflicts(&self) -> u32 {
+        self.session.conflicts
+    }
+
+    /// Bytes that its open transactions keep from being freed, at most about: what the versions
+    /// newer than the oldest of their bases have retired.
+    #[must_use]
+    pub fn pinned_bytes(&self) -> u64 {
+        let open = self.session.transactions.iter();
+        open.map(Transaction::pinned_bytes).max().unwrap_or(0)
     }
 
     /// How many of a guest's requests are outstanding.
