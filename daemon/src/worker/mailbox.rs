@@ -38,10 +38,22 @@ pub(super) enum Message {
     Resume(ConnId),
     /// The answer to a CONTROL command that was put off.
     Answer(ConnId, Result<String, Errno>),
+    /// Execute no request any more that was begun before this, then say so.
+    Quiesce(Round),
+    /// A worker has.
+    Quiet(Round),
     /// Events of this publication belong to a request that is outstanding until they are sent.
     Ticket(u64, Ticket),
     /// End.
     Stop,
+}
+
+/// A client's question to all workers whether those whom it waits for have stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Round {
+    pub(super) asker: ConnId,
+    /// Its number at the asker's worker.
+    pub(super) number: u64,
 }
 
 /// The way to all workers; each thread has its own.

@@ -57,6 +57,7 @@ use crate::v1::{
     },
     header::Header,
     limits::{EVENT_TIMEOUT, PRIVILEGED_REPLIES_MAX},
+    op::Op,
     reply,
 };
 
@@ -158,6 +159,13 @@ impl Connection {
     #[must_use]
     pub fn wants_input(&self) -> bool {
         !self.is_failed() && self.input.has_room() && self.over().is_none()
+    }
+
+    /// The operation of the next request, if one is complete and has a valid number.
+    #[must_use]
+    pub fn next_op(&self) -> Option<Op> {
+        let message = self.input.message().ok().flatten()?;
+        Op::from_number(message.header.op)
     }
 
     /// Executes the next request, if one is complete, and holds its reply.

@@ -1,7 +1,7 @@
 //! Transactions that fail because of others, and whom that is told.
 
 use super::OK;
-use crate::v1::{Op, world::World};
+use crate::v1::{Header, Op, world::World};
 
 /// A transaction that reads a node which another changes meanwhile.
 fn fail(world: &mut World, at: usize, other: usize, path: &str) {
@@ -38,6 +38,22 @@ fn conflicts_in_a_row_are_told_with_their_place() {
     fail(&mut world, one, two, "/a");
     let told = [("/a", 1), ("/b", 2), ("/a", 1), ("/a", 1)];
     assert_eq!(world.desk.conflicts, told.map(|(path, n)| (path.to_owned(), n)));
+}
+
+#[test]
+fn the_next_operation_is_known_once_it_is_complete() {
+    let mut world = World::new();
+    let dom0 = world.socket();
+    let header = Header { op: Op::TransactionStart as u32, req_id: 1, tx_id: 0, len: 1 };
+    let conn = &mut world.conns[dom0];
+    conn.input(&header.to_bytes());
+    assert_eq!(conn.next_op(), None);
+    conn.input(b"\0");
+    assert_eq!(conn.next_op(), Some(Op::TransactionStart));
+    world.run(dom0);
+    assert_eq!(world.conns[dom0].next_op(), None);
+    world.conns[dom0].input(&Header { op: 99, len: 0, ..header }.to_bytes());
+    assert_eq!(world.conns[dom0].next_op(), None);
 }
 
 #[test]
