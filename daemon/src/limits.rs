@@ -56,6 +56,14 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub const REQUESTS_PER_SWEEP: usize = 64;
 /// How often connections are looked at that have transactions open, or events that may expire.
 pub const TEND_EVERY: Duration = Duration::from_millis(100);
+/// How long guests are held back, from the beginning of the next attempt, whose writes made a
+/// transaction of the control domain fail; twice as long for each further failure in a row …
+pub const PAUSE: Duration = Duration::from_millis(40);
+/// … but never longer. An attempt waits no longer than this for them to have stopped.
+pub const PAUSE_MAX: Duration = Duration::from_millis(160);
+/// For how long after a pause it is remembered for which node it was: a guest is logged again only
+/// after that, and until then it is held back with the others that change the node.
+pub const PAUSE_REMEMBERED: Duration = Duration::from_secs(10);
 /// Requests of other workers' guests whose events a worker has not queued yet. Each guest has a
 /// bounded number outstanding; past this the rest count as done.
 pub const TICKETS_KEPT: usize = 1 << 16;

@@ -15,19 +15,23 @@
 //!    transactions or undelivered events of a guest are looked at by time.
 //! 5. Each connection gets a bounded number of requests per sweep. A client that doesn't read
 //!    isn't read from past a bound, so it costs others nothing.
-//! 6. No guard of the store is held across a system call: they live inside single calls of
+//! 6. A guest that is held back is not read from, and costs nothing until its time is over.
+//! 7. No guard of the store is held across a system call: they live inside single calls of
 //!    `core` and `ring`.
 
 mod accept;
 mod bell;
+mod blame;
 mod client;
 mod clients;
 mod events;
 mod guests;
 mod host;
 mod mailbox;
+mod pauses;
 mod poll;
 mod refusals;
+mod rings;
 mod run;
 mod send;
 mod serve;
@@ -38,7 +42,7 @@ use std::{
     path::PathBuf,
     sync::Arc,
     thread::{Builder, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use myriad_core::{DomId, Store};
@@ -75,6 +79,10 @@ struct Shared {
     sockets: guests::Directory,
     seen: HighWater,
     refusals: refusals::Refusals,
+    /// When all times begin.
+    start: Instant,
+    pauses: pauses::Pauses,
+    rings: rings::Rings,
     reclaimer: Reclaimer,
 }
 
@@ -109,6 +117,9 @@ impl Team {
             mailboxes,
             seen: HighWater::default(),
             refusals: refusals::Refusals::default(),
+            start: Instant::now(),
+            pauses: pauses::Pauses::default(),
+            rings: rings::Rings::new(),
             reclaimer,
         });
         let mut listener = Some(listener.try_clone()?);

@@ -38,6 +38,7 @@ impl Worker {
         let peer = client.conn.peer();
         if let Peer::Domain(domid) = peer {
             self.guests.ended(domid, number);
+            self.shared.rings.ended(domid, client.conn.id());
         }
         self.around.trace.connection(peer, false);
     }
@@ -45,19 +46,29 @@ impl Worker {
     /// Reads once, and executes requests up to a bound.
     pub(super) fn read_and_serve(&mut self, number: u64) {
         let Some(client) = self.clients.get(number) else { return };
-        let is_guest = matches!(client.conn.peer(), Peer::Domain(_));
-        if client.read(&mut self.scratch) && is_guest {
+        let guest = match client.conn.peer() {
+            Peer::Domain(domid) => Some(domid),
+            Peer::Socket(_) => None,
+        };
+        if guest.is_some() && self.must_wait(number, guest) {
+            return self.update_interest(number);
+        }
+        let Some(client) = self.clients.get(number) else { return };
+        if client.read(&mut self.scratch) && guest.is_some() {
             // What was done to the domain before it sent this comes first.
             self.read_inbox();
         }
         let mut left = limits::REQUESTS_PER_SWEEP;
         loop {
-            let Some(client) = self.clients.get(number) else { return };
+            if self.must_wait(number, guest) {
+                break;
+            }
             if left == 0 {
                 self.clients.note_busy(number);
                 break;
             }
             left -= 1;
+            let Some(client) = self.clients.get(number) else { return };
             self.around.current = client.conn.id();
             match client.conn.step(&self.shared.store, &mut self.around, self.now) {
                 Progress::Held { seq } => self.answered(number, seq),
@@ -70,7 +81,7 @@ impl Worker {
                 Progress::Idle | Progress::Waiting | Progress::Stalled => break,
             }
         }
-        if is_guest {
+        if guest.is_some() {
             self.note_usage(number);
         }
         self.clients.note_output(number);
@@ -99,6 +110,7 @@ impl Worker {
 
     /// A request was executed: its events come first, then its reply.
     pub(super) fn answered(&mut self, number: u64, seq: u64) {
+        self.note_failure(number);
         let committed = self.around.take_committed();
         let own = Own { up_to: seq.max(committed), number };
         self.deliver(Some(own));
@@ -114,11 +126,24 @@ impl Worker {
     }
 
     /// Quotas were raised: who was over one may not be any more.
-    pub(super) fn wake_stalled(&mut self) {
+    pub(super) fn wake_all(&mut self) {
         for number in self.clients.numbers() {
-            if self.clients.get(number).is_some_and(|client| client.is_deaf()) {
-                self.clients.note_busy(number);
-            }
+            self.wake_stalled(number);
+        }
+    }
+
+    /// A domain's own quotas were raised.
+    pub(super) fn wake_guest(&mut self, domid: DomId) {
+        if let Some(number) = self.guests.get(domid).and_then(|guest| guest.client) {
+            self.wake_stalled(number);
+        }
+    }
+
+    fn wake_stalled(&mut self, number: u64) {
+        if let Some(client) = self.clients.get(number).filter(|client| client.is_deaf()) {
+            // By this it learns of its quotas, even where it has no whole request.
+            client.conn.tend(&self.shared.store, &mut self.around, self.now);
+            self.clients.note_busy(number);
         }
     }
 
@@ -157,6 +182,7 @@ impl Worker {
                 }
             }
         }
+        self.resume_paused();
         if self.clients.tended.is_empty() || self.now < self.next_tend {
             return;
         }

@@ -1,6 +1,7 @@
 //! Bytes in, bytes out: every operation and every error, for privileged callers and guests.
 
 mod client;
+mod conflicts;
 mod domains;
 mod errors;
 mod guests;
