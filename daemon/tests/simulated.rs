@@ -138,10 +138,17 @@ fn events_of_a_guest_reach_every_worker_and_never_stall_it() {
     let mut guest = daemon.guest(5);
     for round in 0..200 {
         guest.write("data", &round.to_string()).unwrap();
+        for watcher in &mut watchers {
+            assert_eq!(watcher.event(), ("/local/domain/5/data".into(), "t".into()));
+        }
     }
-    for watcher in &mut watchers {
-        assert_eq!(watcher.event(), ("/local/domain/5/data".into(), "t".into()));
-    }
+    let read = |mut watcher: Client| while watcher.event().0 != "/local/domain/5/n499" {};
+    let readers: Vec<_> =
+        watchers.into_iter().map(|watcher| std::thread::spawn(move || read(watcher))).collect();
+    // Further requests wait in the socket until the events of those before have left elsewhere.
+    let last = (0..500).map(|n| guest.send(Op::Write, 0, format!("n{n}\0x").as_bytes())).last();
+    while guest.receive().unwrap().0.req_id != last.unwrap() {}
+    readers.into_iter().for_each(|reader| reader.join().unwrap());
 }
 
 #[test]

@@ -7,6 +7,7 @@ use myriad_ring::v1::connection::Connection;
 use rustix::{fd::OwnedFd, io::Errno};
 
 use super::{
+    blame::Blame,
     poll::{Interest, Poll},
     send::{Sent, send},
 };
@@ -26,6 +27,10 @@ pub(super) struct Client {
     pub(super) dirty: bool,
     pub(super) busy: bool,
     pub(super) tended: bool,
+    /// Its next request has to wait: it is a guest that is held back, or waits until others are.
+    pub(super) paused: bool,
+    /// Whose fault its failures are.
+    pub(super) blame: Option<Box<Blame>>,
 }
 
 impl Client {
@@ -40,6 +45,8 @@ impl Client {
             dirty: false,
             busy: false,
             tended: false,
+            paused: false,
+            blame: None,
         }
     }
 
@@ -117,7 +124,7 @@ impl Client {
     /// Waits for what can be used, and for nothing else. Where more requests wait already,
     /// reading is left as it is: the next sweep comes anyhow.
     pub(super) fn update_interest(&mut self, poll: &Poll, number: u64) -> io::Result<()> {
-        let wants = !self.ended && self.carry.is_empty() && self.conn.wants_input();
+        let wants = !self.ended && !self.paused && self.carry.is_empty() && self.conn.wants_input();
         let read = if self.busy { self.interest.read } else { wants };
         let interest = Interest { read, write: self.blocked };
         if interest != self.interest {

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use ahash::RandomState;
 use myriad_core::ConnId;
-use myriad_ring::v1::connection::Peer;
 
 use super::client::Client;
 
@@ -60,12 +59,9 @@ impl Clients {
     }
 }
 
-/// Whether time brings something: transactions that pin versions, events that expire, limits that
-/// a guest falls below by what happens on other connections.
+/// Whether time brings something: transactions that pin versions, events that expire.
 fn needs_tending(client: &Client) -> bool {
-    let conn = &client.conn;
-    let guest = matches!(conn.peer(), Peer::Domain(_));
-    conn.transactions() > 0 || conn.next_deadline().is_some() || (guest && client.is_deaf())
+    client.conn.transactions() > 0 || client.conn.next_deadline().is_some()
 }
 
 /// The number that a client has at its worker.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use myriad_core::{ConnId, DomId, Errno, Store};
 use myriad_ring::v1::{
     ControlArgs,
-    connection::{ControlReply, Executed, Host, Report},
+    connection::{Conflict, ControlReply, Executed, Host, Report},
 };
 use tracing::{info, warn};
 
@@ -24,17 +24,24 @@ pub(super) struct Around {
     pub(super) current: ConnId,
     /// The last publication that a command made besides its own.
     committed: u64,
+    /// The node that made a transaction fail.
+    conflict: Option<Arc<str>>,
 }
 
 impl Around {
     pub(super) fn new(shared: Arc<Shared>, first: ConnId) -> Around {
         let trace = Trace::new(shared.logs.clone());
-        Around { shared, trace, current: first, committed: 0 }
+        Around { shared, trace, current: first, committed: 0, conflict: None }
     }
 
     /// The last publication that was made besides that of the request itself; 0 for none.
     pub(super) fn take_committed(&mut self) -> u64 {
         std::mem::take(&mut self.committed)
+    }
+
+    /// The node that made the transaction fail which the request ended.
+    pub(super) fn take_conflict(&mut self) -> Option<Arc<str>> {
+        self.conflict.take()
     }
 
     fn post_owner(&self, domid: DomId, message: Message) {
@@ -72,6 +79,14 @@ impl Host for Around {
         }
     }
 
+    fn store_domain(&self) -> DomId {
+        self.shared.settings.store_domid
+    }
+
+    fn connection(&mut self, domid: DomId) -> Option<ConnId> {
+        self.shared.rings.get(domid)
+    }
+
     fn introduced(&mut self, domid: DomId) {
         self.post_owner(domid, Message::Introduced(domid));
         if self.shared.host.domain(domid).is_none() {
@@ -86,8 +101,8 @@ impl Host for Around {
         self.domain_gone(domid);
     }
 
-    fn quotas_changed(&mut self, _: Option<DomId>) {
-        self.shared.mailboxes.post_quotas_changed();
+    fn quotas_changed(&mut self, domid: Option<DomId>) {
+        self.shared.mailboxes.post_quotas_changed(domid);
     }
 
     fn control(&mut self, _: &Store, command: &ControlArgs<'_>) -> ControlReply {
@@ -98,6 +113,7 @@ impl Host for Around {
             host: &shared.host,
             logs: &shared.logs,
             seen: &shared.seen,
+            pins: &shared.pins,
             control: shared.settings.control,
             effects: self,
         };
@@ -113,6 +129,10 @@ impl Host for Around {
 
     fn executed(&mut self, request: &Executed<'_>) {
         self.trace.executed(request);
+    }
+
+    fn conflicted(&mut self, conflict: &Conflict<'_>) {
+        self.conflict = Some(conflict.path.into());
     }
 
     fn report(&mut self, report: Report) {
@@ -132,6 +152,7 @@ impl Host for Around {
 impl Effects for Around {
     fn domain_gone(&mut self, domid: DomId) {
         self.shared.refusals.forget(domid);
+        self.shared.pauses.forget(domid);
         if self.shared.host.detach(domid) {
             // Here, before anyone can introduce the id again.
             self.shared.sockets.forget(domid);
@@ -140,7 +161,7 @@ impl Effects for Around {
     }
 
     fn quotas_changed(&mut self) {
-        self.shared.mailboxes.post_quotas_changed();
+        self.shared.mailboxes.post_quotas_changed(None);
     }
 
     fn tell_usage(&mut self, domid: DomId) {

@@ -32,16 +32,28 @@ pub(super) enum Message {
     Gone(DomId),
     /// A CONTROL command of this connection asks for the usage of a domain that is served here.
     Usage(DomId, ConnId),
-    /// Quotas were set: who was over one may not be any more.
-    QuotasChanged,
+    /// Quotas were set, of one domain or of all: who was over one may not be any more.
+    QuotasChanged(Option<DomId>),
     /// The last event of a request has left another connection.
     Resume(ConnId),
     /// The answer to a CONTROL command that was put off.
     Answer(ConnId, Result<String, Errno>),
+    /// Execute no request any more that was begun before this, then say so.
+    Quiesce(Round),
+    /// A worker has.
+    Quiet(Round),
     /// Events of this publication belong to a request that is outstanding until they are sent.
     Ticket(u64, Ticket),
     /// End.
     Stop,
+}
+
+/// A client's question to all workers whether those whom it waits for have stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Round {
+    pub(super) asker: ConnId,
+    /// Its number at the asker's worker.
+    pub(super) number: u64,
 }
 
 /// The way to all workers; each thread has its own.
@@ -96,9 +108,12 @@ impl Mailboxes {
         }
     }
 
-    /// Tells all workers that quotas were set.
-    pub(super) fn post_quotas_changed(&self) {
-        self.workers().for_each(|worker| self.post(worker, Message::QuotasChanged));
+    /// Tells the workers concerned that quotas were set, of one domain or of all.
+    pub(super) fn post_quotas_changed(&self, domid: Option<DomId>) {
+        match domid {
+            Some(one) => self.post(self.owner(one), Message::QuotasChanged(domid)),
+            None => self.workers().for_each(|w| self.post(w, Message::QuotasChanged(None))),
+        }
     }
 
     /// Wakes a worker for what is in its feed.

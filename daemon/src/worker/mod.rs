@@ -15,19 +15,23 @@
 //!    transactions or undelivered events of a guest are looked at by time.
 //! 5. Each connection gets a bounded number of requests per sweep. A client that doesn't read
 //!    isn't read from past a bound, so it costs others nothing.
-//! 6. No guard of the store is held across a system call: they live inside single calls of
+//! 6. A guest that is held back is not read from, and costs nothing until its time is over.
+//! 7. No guard of the store is held across a system call: they live inside single calls of
 //!    `core` and `ring`.
 
 mod accept;
 mod bell;
+mod blame;
 mod client;
 mod clients;
 mod events;
 mod guests;
 mod host;
 mod mailbox;
+mod pauses;
 mod poll;
 mod refusals;
+mod rings;
 mod run;
 mod send;
 mod serve;
@@ -38,14 +42,19 @@ use std::{
     path::PathBuf,
     sync::Arc,
     thread::{Builder, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use myriad_core::{DomId, Store};
 use rustix::fd::OwnedFd;
 use tracing::{error, warn};
 
-use crate::{control::HighWater, logs::Logs, reclaim::Reclaimer, sim};
+use crate::{
+    control::{HighWater, Pins},
+    logs::Logs,
+    reclaim::Reclaimer,
+    sim,
+};
 use mailbox::{Mailboxes, Message};
 use run::Worker;
 
@@ -74,7 +83,12 @@ struct Shared {
     mailboxes: Mailboxes,
     sockets: guests::Directory,
     seen: HighWater,
+    pins: Pins,
     refusals: refusals::Refusals,
+    /// When all times begin.
+    start: Instant,
+    pauses: pauses::Pauses,
+    rings: rings::Rings,
     reclaimer: Reclaimer,
 }
 
@@ -102,13 +116,17 @@ impl Team {
         let (mailboxes, inboxes) = Mailboxes::new(settings.workers)?;
         let shared = Arc::new(Shared {
             sockets: guests::Directory::create(settings.sim_dir.clone())?,
-            settings,
             store,
             host,
             logs,
             mailboxes,
             seen: HighWater::default(),
+            pins: Pins::new(settings.workers),
+            settings,
             refusals: refusals::Refusals::default(),
+            start: Instant::now(),
+            pauses: pauses::Pauses::default(),
+            rings: rings::Rings::new(),
             reclaimer,
         });
         let mut listener = Some(listener.try_clone()?);

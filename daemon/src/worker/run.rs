@@ -3,7 +3,7 @@
 use std::{
     io,
     sync::{Arc, mpsc::TryRecvError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use myriad_core::{Caller, ConnId, DomId};
@@ -38,10 +38,16 @@ pub(super) struct Worker {
     pub(super) around: Around,
     pub(super) next_number: u64,
     pub(super) scratch: Box<[u8]>,
-    pub(super) start: Instant,
+    /// Clients that have to wait, and when the first of them goes on.
+    pub(super) paused: Vec<u64>,
+    pub(super) next_resume: Duration,
+    /// Questions to all workers so far.
+    pub(super) rounds: u64,
     /// Time since the start, as of this sweep.
     pub(super) now: Duration,
     pub(super) next_tend: Duration,
+    /// What the commits weighed that were there when time was kept last.
+    pub(super) tended_weight: u64,
 }
 
 /// Tokens of what isn't a client: above all numbers of clients.
@@ -72,9 +78,12 @@ impl Worker {
             clients: Clients::default(),
             next_number: 0,
             scratch: vec![0; INPUT_MAX].into_boxed_slice(),
-            start: Instant::now(),
+            paused: Vec::new(),
+            next_resume: Duration::MAX,
+            rounds: 0,
             now: Duration::ZERO,
             next_tend: Duration::ZERO,
+            tended_weight: 0,
         })
     }
 
@@ -95,7 +104,7 @@ impl Worker {
         if !self.sleep(batch)? {
             return Ok(false);
         }
-        self.now = self.start.elapsed();
+        self.now = self.shared.start.elapsed();
         self.around.trace.refresh();
         if !self.read_inbox() {
             return Ok(false);
@@ -150,8 +159,9 @@ impl Worker {
         let tend = (!self.clients.tended.is_empty()).then_some(self.next_tend);
         let accept = self.acceptor.as_ref().and_then(|acceptor| acceptor.listener.deadline());
         let guests = (!self.paused_guests.is_empty()).then(|| self.now + limits::ACCEPT_PAUSE);
-        let deadline = tend.into_iter().chain(accept).chain(guests).min()?;
-        Some(deadline.saturating_sub(self.start.elapsed()))
+        let resume = (!self.paused.is_empty()).then_some(self.next_resume);
+        let deadline = tend.into_iter().chain(accept).chain(guests).chain(resume).min()?;
+        Some(deadline.saturating_sub(self.shared.start.elapsed()))
     }
 
     /// Acts on all messages; false when it is to stop.
@@ -192,7 +202,8 @@ impl Worker {
                 }
             }
             Message::Usage(domid, asker) => self.tell_usage(domid, asker),
-            Message::QuotasChanged => self.wake_stalled(),
+            Message::QuotasChanged(Some(domid)) => self.wake_guest(domid),
+            Message::QuotasChanged(None) => self.wake_all(),
             Message::Resume(conn) => self.clients.note_busy(number_of(conn)),
             Message::Answer(conn, answer) => {
                 let number = number_of(conn);
@@ -203,6 +214,10 @@ impl Worker {
                     self.clients.note_busy(number);
                 }
             }
+            Message::Quiesce(round) => {
+                self.shared.mailboxes.post(round.asker.worker(), Message::Quiet(round));
+            }
+            Message::Quiet(round) => self.note_quiet(number_of(round.asker), round),
             Message::Ticket(seq, ticket) => self.events.expect(seq, ticket),
             Message::Stop => return false,
         }
@@ -255,6 +270,9 @@ impl Worker {
         let number = self.add(Peer::Domain(domid), caller, socket);
         if let Some(guest) = self.guests.get(domid) {
             guest.client = number;
+        }
+        if let Some(number) = number {
+            self.shared.rings.begun(domid, ConnId::new(self.id, number));
         }
     }
 }

@@ -38,6 +38,7 @@ impl Worker {
         let peer = client.conn.peer();
         if let Peer::Domain(domid) = peer {
             self.guests.ended(domid, number);
+            self.shared.rings.ended(domid, client.conn.id());
         }
         self.around.trace.connection(peer, false);
     }
@@ -45,19 +46,29 @@ impl Worker {
     /// Reads once, and executes requests up to a bound.
     pub(super) fn read_and_serve(&mut self, number: u64) {
         let Some(client) = self.clients.get(number) else { return };
-        let is_guest = matches!(client.conn.peer(), Peer::Domain(_));
-        if client.read(&mut self.scratch) && is_guest {
+        let guest = match client.conn.peer() {
+            Peer::Domain(domid) => Some(domid),
+            Peer::Socket(_) => None,
+        };
+        if guest.is_some() && self.must_wait(number, guest) {
+            return self.update_interest(number);
+        }
+        let Some(client) = self.clients.get(number) else { return };
+        if client.read(&mut self.scratch) && guest.is_some() {
             // What was done to the domain before it sent this comes first.
             self.read_inbox();
         }
         let mut left = limits::REQUESTS_PER_SWEEP;
         loop {
-            let Some(client) = self.clients.get(number) else { return };
+            if self.must_wait(number, guest) {
+                break;
+            }
             if left == 0 {
                 self.clients.note_busy(number);
                 break;
             }
             left -= 1;
+            let Some(client) = self.clients.get(number) else { return };
             self.around.current = client.conn.id();
             match client.conn.step(&self.shared.store, &mut self.around, self.now) {
                 Progress::Held { seq } => self.answered(number, seq),
@@ -70,7 +81,7 @@ impl Worker {
                 Progress::Idle | Progress::Waiting | Progress::Stalled => break,
             }
         }
-        if is_guest {
+        if guest.is_some() {
             self.note_usage(number);
         }
         self.clients.note_output(number);
@@ -99,6 +110,7 @@ impl Worker {
 
     /// A request was executed: its events come first, then its reply.
     pub(super) fn answered(&mut self, number: u64, seq: u64) {
+        self.note_failure(number);
         let committed = self.around.take_committed();
         let own = Own { up_to: seq.max(committed), number };
         self.deliver(Some(own));
@@ -114,11 +126,24 @@ impl Worker {
     }
 
     /// Quotas were raised: who was over one may not be any more.
-    pub(super) fn wake_stalled(&mut self) {
+    pub(super) fn wake_all(&mut self) {
         for number in self.clients.numbers() {
-            if self.clients.get(number).is_some_and(|client| client.is_deaf()) {
-                self.clients.note_busy(number);
-            }
+            self.wake_stalled(number);
+        }
+    }
+
+    /// A domain's own quotas were raised.
+    pub(super) fn wake_guest(&mut self, domid: DomId) {
+        if let Some(number) = self.guests.get(domid).and_then(|guest| guest.client) {
+            self.wake_stalled(number);
+        }
+    }
+
+    fn wake_stalled(&mut self, number: u64) {
+        if let Some(client) = self.clients.get(number).filter(|client| client.is_deaf()) {
+            // By this it learns of its quotas, even where it has no whole request.
+            client.conn.tend(&self.shared.store, &mut self.around, self.now);
+            self.clients.note_busy(number);
         }
     }
 
@@ -157,18 +182,26 @@ impl Worker {
                 }
             }
         }
-        if self.clients.tended.is_empty() || self.now < self.next_tend {
+        self.resume_paused();
+        let commits = self.events.weight().saturating_sub(self.tended_weight);
+        let due = self.now >= self.next_tend || commits >= limits::FOLLOW_EVERY;
+        if self.clients.tended.is_empty() || !due {
             return;
         }
         self.next_tend = self.now.saturating_add(limits::TEND_EVERY);
+        self.tended_weight = self.events.weight();
+        let (mut before, mut after) = (0, 0);
         for number in std::mem::take(&mut self.clients.tended) {
             let Some(client) = self.clients.get(number) else { continue };
             client.tended = false;
+            before = client.conn.pinned_bytes().max(before);
             client.conn.tend(&self.shared.store, &mut self.around, self.now);
+            after = client.conn.pinned_bytes().max(after);
             if client.is_deaf() {
                 self.clients.note_busy(number);
             }
             self.clients.note_time(number);
         }
+        self.shared.pins.note(self.id, before, after);
     }
 }

@@ -194,6 +194,22 @@ impl Client {
         self.ask(Op::Write, 0, &[path.as_bytes(), b"\0", value.as_bytes()].concat())
     }
 
+    /// Begins a transaction.
+    pub fn start(&mut self) -> u32 {
+        let id = String::from_utf8(self.ok(Op::TransactionStart, b"\0")).unwrap();
+        id.trim_end_matches('\0').parse().unwrap()
+    }
+
+    /// Ends a transaction with its changes, which nothing may hinder.
+    pub fn commit(&mut self, tx: u32) {
+        self.ask(Op::TransactionEnd, tx, b"T\0").unwrap();
+    }
+
+    pub fn set_perms(&mut self, path: &str, perms: &[&str]) {
+        let perms: String = perms.iter().map(|p| format!("{p}\0")).collect();
+        self.ok(Op::SetPerms, format!("{path}\0{perms}").as_bytes());
+    }
+
     pub fn watch(&mut self, path: &str, token: &str) {
         self.ok(Op::Watch, format!("{path}\0{token}\0").as_bytes());
         assert_eq!(self.event(), (path.into(), token.into()));

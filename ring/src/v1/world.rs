@@ -9,7 +9,9 @@ use myriad_core::{Caller, Config, ConnId, DomId, Errno, Feed, FeedItem, Store};
 
 use crate::v1::{
     ControlArgs, Op,
-    connection::{Connection, ControlReply, Event, Executed, Host, Peer, Progress, Report},
+    connection::{
+        Conflict, Connection, ControlReply, Event, Executed, Host, Peer, Progress, Report,
+    },
     features,
 };
 
@@ -22,6 +24,12 @@ pub(crate) struct Desk {
     pub(crate) calls: Vec<String>,
     pub(crate) log: Vec<String>,
     pub(crate) reports: Vec<Report>,
+    /// Where transactions failed, and the how manieth in a row each was.
+    pub(crate) conflicts: Vec<(String, u32)>,
+    /// The server's domain, where it isn't the control domain.
+    pub(crate) store_domain: Option<DomId>,
+    /// The connections of domains' rings.
+    connections: Vec<(DomId, ConnId)>,
     /// Domains whose ring must be reset, or closed.
     rings: Vec<(DomId, bool)>,
 }
@@ -59,7 +67,9 @@ impl World {
         self.store.edit(|edit| Ok(edit.introduce(domid)));
         let instance = self.store.pin().domain(domid).map(|info| info.instance);
         let instance = instance.unwrap_or(myriad_core::Instance::NONE);
-        self.connect(|_| Peer::Domain(domid), Caller::Guest { domid, instance })
+        let at = self.connect(|_| Peer::Domain(domid), Caller::Guest { domid, instance });
+        self.desk.connections.extend(self.conns.get(at).map(|conn| (domid, conn.id())));
+        at
     }
 
     fn connect(&mut self, peer: impl FnOnce(u64) -> Peer, caller: Caller) -> usize {
@@ -154,6 +164,14 @@ impl Host for Desk {
         self.refuse_connect.map_or(Ok(()), Err)
     }
 
+    fn store_domain(&self) -> DomId {
+        self.store_domain.unwrap_or(self.control_domain())
+    }
+
+    fn connection(&mut self, domid: DomId) -> Option<ConnId> {
+        self.connections.iter().rev().find(|(of, _)| *of == domid).map(|(_, conn)| *conn)
+    }
+
     fn introduced(&mut self, domid: DomId) {
         self.calls.push(format!("introduced {domid}"));
         self.rings.push((domid, false));
@@ -185,6 +203,10 @@ impl Host for Desk {
         };
         let said = String::from_utf8_lossy(request.payload).into_owned();
         self.log.push(format!("{:?}.{} {name} {said:?} {result:?}", request.peer, request.tx_id));
+    }
+
+    fn conflicted(&mut self, conflict: &Conflict<'_>) {
+        self.conflicts.push((conflict.path.into(), conflict.in_a_row));
     }
 
     fn report(&mut self, report: Report) {

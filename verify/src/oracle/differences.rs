@@ -100,7 +100,7 @@ pub fn provoked(op: Op, payload: &[u8]) -> Option<&'static str> {
 pub const FINER_CONFLICTS: &str = "finer-conflicts";
 /// A commit that Myriad refuses and C does not.
 pub const CONFLICT_AT_START: &str = "conflict-at-start";
-/// The order of events of a commit that one server had to be sent again.
+/// The order of events of a commit, where the tree has changed since its start.
 pub const FIRST_ACCESS: &str = "first-access";
 /// A transaction without effect as Myriad saw it, which C let change something.
 pub const COMMIT_AT_BASE: &str = "commit-at-base";
@@ -125,9 +125,9 @@ pub const TABLE: &[Difference] = &[
     },
     Difference {
         name: FIRST_ACCESS,
-        reason: "events of a commit come in order of first access; where a transaction is run \
-                 again on one server, that comes upon nodes that others created meanwhile, or \
-                 stops at them on its way up. The events are the same",
+        reason: "events of a commit come in order of first access. Where others created nodes \
+                 since the start, C comes upon them in what it removes, or stops at them on its \
+                 way up; Myriad never saw them, and their events come last. They are the same",
         kind: Kind::Commit,
     },
     Difference {

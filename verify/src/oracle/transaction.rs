@@ -56,6 +56,7 @@ impl Runner {
             return self.require(answers.left == answers.right, "the answers differ");
         };
         self.leeway.reply = answers.left != answers.right;
+        self.leeway.order = !self.options.twins && self.world.moved(&tx);
         match (&answers.left, &answers.right) {
             (Ok(_), Ok(_)) => self.both_committed(&tx),
             (left, right) if left == right || self.options.twins => {
@@ -89,7 +90,7 @@ impl Runner {
 
     fn both_committed(&mut self, tx: &OpenTx) -> Result<(), Stop> {
         if tx.changes_something || !self.options.ours || !self.world.moved(tx) {
-            return self.commit(tx, &Side::BOTH);
+            return self.commit(tx, &Side::BOTH, false);
         }
         // Nothing changed, as Myriad saw it. What C did it did to the tree as it is now.
         if self.options.twins {
@@ -108,7 +109,6 @@ impl Runner {
     /// other server gave.
     fn again(&mut self, side: Side, tx: &OpenTx) -> Result<(), Stop> {
         let other = if side == Side::Left { Side::Right } else { Side::Left };
-        self.leeway.order = true;
         let mut link = self.exchange.aside(side)?;
         let start = ask(&mut link, Op::TransactionStart, 0, b"\0")?;
         let id = start.as_ref().and_then(|answer| {
@@ -137,19 +137,22 @@ impl Runner {
         }
         let end = ask(&mut link, Op::TransactionEnd, id, b"T\0")?;
         self.require(matches!(end, Some(Ok(_))), "a transaction was refused again")?;
-        self.commit(tx, &[other])
+        self.commit(tx, &[other], side == Side::Right)
     }
 
     /// Runs a committed transaction's requests on the model; what these servers had answered must
-    /// be true now.
-    fn commit(&mut self, tx: &OpenTx, sides: &[Side]) -> Result<(), Stop> {
+    /// be true now. `afresh`: ours was sent the requests again, and bound its permissions then.
+    fn commit(&mut self, tx: &OpenTx, sides: &[Side], afresh: bool) -> Result<(), Stop> {
         for done in tx.done.iter().filter(|done| !done.void) {
-            let Some(model) = self.world.apply(done.op, &done.payload) else { continue };
+            let model = if afresh {
+                self.world.apply(done.op, &done.payload)
+            } else {
+                self.world.commit(done)
+            };
+            let Some(model) = model else { continue };
             for side in sides {
-                // A domain's end takes its entries away, and that is no conflict.
                 let real = done.answers.get(*side);
-                let holds = compare::agrees(done.op, &model, real, false)
-                    || compare::agrees(done.op, &model, real, self.options.is_ours(*side));
+                let holds = compare::agreed(done.op, &model, real, self.options.is_ours(*side));
                 let request = format!("{} {}", done.op.name(), super::step::quote(&done.payload));
                 let server = side.name();
                 let what =

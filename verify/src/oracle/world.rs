@@ -73,6 +73,8 @@ pub struct Done {
     /// It was refused for an owner that did not exist, which is no fact of the tree: whether it
     /// still holds at the commit does not matter, and it changes nothing.
     pub void: bool,
+    /// The domains that it names and that existed.
+    existing: Vec<u32>,
     /// The top of what it depends on: its path, or the uppermost node that it would have to create.
     anchor: String,
 }
@@ -140,9 +142,17 @@ impl World {
         let hosts = &self.hosts;
         let anchor = anchor(&self.tree, op, payload);
         let effect = self.tree.apply(op, payload, &|domid| hosts.exists(domid))?;
-        if effect.changed {
-            self.changes.push(anchor);
-        }
+        self.changes.extend(effect.changed.then_some(anchor));
+        Some(effect)
+    }
+
+    /// Carries out a request of a transaction that was committed. Permissions are of those who
+    /// existed when it was made.
+    pub fn commit(&mut self, done: &Done) -> Option<Effect> {
+        let anchor = anchor(&self.tree, done.op, &done.payload);
+        let existed = |domid| done.existing.contains(&domid);
+        let effect = self.tree.apply(done.op, &done.payload, &existed)?;
+        self.changes.extend(effect.changed.then_some(anchor));
         Some(effect)
     }
 
@@ -163,10 +173,12 @@ impl World {
     #[must_use]
     pub fn done(&self, view: &Tree, op: Op, payload: &[u8], answers: Pair<Answer>) -> Done {
         let perms = text::split_first(payload).and_then(|(_, rest)| text::parse_perms(rest));
-        let owner = perms.and_then(|perms| perms.first().copied()).filter(|_| op == Op::SetPerms);
-        let void = owner.is_some_and(|owner| !self.hosts.exists(owner.domid));
+        let perms = perms.filter(|_| op == Op::SetPerms).unwrap_or_default();
+        let exists = |domid: &u32| self.hosts.exists(*domid);
+        let existing = perms.iter().map(|entry| entry.domid).filter(exists).collect();
+        let void = perms.first().is_some_and(|owner| !exists(&owner.domid));
         let anchor = anchor(view, op, payload);
-        Done { op, payload: payload.to_vec(), answers, void, anchor }
+        Done { op, payload: payload.to_vec(), answers, void, existing, anchor }
     }
 
     /// Notes that a domain has ended.

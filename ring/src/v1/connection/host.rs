@@ -1,6 +1,6 @@
 //! What a connection asks of the server around it.
 
-use myriad_core::{DomId, Errno, Quota, Refusal, Store};
+use myriad_core::{ConnId, DomId, Errno, Quota, Refusal, Store};
 
 use crate::v1::{ControlArgs, Op};
 
@@ -25,6 +25,11 @@ pub trait Host {
         DomId::ZERO
     }
 
+    /// The domain in which this server runs, which can't be released either.
+    fn store_domain(&self) -> DomId {
+        DomId::ZERO
+    }
+
     /// INTRODUCE, before the store learns of it: maps the domain's ring where it isn't mapped,
     /// and binds its event channel to `port`, again where it was bound.
     ///
@@ -35,6 +40,13 @@ pub trait Host {
     /// INTRODUCE, after the store has learned of it: resets the domain's ring and connection,
     /// or starts to serve them. (Not at once where the domain is the caller itself.)
     fn introduced(&mut self, domid: DomId);
+
+    /// The connection of a domain's ring, where it is served. Its watches end with the domain, or
+    /// with a new INTRODUCE, in the same publication.
+    fn connection(&mut self, domid: DomId) -> Option<ConnId> {
+        let _ = domid;
+        None
+    }
 
     /// RELEASE: the store has forgotten the domain; its ring and connection go.
     fn released(&mut self, domid: DomId);
@@ -51,6 +63,12 @@ pub trait Host {
     /// A request was executed: for the access log.
     fn executed(&mut self, request: &Executed<'_>) {
         let _ = request;
+    }
+
+    /// A transaction of a privileged client has failed, since a node changed that it depends on:
+    /// whoever keeps changing it can be held back (XSA-206). The client will try again.
+    fn conflicted(&mut self, conflict: &Conflict<'_>) {
+        let _ = conflict;
     }
 
     /// Something that an operator must learn.
@@ -87,6 +105,17 @@ pub struct Executed<'a> {
     pub payload: &'a [u8],
     /// What the reply says, or its error. (An empty reply where there is none yet.)
     pub reply: Result<&'a [u8], Errno>,
+}
+
+/// A transaction that failed because of others' commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conflict<'a> {
+    /// Whose it was.
+    pub peer: Peer,
+    /// The node that has changed.
+    pub path: &'a str,
+    /// How many of its transactions have failed so since one was committed: 1 or more.
+    pub in_a_row: u32,
 }
 
 /// What an operator must learn of a domain and its quotas.

@@ -40,9 +40,9 @@ mod tests;
 
 use std::{task::Waker, time::Duration};
 
-use myriad_core::{Caller, ConnId, DomId, Errno, Store};
+use myriad_core::{Caller, ConnId, DomId, Errno, Store, Transaction};
 
-pub use host::{ControlReply, Executed, Host, Peer, Report};
+pub use host::{Conflict, ControlReply, Executed, Host, Peer, Report};
 pub use output::Event;
 pub use progress::{Failure, Progress};
 pub use ticket::Ticket;
@@ -57,6 +57,7 @@ use crate::v1::{
     },
     header::Header,
     limits::{EVENT_TIMEOUT, PRIVILEGED_REPLIES_MAX},
+    op::Op,
     reply,
 };
 
@@ -158,6 +159,13 @@ impl Connection {
     #[must_use]
     pub fn wants_input(&self) -> bool {
         !self.is_failed() && self.input.has_room() && self.over().is_none()
+    }
+
+    /// The operation of the next request, if one is complete and has a valid number.
+    #[must_use]
+    pub fn next_op(&self) -> Option<Op> {
+        let message = self.input.message().ok().flatten()?;
+        Op::from_number(message.header.op)
     }
 
     /// Executes the next request, if one is complete, and holds its reply.
@@ -289,6 +297,21 @@ impl Connection {
     #[must_use]
     pub fn transactions(&self) -> usize {
         self.session.transactions.len()
+    }
+
+    /// How many transactions of a privileged client have failed by a conflict since one was
+    /// committed.
+    #[must_use]
+    pub fn conflicts(&self) -> u32 {
+        self.session.conflicts
+    }
+
+    /// Bytes that its open transactions keep from being freed, at most about: what the versions
+    /// newer than the oldest of their bases have retired.
+    #[must_use]
+    pub fn pinned_bytes(&self) -> u64 {
+        let open = self.session.transactions.iter();
+        open.map(Transaction::pinned_bytes).max().unwrap_or(0)
     }
 
     /// How many of a guest's requests are outstanding.

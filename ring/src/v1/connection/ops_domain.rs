@@ -15,7 +15,11 @@ impl Ops<'_> {
     pub(super) fn introduce(&mut self, domid: DomArg, port: u32) -> Done {
         let domid = domid.domid().filter(|domid| domid.is_real()).ok_or(Errno::EINVAL)?;
         self.host.connect(domid, port)?;
-        let outcome = self.store.edit(|edit| Ok(edit.introduce(domid)));
+        let conn = self.host.connection(domid);
+        let outcome = self.store.edit(|edit| {
+            conn.into_iter().for_each(|conn| edit.drop_watches(conn));
+            Ok(edit.introduce(domid))
+        });
         let (_, seq) = self.outcome(outcome)?;
         self.host.introduced(domid);
         self.ack(seq)
@@ -23,7 +27,12 @@ impl Ops<'_> {
 
     pub(super) fn release(&mut self, domid: DomArg) -> Done {
         let domid = self.releasable(domid)?;
-        let outcome = self.store.edit(|edit| edit.release(domid));
+        let conn = self.host.connection(domid);
+        let outcome = self.store.edit(|edit| {
+            // First: the domain is not told of its own nodes' end, nor of its own.
+            conn.into_iter().for_each(|conn| edit.drop_watches(conn));
+            edit.release(domid)
+        });
         let ((), seq) = self.outcome(outcome)?;
         self.host.released(domid);
         self.ack(seq)
@@ -75,9 +84,10 @@ impl Ops<'_> {
         self.store.pin().domain(domid)
     }
 
-    /// An introduced domain other than the control domain.
+    /// An introduced domain other than the control domain and the server's own.
     fn releasable(&self, domid: DomArg) -> Result<DomId, Failed> {
-        if domid.domid() == Some(self.host.control_domain()) {
+        let kept = [self.host.control_domain(), self.host.store_domain()];
+        if domid.domid().is_some_and(|domid| kept.contains(&domid)) {
             return Err(Errno::EINVAL.into());
         }
         self.introduced(domid)

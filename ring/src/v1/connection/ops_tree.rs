@@ -4,7 +4,10 @@ use myriad_core::{Caller, DomId, Errno, Error, Outcome, Path, Quota, Reads, Spec
 
 use crate::v1::{
     args::PermArgs,
-    connection::ops::{Done, Failed, Ops},
+    connection::{
+        host::Conflict,
+        ops::{Done, Failed, Ops},
+    },
     header::Header,
     limits::PRIVILEGED_TRANSACTIONS_MAX,
     paths::Name,
@@ -128,12 +131,31 @@ impl Ops<'_> {
 
     pub(super) fn transaction_end(&mut self, commit: bool) -> Done {
         let transaction = self.session.transactions.remove(self.header.tx_id);
-        let transaction = transaction.ok_or(Errno::ENOENT)?;
-        if commit {
-            let outcome = transaction.commit();
-            return self.acked(outcome);
+        let mut transaction = transaction.ok_or(Errno::ENOENT)?;
+        if !commit {
+            return self.ack(0);
         }
-        self.ack(0)
+        let (outcome, broken) = transaction.commit_or_blame();
+        if !self.session.is_guest() {
+            self.note_end(&outcome.result, broken.as_deref());
+        }
+        self.acked(outcome)
+    }
+
+    /// Counts conflicts, and tells the host where they are found.
+    fn note_end(&mut self, result: &Told, broken: Option<&str>) {
+        match result {
+            Ok(()) => self.session.conflicts = 0,
+            Err(Error::Conflict) => {
+                let in_a_row = self.session.conflicts.saturating_add(1);
+                self.session.conflicts = in_a_row;
+                // Without a path, it was no node.
+                if let Some(path) = broken.filter(|path| !path.is_empty()) {
+                    self.host.conflicted(&Conflict { peer: self.session.peer, path, in_a_row });
+                }
+            }
+            Err(_) => {}
+        }
     }
 }
 

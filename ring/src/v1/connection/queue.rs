@@ -33,6 +33,9 @@ struct Queued {
     /// Whether it is an event that a new one is compared with.
     compared: bool,
     ticket: Option<Ticket>,
+    /// The ticket is the client's own, who looks at its limits after each sending anyhow. That of
+    /// an event may be of a client elsewhere, who must be woken when it is dropped.
+    is_reply: bool,
 }
 
 /// What became of an event.
@@ -57,7 +60,7 @@ impl OutputQueue {
 
     /// Queues a reply that is encoded already.
     pub(crate) fn push_reply(&mut self, bytes: Vec<u8>, ticket: Option<Ticket>) {
-        self.push(Queued { bytes, compared: false, ticket });
+        self.push(Queued { bytes, compared: false, ticket, is_reply: true });
     }
 
     pub(crate) fn push_event(
@@ -79,7 +82,7 @@ impl OutputQueue {
         if let Some(deadline) = deadline {
             self.deadlines.push_back((deadline, number));
         }
-        self.push(Queued { bytes, compared, ticket });
+        self.push(Queued { bytes, compared, ticket, is_reply: false });
         Pushed::Queued
     }
 
@@ -149,7 +152,7 @@ impl OutputQueue {
         if self.deadlines.front().is_some_and(|&(_, due)| due == number) {
             self.deadlines.pop_front();
         }
-        if let Some(ticket) = message.ticket {
+        if let (Some(ticket), true) = (message.ticket, message.is_reply) {
             ticket.drop_quietly();
         }
     }
@@ -218,10 +221,21 @@ fn count(len: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
+    use std::{
+        sync::{Arc, mpsc},
+        task::{Wake, Waker},
+    };
 
     use super::*;
     use crate::v1::connection::ticket::Outstanding;
+
+    struct Bell(mpsc::Sender<()>);
+
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            self.0.send(()).unwrap();
+        }
+    }
 
     fn all(queue: &OutputQueue) -> Vec<u8> {
         queue.unsent().flatten().copied().collect()
@@ -298,6 +312,32 @@ mod tests {
         queue.advance(expected.len());
         assert_eq!((all(&queue), requests.len()), (event(b"b", b"t"), 0));
         assert_eq!(queue.next_deadline(), None);
+    }
+
+    #[test]
+    fn who_caused_an_event_is_woken_when_it_has_left_and_nobody_for_a_reply() {
+        let (sender, woken) = mpsc::channel();
+        let requests = Outstanding::new(Waker::from(Arc::new(Bell(sender))));
+        let mut queue = OutputQueue::default();
+        let ticket = requests.open();
+        queue.push_reply(b"reply".to_vec(), Some(requests.open()));
+        for name in [b"a", b"b"] {
+            queue.push_event(name, b"t", Some(ticket.clone()), Some(Duration::from_secs(1)));
+        }
+        drop(ticket);
+        queue.advance(5);
+        assert_eq!((requests.len(), woken.try_iter().count()), (1, 0));
+        queue.advance(event(b"a", b"t").len());
+        assert_eq!((requests.len(), woken.try_iter().count()), (1, 0));
+        queue.advance(event(b"b", b"t").len());
+        assert_eq!((requests.len(), woken.try_iter().count()), (0, 1));
+        // So is who caused one that is given up, or that goes with its connection.
+        queue.push_event(b"a", b"t", Some(requests.open()), Some(Duration::ZERO));
+        queue.expire(Duration::ZERO);
+        assert_eq!((requests.len(), woken.try_iter().count()), (0, 1));
+        queue.push_event(b"a", b"t", Some(requests.open()), None);
+        queue.clear();
+        assert_eq!((requests.len(), woken.try_iter().count()), (0, 1));
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub(super) struct Session {
     pub(super) paths: PathRules,
     pub(super) features: u32,
     pub(super) transactions: Transactions<Transaction>,
+    /// A privileged client's conflicts since its last commit.
+    pub(super) conflicts: u32,
     guest: Option<Guest>,
 }
 
@@ -58,6 +60,7 @@ impl Session {
             paths: PathRules::new(home),
             features: features::OFFERED,
             transactions: Transactions::default(),
+            conflicts: 0,
             guest,
         }
     }

@@ -49,6 +49,10 @@ impl<T> Transactions<T> {
         self.open.len()
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.open.values()
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.open.values_mut()
     }

@@ -1,9 +1,9 @@
 //! Domains, their features and quotas, and CONTROL.
 
-use myriad_core::{DomId, Errno, Quota};
+use myriad_core::{DomId, Errno, FeedItem, Quota};
 
 use super::{OK, some};
-use crate::v1::{Op, connection::Progress, world::World};
+use crate::v1::{Header, Op, connection::Progress, world::World};
 
 #[test]
 fn a_domain_comes_and_goes() {
@@ -25,6 +25,63 @@ fn a_domain_comes_and_goes() {
     assert_eq!(world.ok(dom0, Op::IsDomainIntroduced, 0, b"5\0"), b"F\0");
     let calls = ["connect 5 3", "introduced 5", "connect 5 4", "introduced 5", "released 5"];
     assert_eq!(world.desk.calls, calls);
+}
+
+#[test]
+fn a_released_domain_hears_nothing_of_its_own_end() {
+    let mut world = World::new();
+    let dom0 = world.socket();
+    let guest = world.guest(5);
+    world.ok(dom0, Op::Write, 0, b"/local/domain/5/a\0x");
+    world.ok(dom0, Op::SetPerms, 0, b"/local/domain/5\0n5\0");
+    for path in ["/local/domain/5", "@releaseDomain"] {
+        world.ok(dom0, Op::Watch, 0, format!("{path}\0t\0").as_bytes());
+        world.ok(guest, Op::Watch, 0, format!("{path}\0t\0").as_bytes());
+    }
+    world.seen(dom0);
+    let (guest, mut feed) = (world.conns[guest].id(), world.store.feed());
+    world.send(dom0, Op::Release, 0, b"5\0");
+    let told = [some("/local/domain/5", "t"), some("@releaseDomain", "t"), None];
+    assert_eq!(world.events(dom0), told);
+    let mut fires = 0;
+    while let FeedItem::Record(record) = feed.next() {
+        fires += record.fires.len();
+        assert!(record.fires.iter().all(|fire| fire.conn() != guest));
+    }
+    assert_eq!(fires, 2);
+}
+
+#[test]
+fn introducing_again_ends_the_watches_at_once() {
+    let mut world = World::new();
+    let dom0 = world.socket();
+    let guest = world.guest(5);
+    world.desk.alive.push(DomId(5));
+    world.ok(guest, Op::Watch, 0, b"a\0t\0");
+    let payload = b"5\x001\x003\0";
+    let header = Header { op: Op::Introduce as u32, req_id: 1, tx_id: 0, len: 6 };
+    world.conns[dom0].input(&[&header.to_bytes()[..], payload].concat());
+    let held = world.conns[dom0].step(&world.store, &mut world.desk, world.now);
+    // Nobody has reset the ring yet.
+    assert!(matches!(held, Progress::Held { .. }) && world.reset.is_empty());
+    assert_eq!(world.watches(guest), 0);
+}
+
+#[test]
+fn neither_the_control_domain_nor_the_servers_is_released() {
+    let mut world = World::new();
+    let dom0 = world.socket();
+    for domid in [6, 7] {
+        world.guest(domid);
+    }
+    world.desk.store_domain = Some(DomId(7));
+    for (domid, answer) in [("0", "EINVAL"), ("7", "EINVAL"), ("8", "ENOENT")] {
+        for op in [Op::Release, Op::Resume] {
+            let refused = world.ask(dom0, op, 0, format!("{domid}\0").as_bytes());
+            assert_eq!(refused, Err(answer.into()), "{domid}");
+        }
+    }
+    world.ok(dom0, Op::Release, 0, b"6\0");
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Bytes in, bytes out: every operation and every error, for privileged callers and guests.
 
 mod client;
+mod conflicts;
 mod domains;
 mod errors;
 mod guests;
 mod order;
+mod pins;
 mod tree;
 
 use client::{event, messages, some};
