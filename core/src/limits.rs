@@ -12,7 +12,7 @@ pub const BLOCK_SLACK_BYTES: usize = 256;
 /// Bytes of a path: a message's payload is 4096 and ends in NUL.
 pub const PATH_BYTES: usize = 4095;
 /// Bytes of a value in a message: the payload less the shortest path and its NUL.
-pub const VALUE_BYTES: usize = 4093;
+pub const VALUE_BYTES: usize = 4094;
 /// Entries of a permission list: the shortest entry and its NUL take three bytes of a payload.
 pub const ACL_ENTRIES: usize = 1400;
 /// Facts and effects that one transaction of the control domain may gather.

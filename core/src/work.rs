@@ -85,7 +85,7 @@ impl Work {
         value: &[u8],
     ) -> Result<(), Error> {
         if value.len() > VALUE_BYTES {
-            return Err(Error::InvalidValue("a value has at most 4093 bytes"));
+            return Err(Error::InvalidValue("a value has at most 4094 bytes"));
         }
         let who = self.change_in(env, caller, path)?;
         let place = self.state.place(env, who, path, Want::WRITE);

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use myriad_core::limits::FEED_SLOTS;
+
 /// Workers that are started when the command line doesn't say (or one per core, if fewer).
 pub const DEFAULT_WORKERS: u16 = 4;
 /// The most workers that may be asked for.
@@ -54,6 +56,11 @@ pub const ACCEPTS_PER_SWEEP: usize = 64;
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Requests of one connection that are executed before the others get their turn.
 pub const REQUESTS_PER_SWEEP: usize = 64;
+/// Commits, as [`crate::worker`] weighs them, after which all workers are woken: so that none
+/// falls behind the feed's bounds in its sleep, and open transactions are looked at in time.
+pub const FOLLOW_EVERY: u64 = FEED_SLOTS as u64 / 4;
+/// Changes and events that weigh as much as a commit.
+pub const FOLLOW_CHANGES: u64 = 16;
 /// How often connections are looked at that have transactions open, or events that may expire.
 pub const TEND_EVERY: Duration = Duration::from_millis(100);
 /// How long guests are held back, from the beginning of the next attempt, whose writes made a

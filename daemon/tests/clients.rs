@@ -129,6 +129,28 @@ fn a_privileged_client_that_reads_late_loses_no_event() {
 }
 
 #[test]
+fn who_sleeps_through_others_commits_is_not_told_of_them() {
+    let daemon = Daemon::start(&["--workers", "4"]);
+    let mut quiet: Vec<Client> = (0..8).map(|_| daemon.connect()).collect();
+    for client in &mut quiet {
+        client.watch("/quiet", "t");
+    }
+    // More than the feed of commits keeps.
+    let mut writer = daemon.connect();
+    for n in 0..3 * myriad_core::limits::FEED_SLOTS {
+        writer.write("/noise", &n.to_string()).unwrap();
+    }
+    for client in &mut quiet {
+        client.read("/noise").unwrap();
+        assert_eq!(client.kept_events(), []);
+    }
+    writer.write("/quiet", "").unwrap();
+    for client in &mut quiet {
+        assert_eq!(client.event(), ("/quiet".into(), "t".into()));
+    }
+}
+
+#[test]
 fn a_thousand_connections_are_served() {
     let daemon = Daemon::start(&[]);
     let mut clients: Vec<Client> = (0..1000).map(|_| daemon.connect()).collect();

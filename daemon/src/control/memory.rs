@@ -6,11 +6,11 @@ use myriad_core::{Errno, Store};
 
 use tracing::info;
 
-use super::{Answer, Run, errno};
+use super::{Answer, Pins, Run, errno};
 
 /// `memreport [<file>]`: appends a report to the file, else to the log.
 pub(super) fn report(run: &mut Run<'_, '_>, words: &[&str]) -> Result<Answer, Errno> {
-    let text = text(run.context.store);
+    let text = text(run.context.store, run.context.pins);
     match words {
         [] => info!("{text}"),
         [path] => {
@@ -25,7 +25,7 @@ pub(super) fn report(run: &mut Run<'_, '_>, words: &[&str]) -> Result<Answer, Er
     Ok(Answer::Ack)
 }
 
-fn text(store: &Store) -> String {
+fn text(store: &Store, pins: &Pins) -> String {
     let resident = resident_kib().map_or_else(|| "unknown".into(), |kib| format!("{kib} KiB"));
     let (domains, generation) = {
         let view = store.pin();
@@ -36,8 +36,11 @@ fn text(store: &Store) -> String {
     let watches: u64 = domains.iter().map(|d| u64::from(d.watches)).sum();
     format!(
         "memory report: resident {resident}, generation {generation}, {} domains known, \
-         {introduced} introduced, {nodes} nodes, {watches} watches of domains",
-        domains.len()
+         {introduced} introduced, {nodes} nodes, {watches} watches of domains, open transactions \
+         pin {} bytes and never more than {}",
+        domains.len(),
+        pins.bytes(),
+        pins.most()
     )
 }
 

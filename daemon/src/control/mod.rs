@@ -8,6 +8,7 @@
 
 mod domains;
 mod memory;
+mod pins;
 mod quota;
 mod usage;
 
@@ -16,6 +17,7 @@ use std::path::Path;
 use myriad_core::{DomId, Errno, Store};
 use tracing::{error, info};
 
+pub use pins::Pins;
 pub use usage::{HighWater, Usage};
 
 use crate::{
@@ -35,6 +37,8 @@ pub struct Context<'a> {
     pub logs: &'a Logs,
     /// The greatest usage seen.
     pub seen: &'a HighWater,
+    /// What open transactions pin.
+    pub pins: &'a Pins,
     /// The control domain.
     pub control: DomId,
     /// What other parts of the daemon must do.

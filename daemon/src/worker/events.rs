@@ -27,6 +27,9 @@ pub(super) struct Events {
     tickets: BTreeMap<u64, Ticket>,
     /// The last publication whose events are queued.
     done: u64,
+    /// What the commits read so far weigh, and weighed when all workers were woken last.
+    weight: u64,
+    followed: u64,
 }
 
 /// A request of this worker whose reply is held until the events before it are queued.
@@ -49,7 +52,14 @@ impl Events {
             overrun: false,
             concerned: vec![false; usize::from(shared.settings.workers)],
             tickets: BTreeMap::new(),
+            weight: 0,
+            followed: 0,
         }
+    }
+
+    /// What the commits read so far weigh: by this, open transactions are looked at.
+    pub(super) fn weight(&self) -> u64 {
+        self.weight
     }
 
     /// Whether something was published that is not delivered.
@@ -94,6 +104,16 @@ impl Events {
             self.tell_others(shared, &record, ticket.as_ref(), own.is_some());
         }
         self.note_done();
+        self.call_others(shared);
+    }
+
+    /// Wakes all workers now and then: who has no event to deliver isn't woken for commits, and
+    /// would be overrun in its sleep.
+    fn call_others(&mut self, shared: &Shared) {
+        if self.weight.saturating_sub(self.followed) >= limits::FOLLOW_EVERY {
+            self.followed = self.weight;
+            shared.mailboxes.workers().for_each(|worker| shared.mailboxes.wake(worker));
+        }
     }
 
     fn queue(
@@ -175,10 +195,23 @@ impl Events {
     fn look(&mut self) {
         if self.next.is_none() && !self.overrun {
             match self.feed.next() {
-                FeedItem::Record(record) => self.next = Some(record),
-                FeedItem::Overrun => self.overrun = true,
+                FeedItem::Record(record) => {
+                    self.weight = self.weight.saturating_add(weight_of(&record));
+                    self.next = Some(record);
+                }
+                FeedItem::Overrun => {
+                    self.weight = self.weight.saturating_add(limits::FOLLOW_EVERY);
+                    self.overrun = true;
+                }
                 FeedItem::Empty => {}
             }
         }
     }
+}
+
+/// One for the commit, and some for what is in it.
+fn weight_of(record: &Record) -> u64 {
+    let parts = record.changes().size_hint().0.saturating_add(record.fires.len());
+    let parts = u64::try_from(parts).unwrap_or(u64::MAX);
+    parts.checked_div(limits::FOLLOW_CHANGES).unwrap_or(0).saturating_add(1)
 }

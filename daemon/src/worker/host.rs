@@ -113,6 +113,7 @@ impl Host for Around {
             host: &shared.host,
             logs: &shared.logs,
             seen: &shared.seen,
+            pins: &shared.pins,
             control: shared.settings.control,
             effects: self,
         };

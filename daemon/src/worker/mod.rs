@@ -49,7 +49,12 @@ use myriad_core::{DomId, Store};
 use rustix::fd::OwnedFd;
 use tracing::{error, warn};
 
-use crate::{control::HighWater, logs::Logs, reclaim::Reclaimer, sim};
+use crate::{
+    control::{HighWater, Pins},
+    logs::Logs,
+    reclaim::Reclaimer,
+    sim,
+};
 use mailbox::{Mailboxes, Message};
 use run::Worker;
 
@@ -78,6 +83,7 @@ struct Shared {
     mailboxes: Mailboxes,
     sockets: guests::Directory,
     seen: HighWater,
+    pins: Pins,
     refusals: refusals::Refusals,
     /// When all times begin.
     start: Instant,
@@ -110,12 +116,13 @@ impl Team {
         let (mailboxes, inboxes) = Mailboxes::new(settings.workers)?;
         let shared = Arc::new(Shared {
             sockets: guests::Directory::create(settings.sim_dir.clone())?,
-            settings,
             store,
             host,
             logs,
             mailboxes,
             seen: HighWater::default(),
+            pins: Pins::new(settings.workers),
+            settings,
             refusals: refusals::Refusals::default(),
             start: Instant::now(),
             pauses: pauses::Pauses::default(),

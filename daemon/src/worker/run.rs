@@ -46,6 +46,8 @@ pub(super) struct Worker {
     /// Time since the start, as of this sweep.
     pub(super) now: Duration,
     pub(super) next_tend: Duration,
+    /// What the commits weighed that were there when time was kept last.
+    pub(super) tended_weight: u64,
 }
 
 /// Tokens of what isn't a client: above all numbers of clients.
@@ -81,6 +83,7 @@ impl Worker {
             rounds: 0,
             now: Duration::ZERO,
             next_tend: Duration::ZERO,
+            tended_weight: 0,
         })
     }
 

@@ -61,7 +61,7 @@ struct Arguments {
     #[arg(long)]
     no_shrink: bool,
     /// Where the steps of a disagreement are written, for --replay
-    #[arg(long, default_value = "oracle-failure.txt")]
+    #[arg(long, default_value = "target/oracle-failure.txt")]
     save: PathBuf,
     /// Only print the table of deliberate differences
     #[arg(long)]

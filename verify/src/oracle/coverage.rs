@@ -158,8 +158,8 @@ const ENOENT: Column = Column::Error(Errno::ENOENT);
 const USUAL: &[Column] = &[OK, EINVAL, ENOENT];
 
 /// What C 4.17 answers in a transaction that it shows a torn tree: a listing from before another
-/// client's RM, and a child from after it. Such a transaction can't commit; one that reads as of its
-/// start never gets there, so no number of hits is asked for.
+/// client's RM, and a child from after it. Such a transaction can't commit; one that reads as of
+/// its start never gets there, so no number of hits is asked for.
 const TORN: &[Cell] = &[(Row::Op(Op::Rm as u32), Column::Error(Errno::EIO))];
 
 /// The cells that can occur for a client of the socket with C 4.17. ENOENT is also the answer to

@@ -6,6 +6,7 @@ mod domains;
 mod errors;
 mod guests;
 mod order;
+mod pins;
 mod tree;
 
 use client::{event, messages, some};
