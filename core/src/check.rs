@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::acl::AclBuf;
+use crate::acl::{Acl, AclBuf};
 use crate::domain::Instance;
 use crate::path::Path;
 use crate::perms::Access;
 use crate::state::{Env, State};
-use crate::tree::unordered;
+use crate::tree::{Node, unordered};
 
 /// What a recount gives.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,9 @@ struct Count {
 pub(crate) fn check(env: &Env, state: &State) -> Result<(), Vec<String>> {
     let (found, noted) = (recount(env, state), accounts(env, state));
     let mut faults = Vec::new();
+    if state.tree.is_open() {
+        faults.push("a version was published with an open block".to_owned());
+    }
     if found.control_nodes != noted.control_nodes {
         let (a, b) = (found.control_nodes, noted.control_nodes);
         faults.push(format!("the control domain owns {a} nodes, accounted {b}"));
@@ -49,23 +52,28 @@ fn recount(env: &Env, state: &State) -> Count {
     let root = state.tree.root();
     let above = AclBuf::owned_by_control(Access::None);
     let living = |i: Instance| state.domains.iter().any(|d| d.instance == i);
-    unordered(Path::ROOT, root, above.as_acl(), &mut |node, parent, path| {
-        let owner = node.acl().owner();
-        if owner.instance == Instance::CONTROL {
-            count.control_nodes += 1;
-        } else if living(owner.instance) {
-            let domain = count.domains.entry(owner.instance).or_default();
-            domain.0 += 1;
-            if parent.owner().instance != owner.instance {
-                domain.1.push(path());
+    unordered(
+        Path::ROOT,
+        root,
+        above.as_acl(),
+        &mut |node: Node<'_>, parent: Acl<'_>, path: &dyn Fn() -> String| {
+            let owner = node.acl().owner();
+            if owner.instance == Instance::CONTROL {
+                count.control_nodes += 1;
+            } else if living(owner.instance) {
+                let domain = count.domains.entry(owner.instance).or_default();
+                domain.0 += 1;
+                if parent.owner().instance != owner.instance {
+                    domain.1.push(path());
+                }
             }
-        }
-        let text = path();
-        for (index, captures) in env.definitions.matches(Path::trusted(&text)) {
-            let key = crate::key::escape(node.value()).into_owned();
-            count.indices.entry((index, key)).or_default().push(captures);
-        }
-    });
+            let text = path();
+            for (index, captures) in env.definitions.matches(Path::trusted(&text)) {
+                let key = crate::key::escape(node.value()).into_owned();
+                count.indices.entry((index, key)).or_default().push(captures);
+            }
+        },
+    );
     for watch in state.watches.iter() {
         if let Some((_, life)) = watch.caller().guest()
             && living(life)

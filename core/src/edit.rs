@@ -1,5 +1,6 @@
 //! One publication being prepared.
 
+use crate::acl::Entry;
 use crate::caller::Caller;
 use crate::domain::{DomId, Instance};
 use crate::error::Error;
@@ -221,6 +222,16 @@ impl Work {
     ) -> Result<Vec<Perm>, Error> {
         if !virt::is_reserved(path) {
             let list = self.look(env, caller, path, &[Part::Perms])?.acl().to_buf();
+            if let Some(tx) = &mut self.tx {
+                // The dead are not shown, so it is a fact that those who are shown live. The
+                // dead and the unknown stay what they are.
+                let state = &self.state;
+                let lives = |e: &Entry| state.instance(env, e.domid) == Some(e.instance);
+                let perm = |e: Entry| Perm { access: e.access, domid: e.domid };
+                let perms: Vec<Perm> = list.as_acl().entries().filter(lives).map(perm).collect();
+                tx.footprint.named(&self.state, env, &perms);
+                tx.within(*caller)?;
+            }
             return Ok(self.state.shown(env, list.as_acl()));
         }
         let node = self.virtual_node(env, caller, path)?;

@@ -148,6 +148,10 @@ impl Footprint {
                     // Its own new children hide no others: what the base had is a fact.
                     let known = base.tree.get(&env.keys, path);
                     fact.children = known.map(|n| n.stamp(Part::Children));
+                    // It is the transaction's own: that it wasn't there is part of the answer.
+                    if known.is_none() && fact.absent.is_none() {
+                        fact.absent = Some(Absent::Plain);
+                    }
                 }
                 _ => {}
             }

@@ -4,6 +4,7 @@
 //! node that the pattern matches to the components that the stars matched. It is part of the
 //! version and changes in the same commit as the tree.
 
+use smallvec::SmallVec;
 use triomphe::{Arc as Thin, HeaderSlice};
 
 use crate::error::Error;
@@ -240,24 +241,33 @@ impl Indices {
     fn change(&mut self, keys: &Keys, at: (u8, &str), key: &str, add: bool, stamp: u64) {
         let (index, captures) = at;
         let hash = hash(keys, index, key);
-        let old = self.entries.remove(hash, |m| m.is(index, key));
-        let mut bytes = key.as_bytes().to_vec();
-        for other in old.iter().flat_map(Matches::iter).filter(|c| *c != captures) {
-            bytes.extend_from_slice(other.as_bytes());
-            bytes.push(0);
+        let is = |m: &Matches| m.is(index, key);
+        let old = self.entries.get(hash, is);
+        let others = || old.iter().flat_map(|m| m.iter()).filter(|c| *c != captures);
+        let mut bytes: SmallVec<[u8; 128]> = SmallVec::new();
+        if add || others().next().is_some() {
+            bytes.extend_from_slice(key.as_bytes());
+            for one in others().chain(add.then_some(captures)) {
+                bytes.extend_from_slice(one.as_bytes());
+                bytes.push(0);
+            }
         }
-        if add {
-            bytes.extend_from_slice(captures.as_bytes());
-            bytes.push(0);
-        }
+        let there = old.is_some();
         self.changed.push((index, key.into()));
-        if old.is_none() || bytes.len() == key.len() {
+        if !there || bytes.is_empty() {
             self.keys_stamp = stamp;
         }
-        if bytes.len() > key.len() {
-            let key_len = u16::try_from(key.len()).unwrap_or(0);
-            let head = Head { hash, stamp, index, key_len };
-            self.entries.insert(Matches(Thin::from_header_and_slice(head, &bytes)));
+        if bytes.is_empty() {
+            self.entries.remove(hash, is);
+            return;
+        }
+        let key_len = u16::try_from(key.len()).unwrap_or(0);
+        let head = Head { hash, stamp, index, key_len };
+        let new = Matches(Thin::from_header_and_slice(head, &bytes));
+        if !there {
+            self.entries.insert(new);
+        } else if let Some(old) = self.entries.get_mut(hash, is) {
+            *old = new;
         }
     }
 }

@@ -22,21 +22,23 @@ use crate::limits::INDEX_KEY_BYTES;
 #[must_use]
 pub fn escape(key: &[u8]) -> Cow<'_, str> {
     let literal = |b: &u8| b.is_ascii_alphanumeric() || *b == b'-';
-    let length: usize = key.iter().map(|b| if literal(b) { 1 } else { 3 }).sum();
     if key.is_empty() {
         return "_".into();
     }
+    let literals = key.iter().take_while(|b| literal(b)).count();
+    if literals == key.len()
+        && literals <= INDEX_KEY_BYTES
+        && let Ok(text) = std::str::from_utf8(key)
+    {
+        return text.into();
+    }
+    let length: usize = key.iter().map(|b| if literal(b) { 1 } else { 3 }).sum();
     if length > INDEX_KEY_BYTES {
         let mut hashed = String::from("_s");
         for byte in Sha256::digest(key) {
             push_hex(&mut hashed, byte);
         }
         return hashed.into();
-    }
-    if length == key.len()
-        && let Ok(text) = std::str::from_utf8(key)
-    {
-        return text.into();
     }
     let mut escaped = String::with_capacity(length);
     for byte in key {

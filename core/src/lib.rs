@@ -51,6 +51,7 @@ mod prepared;
 mod publish;
 mod quota;
 mod record;
+mod removal;
 mod state;
 mod store;
 mod sync;
@@ -80,3 +81,12 @@ pub use store::{Config, Outcome, Store};
 pub use transaction::Transaction;
 pub use view::{Feed, FeedItem, Listing, Match, Reads, Snapshot, View};
 pub use watch::{ConnId, WatchPath};
+
+/// The examples, run as doc tests too.
+#[cfg(doctest)]
+mod examples {
+    #![doc = concat!("```\n", include_str!("../examples/read.rs"), "\n```")]
+    #![doc = concat!("```\n", include_str!("../examples/commit.rs"), "\n```")]
+    #![doc = concat!("```\n", include_str!("../examples/watch.rs"), "\n```")]
+    #![doc = concat!("```\n", include_str!("../examples/lookup.rs"), "\n```")]
+}

@@ -135,6 +135,7 @@ impl Work {
     pub(crate) fn release(&mut self, env: &Env, domid: DomId) -> Result<(), Error> {
         let unknown = Error::UnknownDomain(domid);
         let domain = self.state.domains.get(&env.keys, domid).ok_or(unknown)?.clone();
+        self.state.tree.close();
         // Ends: each round removes what is owned, or makes the root the control domain's.
         loop {
             let owned = self.owned_in_order(env, domid);

@@ -12,7 +12,7 @@ pub const BLOCK_SLACK_BYTES: usize = 256;
 /// Bytes of a path: a message's payload is 4096 and ends in NUL.
 pub const PATH_BYTES: usize = 4095;
 /// Bytes of a value in a message: the payload less the shortest path and its NUL.
-pub const VALUE_BYTES: usize = 4093;
+pub const VALUE_BYTES: usize = 4094;
 /// Entries of a permission list: the shortest entry and its NUL take three bytes of a payload.
 pub const ACL_ENTRIES: usize = 1400;
 /// Facts and effects that one transaction of the control domain may gather.
@@ -31,7 +31,7 @@ pub const ANNOUNCE_AFTER: u32 = 3;
 /// Records of the commit feed that are kept for consumers: one that is further behind is overrun.
 pub const FEED_SLOTS: usize = 1 << 12;
 /// Bytes of the records that the feed keeps, about: past that the oldest go first.
-pub const FEED_BYTES: u64 = 16 << 20;
+pub const FEED_BYTES: u64 = 4 << 20;
 /// Times that a committer yields to one whose turn it is; then it goes on.
 pub const TURN_YIELDS: u32 = 20_000;
 /// Records that are searched for the guests which broke a transaction.

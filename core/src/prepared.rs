@@ -75,7 +75,8 @@ pub(crate) struct Prepared {
 
 impl Prepared {
     pub(crate) fn new(env: Arc<Env>, work: Work, effects: Vec<Effect>, base_seq: u64) -> Prepared {
-        let Work { state, changes, author, tx, .. } = work;
+        let Work { mut state, changes, author, tx, .. } = work;
+        state.tree.close();
         let footprint = tx.map(|tx| tx.footprint).unwrap_or_default();
         Prepared { footprint, effects, state, changes, author, base_seq, env }
     }

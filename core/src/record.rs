@@ -108,6 +108,11 @@ impl Changes {
         {
             return;
         }
+        if self.items.len() == 1 {
+            // More will come: room for those of a VM.
+            self.items.reserve(CHANGES);
+            self.text.reserve(CHANGES * path.len());
+        }
         self.text.push_str(path);
         let (end, at) = (small(self.text.len()), small(self.items.len()));
         self.items.push(Item { kind, end, at });
@@ -182,3 +187,6 @@ impl Fire {
         self.watch.path().starts_with('@')
     }
 }
+
+/// Changes for which there is room from the second on.
+const CHANGES: usize = 48;

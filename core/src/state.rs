@@ -303,7 +303,9 @@ impl State {
             let Some(name) = env.definitions.names().nth(usize::from(index)) else { continue };
             let path: Arc<str> = format!("{}/{name}/{key}", crate::virt::ROOT).into();
             let found = self.watches.matching(&env.keys, Path::trusted(&path), false);
-            let found = found.iter().filter(|w| w.caller() == Caller::Control);
+            // The reserved root is no part of what a watch of `/` sees.
+            let below = |w: &&&Watch| w.path().starts_with(crate::virt::ROOT);
+            let found = found.iter().filter(|w| w.caller() == Caller::Control).filter(below);
             fires.extend(found.map(|w| Fire::changed(w, &path)));
         }
     }

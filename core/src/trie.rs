@@ -139,8 +139,14 @@ impl<V: Entry> Trie<V> {
 
     /// Removes the entry of this hash for which `is` holds.
     pub(crate) fn remove(&mut self, hash: Hash, mut is: impl FnMut(&V) -> bool) -> Option<V> {
+        // Nothing is copied for an entry that isn't there.
         self.get(hash, &mut is)?;
-        let removed = remove_below(&mut self.root, hash, &mut is)?;
+        let (removed, left) = remove_below(self.root.as_mut()?, hash, &mut is)?;
+        match left {
+            Left::AsIs => {}
+            Left::Nothing => self.root = None,
+            Left::One(slot) => self.root = Some(slot),
+        }
         self.len -= 1;
         Some(removed)
     }
@@ -186,70 +192,67 @@ impl<'t, V: Entry> Iterator for Iter<'t, V> {
     }
 }
 
+/// What a removal leaves of a slot.
+enum Left<V> {
+    /// The slot, changed in place.
+    AsIs,
+    Nothing,
+    /// An entry, or entries of one hash: they need no branch.
+    One(Slot<V>),
+}
+
 /// At most one level per [`BITS`] of the hash, so the recursion is bounded by 16.
 fn remove_below<V: Entry>(
-    place: &mut Option<Slot<V>>,
+    slot: &mut Slot<V>,
     rest: Hash,
     is: &mut impl FnMut(&V) -> bool,
-) -> Option<V> {
-    match place.as_mut()? {
-        Slot::Leaf(_) => match place.take() {
-            Some(Slot::Leaf(entry)) => Some(entry),
-            _ => None,
-        },
+) -> Option<(V, Left<V>)> {
+    match slot {
+        Slot::Leaf(entry) => Some((entry.clone(), Left::Nothing)),
         Slot::Same(same) => {
             let mut all = same.slice.to_vec();
             let removed = all.remove(all.iter().position(is)?);
-            *place = match all.len() {
-                1 => all.pop().map(Slot::Leaf),
-                _ => Some(Slot::Same(Arc::from_header_and_vec(same.header, all))),
+            let left = match all.len() {
+                1 => all.pop().map_or(Left::Nothing, |last| Left::One(Slot::Leaf(last))),
+                _ => Left::One(Slot::Same(Arc::from_header_and_vec(same.header, all))),
             };
-            Some(removed)
+            Some((removed, left))
         }
         Slot::Branch(branch) => {
             let at = position(branch.header, rest)?;
-            let slots = unshare(branch);
-            let mut child = slots.get(at).cloned();
-            if matches!(child, Some(Slot::Branch(_))) {
-                // Give up our reference before going down, so that what is ours stays unshared.
-                child = slots.get_mut(at).map(|s| std::mem::replace(s, hollow()));
+            if let Slot::Leaf(entry) = branch.slice.get(at)? {
+                let removed = entry.clone();
+                return Some((removed, without(branch, at, digit(rest, 0))));
             }
-            let removed = remove_below(&mut child, rest >> BITS, is)?;
-            *place = without_or_with(branch, at, digit(rest, 0), child);
-            Some(removed)
+            let lone = branch.slice.len() == 1;
+            let child = unshare(branch).get_mut(at)?;
+            let (removed, left) = remove_below(child, rest >> BITS, is)?;
+            let left = match left {
+                Left::AsIs => Left::AsIs,
+                Left::Nothing => without(branch, at, digit(rest, 0)),
+                Left::One(slot) if lone => Left::One(slot),
+                Left::One(slot) => {
+                    *child = slot;
+                    Left::AsIs
+                }
+            };
+            Some((removed, left))
         }
     }
 }
 
-/// A stand-in for a slot that is being worked on: a branch without slots.
-fn hollow<V: Entry>() -> Slot<V> {
-    Slot::Branch(Arc::from_header_and_iter(0, std::iter::empty()))
-}
-
-/// The branch with its slot at `at` replaced, or gone. A lone entry needs no branch.
-fn without_or_with<V: Entry>(
-    branch: &mut Branch<V>,
-    at: usize,
-    index: u32,
-    child: Option<Slot<V>>,
-) -> Option<Slot<V>> {
-    if let Some(child) = child {
-        if branch.slice.len() == 1 && !matches!(child, Slot::Branch(_)) {
-            return Some(child);
-        }
-        if let Some(slot) = unshare(branch).get_mut(at) {
-            *slot = child;
-        }
-        return Some(Slot::Branch(branch.clone()));
-    }
+/// The branch without its slot at `at`. A lone entry needs no branch.
+fn without<V: Entry>(branch: &mut Branch<V>, at: usize, index: u32) -> Left<V> {
     let mut left = branch.slice.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, s)| s);
     match (branch.slice.len(), left.next()) {
-        (..=1, _) | (_, None) => None,
-        (2, Some(other)) if !matches!(other, Slot::Branch(_)) => Some(other.clone()),
+        (..=1, _) | (_, None) => Left::Nothing,
+        (2, Some(other)) if !matches!(other, Slot::Branch(_)) => Left::One(other.clone()),
         (_, Some(first)) => {
-            let slots: Vec<_> = std::iter::once(first).chain(left).cloned().collect();
-            let bitmap = branch.header & !(1 << index);
-            Some(Slot::Branch(Arc::from_header_and_vec(bitmap, slots)))
+            let mut slots = Vec::with_capacity(branch.slice.len() - 1);
+            slots.push(first.clone());
+            slots.extend(left.cloned());
+            *branch = Arc::from_header_and_vec(branch.header & !(1 << index), slots);
+            Left::AsIs
         }
     }
 }
@@ -265,6 +268,11 @@ fn position(bitmap: u16, rest: Hash) -> Option<usize> {
 fn digit(hash: Hash, shift: u32) -> u32 {
     // Four bits fit anything.
     ((hash >> shift) & ((1 << BITS) - 1)) as u32
+}
+
+/// A stand-in for a slot that is being worked on: a branch without slots.
+fn hollow<V: Entry>() -> Slot<V> {
+    Slot::Branch(Arc::from_header_and_iter(0, std::iter::empty()))
 }
 
 /// Puts a slot below a new branch, in the place of `index`.

@@ -46,7 +46,8 @@ impl Version {
     }
 
     /// The version that follows this one.
-    pub(crate) fn next(&self, work: Work) -> Version {
+    pub(crate) fn next(&self, mut work: Work) -> Version {
+        work.state.tree.close();
         let seq = self.seq + 1;
         let record = Record {
             seq,

@@ -2,7 +2,8 @@
 //!
 //! They are part of the version, so those that must see a commit are exactly those of the version
 //! that it made. A look-up goes by the hash of each prefix of the changed path: its cost depends
-//! on the depth of the path and on what matches, never on how many watches there are.
+//! on the depth of the path and on what matches, never on how many watches there are. Levels at
+//! which nobody watches anything cost nothing: the watches of each depth are counted.
 
 use std::sync::Arc;
 
@@ -119,6 +120,14 @@ impl Watch {
         if self.0.header.prefix == 0 { rest } else { rest.strip_prefix('/').unwrap_or(rest) }
     }
 
+    /// Whether its depth includes a path that lies at or below its own.
+    fn reaches(&self, path: Path<'_>) -> bool {
+        self.depth() == u32::MAX || {
+            let levels = path.components().count() - components(self.path());
+            levels <= self.depth() as usize
+        }
+    }
+
     fn is(&self, path: &str, token: &[u8]) -> bool {
         self.path() == path && self.token() == token
     }
@@ -163,6 +172,43 @@ pub(crate) struct Watches {
     by_path: Trie<Watch>,
     by_conn: Trie<Arc<ConnWatches>>,
     next_order: u64,
+    depths: Depths,
+}
+
+/// How many watches there are on paths of each depth; the last counts all that are deeper.
+#[derive(Clone, Debug, Default)]
+struct Depths([u32; DEPTHS]);
+
+impl Depths {
+    fn of(&mut self, path: &str) -> Option<&mut u32> {
+        // No change of a node concerns a watch of a special one.
+        path.strip_prefix('/').and_then(|_| self.0.get_mut(components(path).min(DEPTHS - 1)))
+    }
+
+    fn add(&mut self, path: &str) {
+        if let Some(count) = self.of(path) {
+            *count += 1;
+        }
+    }
+
+    fn remove(&mut self, path: &str) {
+        if let Some(count) = self.of(path) {
+            debug_assert!(*count > 0);
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    fn any_at(&self, depth: usize) -> bool {
+        self.0.get(depth.min(DEPTHS - 1)).is_some_and(|count| *count > 0)
+    }
+
+    /// The greatest depth at which there can be any.
+    fn deepest(&self) -> usize {
+        match self.0.iter().rposition(|count| *count > 0) {
+            Some(last) if last == DEPTHS - 1 => usize::MAX,
+            found => found.unwrap_or(0),
+        }
+    }
 }
 
 impl Watches {
@@ -209,6 +255,7 @@ impl Watches {
         let bytes: SmallVec<[u8; 128]> = path.bytes().chain(spec.token.iter().copied()).collect();
         let watch = Watch(Thin::from_header_and_slice(head, &bytes));
         self.by_path.insert(watch.clone());
+        self.depths.add(path);
         let hash = keys.number(spec.conn.0);
         let is = |c: &Arc<ConnWatches>| c.conn == spec.conn;
         if self.by_conn.get(hash, is).is_none() {
@@ -234,6 +281,7 @@ impl Watches {
         if self.by_path.remove(path_hash, is).is_none() {
             return false;
         }
+        self.depths.remove(path.as_str());
         let hash = keys.number(conn.0);
         let mut last = false;
         if let Some(mine) = self.by_conn.get_mut(hash, |c| c.conn == conn) {
@@ -254,6 +302,7 @@ impl Watches {
         for Registered(watch) in mine.watches.iter() {
             let is = |w: &Watch| Thin::ptr_eq(&w.0, &watch.0);
             self.by_path.remove(watch.hash(), is);
+            self.depths.remove(watch.path());
         }
         mine.watches.len()
     }
@@ -279,22 +328,20 @@ impl Watches {
         if exact {
             found.extend(self.by_path.same(keys.path(path)).iter());
         } else {
-            let depth = path.components().count();
-            let mut hash = Keys::ROOT;
-            let mut levels = u32::try_from(depth).unwrap_or(u32::MAX);
-            let mut add = |hash: Hash, levels: u32| {
-                let here = self.by_path.same(hash).iter();
-                found.extend(here.filter(|w| levels <= w.0.header.depth));
+            let mut add = |hash: Hash, depth: usize| {
+                if self.depths.any_at(depth) {
+                    found.extend(self.by_path.same(hash));
+                }
             };
-            add(hash, levels);
-            for name in path.components() {
+            let mut hash = Keys::ROOT;
+            add(hash, 0);
+            for (depth, name) in (1..=self.depths.deepest()).zip(path.components()) {
                 hash = keys.child(hash, name.as_bytes());
-                levels -= 1;
-                add(hash, levels);
+                add(hash, depth);
             }
         }
         // Hashes are 64 bits under random keys; the text has the last word all the same.
-        found.retain(|w| Path::trusted_prefix(w.path(), path));
+        found.retain(|w| Path::trusted_prefix(w.path(), path) && w.reaches(path));
         sort(&mut found);
         found
     }
@@ -315,5 +362,67 @@ pub(crate) type Matching<'v> = SmallVec<[&'v Watch; 8]>;
 fn sort(found: &mut Matching<'_>) {
     if found.len() > 1 {
         found.sort_unstable_by_key(|w| w.0.header.order);
+    }
+}
+
+/// How many components the text of an absolute path has.
+fn components(path: &str) -> usize {
+    if path == "/" { 0 } else { path.bytes().filter(|b| *b == b'/').count() }
+}
+
+/// Depths that are told apart.
+const DEPTHS: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watch(watches: &mut Watches, keys: &Keys, path: &str, depth: Option<u32>) {
+        let node = if path.starts_with('/') {
+            WatchPath::Node(Path::trusted(path))
+        } else {
+            WatchPath::Special(path)
+        };
+        let (conn, caller) = (ConnId(1), Caller::Control);
+        watches.add(keys, &Spec { conn, caller, path: node, token: b"t", depth, prefix: 0 });
+    }
+
+    fn matching(watches: &Watches, keys: &Keys, path: &str) -> Vec<String> {
+        let found = watches.matching(keys, Path::trusted(path), false);
+        found.iter().map(|w| w.path().to_owned()).collect()
+    }
+
+    #[test]
+    fn every_level_is_heard_of_however_deep() {
+        let (keys, mut watches) = (Keys::random(), Watches::default());
+        let deep = "/x".repeat(DEPTHS + 5);
+        let levels: Vec<&str> = (1..=DEPTHS + 5).filter_map(|n| deep.get(..2 * n)).collect();
+        for path in ["@releaseDomain", "/", "/y/z"].iter().chain(&levels) {
+            watch(&mut watches, &keys, path, None);
+        }
+        let expected: Vec<&str> = std::iter::once("/").chain(levels.iter().copied()).collect();
+        assert_eq!(matching(&watches, &keys, &deep), expected);
+        // One after another goes, the deepest last; the rest are still found.
+        for (gone, path) in expected.iter().enumerate() {
+            assert_eq!(matching(&watches, &keys, &deep), expected.get(gone..).unwrap());
+            let path = WatchPath::Node(Path::trusted(path));
+            assert!(watches.remove(&keys, ConnId(1), path, b"t"));
+        }
+        assert_eq!(matching(&watches, &keys, &deep), [""; 0]);
+        assert_eq!(matching(&watches, &keys, "/y/z/0"), ["/y/z"]);
+        watches.remove_all(&keys, ConnId(1));
+        assert!(watches.depths.0.iter().all(|count| *count == 0), "{:?}", watches.depths);
+    }
+
+    #[test]
+    fn a_depth_bounds_what_a_watch_hears_of() {
+        let (keys, mut watches) = (Keys::random(), Watches::default());
+        watch(&mut watches, &keys, "/", Some(1));
+        watch(&mut watches, &keys, "/a", Some(0));
+        watch(&mut watches, &keys, "/a/b", Some(1));
+        assert_eq!(matching(&watches, &keys, "/"), ["/"]);
+        assert_eq!(matching(&watches, &keys, "/a"), ["/", "/a"]);
+        assert_eq!(matching(&watches, &keys, "/a/b/c"), ["/a/b"]);
+        assert_eq!(matching(&watches, &keys, "/a/b/c/d"), [""; 0]);
     }
 }

@@ -11,7 +11,7 @@ use crate::perms::Perm;
 use crate::quota::Quota;
 use crate::record::{ChangeKind, Changes, Fire};
 use crate::state::{Env, Place, State, Want};
-use crate::tree::{Found, Node, Part, Parts, Stamps, Walk, unordered};
+use crate::tree::{Found, Node, Part, Parts, Stamps, Walk};
 use crate::virt;
 
 /// A state being changed, and what has happened to it.
@@ -85,7 +85,7 @@ impl Work {
         value: &[u8],
     ) -> Result<(), Error> {
         if value.len() > VALUE_BYTES {
-            return Err(Error::InvalidValue("a value has at most 4093 bytes"));
+            return Err(Error::InvalidValue("a value has at most 4094 bytes"));
         }
         let who = self.change_in(env, caller, path)?;
         let place = self.state.place(env, who, path, Want::WRITE);
@@ -94,8 +94,8 @@ impl Work {
         }
         match place? {
             Place::Node(node) => {
-                let entries = node.acl().entries().count();
-                self.state.within(env, caller, Quota::NodeSize, |_| size(value, entries))?;
+                let entries = || node.acl().entries().count();
+                self.state.within(env, caller, Quota::NodeSize, |_| size(value, entries()))?;
                 self.state.set_value(env, path, value);
                 self.changes.push(ChangeKind::Written, path.as_str());
             }
@@ -139,9 +139,15 @@ impl Work {
         }
         let missing = matches!(place?, Place::Missing { .. });
         let Some(parent) = path.parent() else { return Err(Error::RemoveRoot) };
-        let above = self.state.tree.get(&env.keys, parent).ok_or(Error::NotFound)?;
+        let above = self.state.tree.get(&env.keys, parent);
         if let Some(tx) = &mut self.tx {
-            tx.footprint.saw(env, &tx.base, parent, above, &[]);
+            match above {
+                Some(above) => tx.footprint.saw(env, &tx.base, parent, above, &[]),
+                None => tx.footprint.missed(env, &tx.base, parent, false, None),
+            }
+        }
+        if above.is_none() {
+            return Err(Error::NotFound);
         }
         if !missing {
             self.remove(env, path)?;
@@ -197,13 +203,13 @@ impl Work {
     ) -> Result<(), Error> {
         let text = path.as_str();
         let below = text.get(bytes..).unwrap_or_default().trim_start_matches('/');
-        let new = 1 + below.bytes().filter(|b| *b == b'/').count();
+        let new = || 1 + below.bytes().filter(|b| *b == b'/').count();
         let owner = list.as_acl().owner();
         let owner = (owner.domid, owner.instance);
-        let entries = list.as_acl().entries().count();
-        self.state.within(env, caller, Quota::NodeSize, |_| size(value, entries))?;
+        let entries = || list.as_acl().entries().count();
+        self.state.within(env, caller, Quota::NodeSize, |_| size(value, entries()))?;
         self.state
-            .within(env, caller, Quota::Nodes, |d| d.map_or(0, |d| d.nodes as usize) + new)?;
+            .within(env, caller, Quota::Nodes, |d| d.map_or(0, |d| d.nodes as usize) + new())?;
         let mut end = text.len() - below.len();
         let mut rest = below;
         while !rest.is_empty() {
@@ -211,7 +217,7 @@ impl Work {
             end += name.len();
             let here = Path::trusted(text.get(..end).unwrap_or_default());
             let value = if more.is_empty() { value } else { b"" };
-            self.state.add_node(env, here, list, value);
+            self.state.add_node(env, (here, name), list, value);
             if owner.1 != above {
                 self.state.domains.note_owned(&env.keys, owner, here, true);
                 above = owner.1;
@@ -225,6 +231,7 @@ impl Work {
 
     /// Removes an existing subtree, with its events.
     pub(crate) fn remove(&mut self, env: &Env, path: Path<'_>) -> Result<(), Error> {
+        self.state.tree.close();
         let watched = !self.state.watches.is_empty();
         if watched || self.tx.is_some() {
             self.raise_removed(env, path)?;
@@ -458,56 +465,23 @@ impl State {
         }
     }
 
-    /// Adds a node whose parent exists.
-    fn add_node(&mut self, env: &Env, path: Path<'_>, list: &AclBuf, value: &[u8]) {
+    /// Adds a node whose parent exists: its path, and the last component of it.
+    fn add_node(&mut self, env: &Env, (path, name): (Path<'_>, &str), list: &AclBuf, value: &[u8]) {
         let stamp = self.generation;
         let stamps = Stamps { value: stamp, perms: stamp, children: stamp };
         let acl = list.as_acl();
         let order = &mut self.next_order;
-        self.tree.create(&env.keys, path, &Parts { value, acl, stamps }, || next(order));
+        let parts = Parts { value, acl, stamps };
+        self.tree.create(&env.keys, (path, name.len()), &parts, || next(order));
         self.retired += PATH_COPY_BYTES;
         let owner = acl.owner();
         self.domains.count_nodes(&env.keys, (owner.domid, owner.instance), 1);
-        if env.definitions.may_match(path.leaf().as_bytes()) {
+        if env.definitions.may_match(name.as_bytes()) {
             for (index, captures) in env.definitions.matches(path) {
                 let at = (index, captures.as_str());
                 self.indices.update(&env.keys, at, None, Some(value), stamp);
             }
         }
-    }
-
-    /// Removes a node and all below it: accounts and indices first, while it can be seen.
-    fn remove_node(&mut self, env: &Env, path: Path<'_>) {
-        let State { tree, domains, indices, retired, generation, .. } = self;
-        let stamp = *generation;
-        let Some(node) = tree.get(&env.keys, path) else { return };
-        let Some(parent) = path.parent().and_then(|p| tree.get(&env.keys, p)) else { return };
-        let mut counts: smallvec::SmallVec<[((DomId, Instance), i64); 4]> = smallvec::smallvec![];
-        unordered(path, node, parent.acl(), &mut |node, parent, path| {
-            let record = node.record();
-            *retired += NODE_BYTES;
-            let owner = record.acl().owner();
-            let owner = (owner.domid, owner.instance);
-            match counts.iter_mut().find(|(o, _)| *o == owner) {
-                Some((_, count)) => *count -= 1,
-                None => counts.push((owner, -1)),
-            }
-            if owner.1 != Instance::CONTROL && parent.owner().instance != owner.1 {
-                domains.note_owned(&env.keys, owner, Path::trusted(&path()), false);
-            }
-            if env.definitions.may_match(record.name()) {
-                let path = path();
-                for (index, captures) in env.definitions.matches(Path::trusted(&path)) {
-                    let at = (index, captures.as_str());
-                    indices.update(&env.keys, at, Some(record.value()), None, stamp);
-                }
-            }
-        });
-        for (owner, count) in counts {
-            domains.count_nodes(&env.keys, owner, count);
-        }
-        *retired += PATH_COPY_BYTES;
-        tree.remove(&env.keys, path, stamp);
     }
 }
 
@@ -524,6 +498,4 @@ fn size(value: &[u8], entries: usize) -> usize {
 }
 
 /// Bytes that copying the way from the root to a node retires, about.
-const PATH_COPY_BYTES: u64 = 1024;
-/// Bytes of a node in a block, about.
-const NODE_BYTES: u64 = 80;
+pub(crate) const PATH_COPY_BYTES: u64 = 1024;

@@ -1,1 +1,14 @@
 //! What shows that Myriad is right.
+//!
+//! [`peer`] starts servers of xenstore, ours and others', without Xen. [`oracle`] sends the same
+//! random requests to two of them and compares every answer.
+#![forbid(unsafe_code)]
+
+pub mod oracle;
+pub mod peer;
+pub mod programs;
+
+/// README's example is a test too.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

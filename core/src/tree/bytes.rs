@@ -17,11 +17,13 @@ pub(super) fn u16_at(bytes: &[u8], at: usize) -> u16 {
 }
 
 #[inline]
-pub(super) fn u48_at(bytes: &[u8], at: usize) -> u64 {
-    match bytes.get(at..at + 6) {
-        Some(&[a, b, c, d, e, f]) => u64::from_le_bytes([a, b, c, d, e, f, 0, 0]),
-        _ => 0,
-    }
+pub(super) fn u16_of(bytes: [u8; 2]) -> u16 {
+    u16::from_le_bytes(bytes)
+}
+
+#[inline]
+pub(super) fn u48_of([a, b, c, d, e, f]: [u8; 6]) -> u64 {
+    u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
 }
 
 #[inline]
@@ -33,12 +35,18 @@ pub(super) fn put(to: &mut [u8], at: usize, bytes: &[u8]) {
     }
 }
 
+#[inline]
 pub(super) fn put_u16(to: &mut [u8], at: usize, number: u16) {
     put(to, at, &number.to_le_bytes());
 }
 
+#[inline]
 pub(super) fn put_u48(to: &mut [u8], at: usize, number: u64) {
     debug_assert!(number < 1 << 48);
-    let [a, b, c, d, e, f, _, _] = number.to_le_bytes();
-    put(to, at, &[a, b, c, d, e, f]);
+    let bytes = number.to_le_bytes();
+    if let (Some(low), Some(place)) =
+        (bytes.first_chunk::<6>(), to.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<6>()))
+    {
+        *place = *low;
+    }
 }

@@ -10,16 +10,19 @@
 mod block;
 mod bytes;
 mod dir;
+mod open;
 mod walk;
 
 pub(crate) use block::{Block, Part, Parts, Record, Stamps};
 pub(crate) use dir::{Child, Dir};
-pub(crate) use walk::{Walk, unordered};
+pub(crate) use walk::{Visit, Walk, unordered};
 
 use std::sync::Arc;
 
+use open::Open;
+
 use crate::acl::Acl;
-use crate::hash::Keys;
+use crate::hash::{Hash, Keys};
 use crate::limits::BLOCK_BYTES;
 use crate::path::{Path, parent_of, split_first};
 
@@ -27,6 +30,11 @@ use crate::path::{Path, parent_of, split_first};
 #[derive(Clone)]
 pub(crate) struct Tree {
     root: Child,
+    /// The block that the edit at hand keeps coming back to; none in a version.
+    open: Option<Box<Open>>,
+    /// The block below a directory that was changed last, by its hash: another change there
+    /// opens it.
+    last: Option<Hash>,
 }
 
 /// A node, borrowed from its tree.
@@ -91,7 +99,8 @@ impl Tree {
     pub(crate) fn new(acl: Acl<'_>, generation: u64) -> Tree {
         let stamps = Stamps { value: generation, perms: generation, children: generation };
         let parts = Parts { value: b"", acl, stamps };
-        Tree { root: Child::Block(Block::single(Keys::ROOT, 0, b"", &parts)) }
+        let root = Child::Block(Block::single(Keys::ROOT, 0, b"", &parts));
+        Tree { root, open: None, last: None }
     }
 
     pub(crate) fn root(&self) -> Node<'_> {
@@ -101,6 +110,11 @@ impl Tree {
     /// Finds a node, or its nearest ancestor.
     #[inline]
     pub(crate) fn find(&self, keys: &Keys, path: Path<'_>) -> Found<'_> {
+        if let Some(open) = &self.open
+            && let Some(descent) = open.descent(path)
+        {
+            return descent.find_in(keys, &open.block);
+        }
         let mut descent = Descent::new(path);
         let mut child = &self.root;
         loop {
@@ -129,6 +143,7 @@ impl Tree {
 
     /// Where a path stands in a walk in order of creation: ranks compare as the walk meets them.
     pub(crate) fn rank(&self, keys: &Keys, path: Path<'_>) -> Vec<u64> {
+        debug_assert!(!self.is_open());
         let mut descent = Descent::new(path);
         let mut child = &self.root;
         let mut rank = Vec::new();
@@ -162,11 +177,22 @@ impl Tree {
         &mut self,
         keys: &Keys,
         path: Path<'_>,
-        mut next_order: impl FnMut() -> u64,
+        next_order: impl FnMut() -> u64,
         change: impl FnOnce(&mut Block, u16),
     ) -> bool {
+        if let Some(open) = self.open_at(path) {
+            let (block, rest) = open;
+            let at = if rest.is_empty() { Some(0) } else { block.find(keys, rest) };
+            let Some(index) = at else { return false };
+            change(block, index);
+            self.keep_small(keys, path, next_order);
+            return true;
+        }
+        self.close_elsewhere();
         let mut descent = Descent::new(path);
-        let Some(place) = self.descend(keys, &mut descent, |_| false) else { return false };
+        let Some(place) = descend(&mut self.root, keys, &mut descent, |_| false) else {
+            return false;
+        };
         match place {
             Child::Dir(dir) => change(&mut Arc::make_mut(dir).own, 0),
             Child::Block(block) => {
@@ -174,23 +200,35 @@ impl Tree {
                     if descent.rest.is_empty() { Some(0) } else { block.find(keys, descent.rest) };
                 let Some(index) = at else { return false };
                 change(block, index);
-                split_if_large(place, keys, &mut next_order);
+                let hash = block.hash();
+                let split = split_if_large(place, keys, next_order);
+                self.changed(keys, path, &descent, (!split).then_some(hash));
             }
         }
         true
     }
 
-    /// Adds a node whose parent exists. `next_order` gives ever larger numbers.
+    /// Adds a node whose parent exists: its path, and how long the last component of it is.
+    /// `next_order` gives ever larger numbers.
     pub(crate) fn create(
         &mut self,
         keys: &Keys,
-        path: Path<'_>,
+        (path, name): (Path<'_>, usize),
         parts: &Parts<'_>,
         mut next_order: impl FnMut() -> u64,
     ) -> bool {
-        let mut descent = Descent::new(path);
         let stamp = parts.stamps.children;
-        let Some(place) = self.descend(keys, &mut descent, is_last) else {
+        if let Some((block, below)) = self.open_at(path)
+            && !below.is_empty()
+        {
+            block.make_room();
+            let added = block.add(keys, (below, name), parts);
+            self.keep_small(keys, path, next_order);
+            return added;
+        }
+        self.close_elsewhere();
+        let mut descent = Descent::new(path);
+        let Some(place) = descend(&mut self.root, keys, &mut descent, is_last) else {
             return false;
         };
         match place {
@@ -200,17 +238,15 @@ impl Tree {
                 let block = Block::single(step.hash, next_order(), step.name.as_bytes(), parts);
                 dir.own.set_stamp(0, Part::Children, stamp);
                 dir.children.insert(Child::Block(block));
+                self.last = Some(step.hash);
             }
             Child::Block(block) => {
-                let below = descent.rest;
-                let parent = match parent_of(below) {
-                    None => Some(0),
-                    Some(above) => block.find(keys, above),
-                };
-                let Some(parent) = parent else { return false };
-                block.push(keys, parent, below, parts);
-                block.set_stamp(parent, Part::Children, stamp);
-                split_if_large(place, keys, &mut next_order);
+                if !block.add(keys, (descent.rest, name), parts) {
+                    return false;
+                }
+                let hash = block.hash();
+                let split = split_if_large(place, keys, next_order);
+                self.changed(keys, path, &descent, (!split).then_some(hash));
             }
         }
         true
@@ -218,8 +254,9 @@ impl Tree {
 
     /// Removes a node and all below it; the root can't be removed.
     pub(crate) fn remove(&mut self, keys: &Keys, path: Path<'_>, stamp: u64) -> bool {
+        self.close();
         let mut descent = Descent::new(path);
-        let Some(place) = self.descend(keys, &mut descent, is_last) else {
+        let Some(place) = descend(&mut self.root, keys, &mut descent, is_last) else {
             return false;
         };
         match place {
@@ -246,38 +283,82 @@ impl Tree {
         true
     }
 
-    /// Goes down to the block that holds the path, or to the directory that is it, or to the
-    /// directory below which `stop` holds for what is left of the path. All on the way becomes
-    /// our own.
-    fn descend(
-        &mut self,
-        keys: &Keys,
-        descent: &mut Descent<'_>,
-        stop: impl Fn(&str) -> bool,
-    ) -> Option<&mut Child> {
-        let mut child = &mut self.root;
-        loop {
-            let at_end = descent.rest.is_empty() || stop(descent.rest);
-            if at_end || matches!(child, Child::Block(_)) {
-                return Some(child);
-            }
-            let Child::Dir(dir) = child else { return None };
-            let step = descent.step(keys)?;
-            let is = |c: &Child| c.name() == step.name.as_bytes();
-            child = Arc::make_mut(dir).children.get_mut(step.hash, is)?;
+    /// The open block, and what is left there of a path.
+    #[inline]
+    fn open_at<'p>(&mut self, path: Path<'p>) -> Option<(&mut Block, &'p str)> {
+        let open = self.open.as_mut()?;
+        let rest = open.descent(path)?.rest;
+        Some((&mut open.block, rest))
+    }
+
+    /// Something is about to change that doesn't lie in the open block.
+    fn close_elsewhere(&mut self) {
+        if self.is_open() {
+            self.close();
+        }
+    }
+
+    /// After a change in the open block: it goes back where it has outgrown [`BLOCK_BYTES`].
+    fn keep_small(&mut self, keys: &Keys, path: Path<'_>, next_order: impl FnMut() -> u64) {
+        if self.open.as_ref().is_none_or(|open| open.block.live_bytes() <= BLOCK_BYTES) {
+            return;
+        }
+        self.close();
+        if let Some(place) = descend(&mut self.root, keys, &mut Descent::new(path), |_| false) {
+            split_if_large(place, keys, next_order);
+        }
+    }
+
+    /// After a change in a block below a directory (none: it has become a directory itself):
+    /// the second one in a row opens it.
+    fn changed(&mut self, keys: &Keys, path: Path<'_>, end: &Descent<'_>, block: Option<Hash>) {
+        let bytes = if end.rest.is_empty() { end.text.len() } else { end.before() };
+        let again = self.last == block;
+        self.last = block;
+        if block.is_some() && again && bytes > 1 {
+            self.open(keys, path, bytes);
         }
     }
 }
 
-/// A block that has outgrown [`BLOCK_BYTES`] becomes a directory. One change adds a name, a value
-/// and a permission list at most, so no offset in a block comes near 64 KiB.
-fn split_if_large(place: &mut Child, keys: &Keys, next_order: &mut dyn FnMut() -> u64) {
+/// Goes down to the block that holds the path, or to the directory that is it, or to the
+/// directory below which `stop` holds for what is left of the path. All on the way becomes
+/// our own.
+fn descend<'t>(
+    root: &'t mut Child,
+    keys: &Keys,
+    descent: &mut Descent<'_>,
+    stop: impl Fn(&str) -> bool,
+) -> Option<&'t mut Child> {
+    let mut child = root;
+    loop {
+        let at_end = descent.rest.is_empty() || stop(descent.rest);
+        if at_end || matches!(child, Child::Block(_)) {
+            return Some(child);
+        }
+        let step = descent.step(keys)?;
+        child = child_mut(child, step.hash, step.name.as_bytes())?;
+    }
+}
+
+/// The child of a directory, to be changed.
+#[inline]
+fn child_mut<'t>(parent: &'t mut Child, hash: Hash, name: &[u8]) -> Option<&'t mut Child> {
+    let Child::Dir(dir) = parent else { return None };
+    Arc::make_mut(dir).children.get_mut(hash, |child| child.name() == name)
+}
+
+/// A block that has outgrown [`BLOCK_BYTES`] becomes a directory: true. One change adds a name, a
+/// value and a permission list at most, so no offset in a block comes near 64 KiB.
+fn split_if_large(place: &mut Child, keys: &Keys, mut next_order: impl FnMut() -> u64) -> bool {
     if let Child::Block(block) = place
         && block.live_bytes() > BLOCK_BYTES
         && block.len() > 1
     {
-        *place = dir::split(block, keys, next_order);
+        *place = dir::split(block, keys, &mut next_order);
+        return true;
     }
+    false
 }
 
 /// Whether one component is left.
@@ -336,12 +417,12 @@ impl<'p> Descent<'p> {
             return Found::Node(node(index));
         }
         let start = self.text.len() - self.rest.len();
-        let mut rest = self.rest;
-        while let Some(above) = parent_of(rest) {
-            rest = above;
-            if let Some(index) = block.find(keys, rest) {
-                return Found::Missing { nearest: node(index), bytes: start + rest.len() };
+        let mut rest = parent_of(self.rest);
+        while let Some(above) = rest {
+            if let Some(index) = block.find_parent(keys, above) {
+                return Found::Missing { nearest: node(index), bytes: start + above.len() };
             }
+            rest = parent_of(above);
         }
         Found::Missing { nearest: node(0), bytes: self.before() }
     }

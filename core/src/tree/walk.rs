@@ -45,74 +45,89 @@ impl<'t> Walk<'t> {
     }
 }
 
-/// Visits a subtree parents first, in no other order, and without building paths: `visit` gets
-/// each node, the permissions of its parent, and a way to its path.
-pub(crate) fn unordered<'t>(path: Path<'_>, node: Node<'t>, parent: Acl<'t>, visit: Visit<'_, 't>) {
+/// What [`unordered`] shows a subtree to.
+pub(crate) trait Visit<'t> {
+    /// A node, the permissions of its parent, and a way to its path.
+    fn node(&mut self, node: Node<'t>, parent: Acl<'t>, path: &dyn Fn() -> String);
+
+    /// All of a block, and a way to the paths of its records. False: show each of them.
+    fn block(&mut self, block: &'t Block, path: &dyn Fn(u16) -> String) -> bool {
+        let _ = (block, path);
+        false
+    }
+}
+
+impl<'t, F: FnMut(Node<'t>, Acl<'t>, &dyn Fn() -> String)> Visit<'t> for F {
+    fn node(&mut self, node: Node<'t>, parent: Acl<'t>, path: &dyn Fn() -> String) {
+        self(node, parent, path);
+    }
+}
+
+/// Visits a subtree parents first, in no other order, and without building paths. `parent`: the
+/// permissions of the parent.
+pub(crate) fn unordered<'t>(
+    path: Path<'_>,
+    node: Node<'t>,
+    parent: Acl<'t>,
+    visit: &mut impl Visit<'t>,
+) {
     if let Some(dir) = node.dir {
         return visit_dirs(path, dir, parent, visit);
     }
     if node.index == 0 {
-        return visit_block(path.as_str(), node.block, 0, parent, visit, |_| true);
+        return visit_block(path.as_str(), node.block, parent, visit);
     }
     let inside = node.block.subtree(node.index);
-    visit_block(path.as_str(), node.block, node.index, parent, visit, |i| {
-        inside.get(usize::from(i)).copied().unwrap_or(false)
-    });
+    let inside = |i| inside.get(usize::from(i)).copied().unwrap_or(false);
+    visit_records(path.as_str(), (node.block, node.index), parent, visit, inside);
 }
 
-/// Gets a node, the permissions of its parent, and a way to its path.
-type Visit<'v, 't> = &'v mut dyn FnMut(Node<'t>, Acl<'t>, &dyn Fn() -> String);
-
-fn visit_dirs<'t>(path: Path<'_>, dir: &'t Dir, parent: Acl<'t>, visit: Visit<'_, 't>) {
+fn visit_dirs<'t>(path: Path<'_>, dir: &'t Dir, parent: Acl<'t>, visit: &mut impl Visit<'t>) {
     let mut stack = vec![(path.as_str().to_owned(), dir, parent)];
     while let Some((path, dir, parent)) = stack.pop() {
-        visit(dir.node(), parent, &|| path.clone());
+        visit.node(dir.node(), parent, &|| path.clone());
         let own = dir.own.root().acl();
         for child in dir.children.iter() {
             let child_path = || join(&path, std::str::from_utf8(child.name()).unwrap_or_default());
             match child {
                 Child::Dir(dir) => stack.push((child_path(), dir, own)),
                 Child::Block(block) if block.len() == 1 => {
-                    visit(child.node(), own, &child_path);
+                    visit.node(child.node(), own, &child_path);
                 }
-                Child::Block(block) => {
-                    visit_block(&child_path(), block, 0, own, visit, |_| true);
-                }
+                Child::Block(block) => visit_block(&child_path(), block, own, visit),
             }
         }
     }
 }
 
-fn visit_block<'t>(
+fn visit_block<'t>(path: &str, block: &'t Block, above: Acl<'t>, visit: &mut impl Visit<'t>) {
+    if !visit.block(block, &|index| path_in(path, block, 0, index)) {
+        visit_records(path, (block, 0), above, visit, |_| true);
+    }
+}
+
+fn visit_records<'t>(
     top_path: &str,
-    block: &'t Block,
-    top: u16,
+    (block, top): (&'t Block, u16),
     above: Acl<'t>,
-    visit: Visit<'_, 't>,
+    visit: &mut impl Visit<'t>,
     inside: impl Fn(u16) -> bool,
 ) {
     for (index, record) in block.records().skip(usize::from(top)).filter(|(i, _)| inside(*i)) {
         let parent = if index == top { above } else { block.record(record.parent()).acl() };
-        visit(Node { block, index, dir: None }, parent, &|| path_in(top_path, block, top, index));
+        let node = Node { block, index, dir: None };
+        visit.node(node, parent, &|| path_in(top_path, block, top, index));
     }
 }
 
 /// The path of a record below `top`, whose path is known.
 fn path_in(top_path: &str, block: &Block, top: u16, index: u16) -> String {
-    let mut names = Vec::new();
-    let mut at = index;
-    while at != top {
-        let record = block.record(at);
-        names.push(std::str::from_utf8(record.name()).unwrap_or_default());
-        at = record.parent();
-    }
-    let mut path = top_path.to_owned();
-    for name in names.into_iter().rev() {
-        path = join(&path, name);
-    }
-    path
+    let below = block.below(index).get(block.below(top).len()..).unwrap_or_default();
+    let below = below.strip_prefix('/').unwrap_or(below);
+    if below.is_empty() { top_path.to_owned() } else { join(top_path, below) }
 }
 
 fn join(parent: &str, name: &str) -> String {
-    if parent == "/" { format!("/{name}") } else { format!("{parent}/{name}") }
+    let parent = if parent == "/" { "" } else { parent };
+    [parent, name].join("/")
 }

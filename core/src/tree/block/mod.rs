@@ -17,13 +17,20 @@
 //! Invariants: B1 a parent's index is smaller than its child's; B2 all offsets lie in the heap;
 //! B3 no two records have the same path; B4 `used` bytes of the heap are in use or dead.
 
+mod builder;
+mod record;
+
 use smallvec::SmallVec;
 use triomphe::{Arc, HeaderSlice};
 
-use super::bytes::{cut, put_u16, put_u48, u16_at, u48_at};
+pub(crate) use record::{Part, Parts, Record, Stamps};
+
+use super::bytes::{cut, put, put_u16, put_u48, u16_at, u16_of};
 use crate::acl::Acl;
 use crate::hash::{Hash, Keys};
 use crate::limits::{BLOCK_BYTES, BLOCK_DEAD_BYTES, BLOCK_SLACK_BYTES, BLOCK_SLACK_DIVISOR};
+use builder::Builder;
+use record::{FIXED, LIST, STAMPS, write_record};
 
 /// A small subtree. A clone is one counter.
 #[derive(Clone, Debug)]
@@ -45,88 +52,6 @@ struct Head {
     used: u32,
     /// Bytes of those that nothing points to.
     dead: u32,
-}
-
-/// The three stamps of a node: the generation in which each part last changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamps {
-    pub(crate) value: u64,
-    pub(crate) perms: u64,
-    pub(crate) children: u64,
-}
-
-/// Which stamp.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Part {
-    Value = 0,
-    Perms = 1,
-    Children = 2,
-}
-
-/// A record, borrowed from its block.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Record<'b> {
-    block: &'b Block,
-    heap: &'b [u8],
-    at: usize,
-}
-
-/// What a record is made of.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Parts<'a> {
-    pub(crate) value: &'a [u8],
-    pub(crate) acl: Acl<'a>,
-    pub(crate) stamps: Stamps,
-}
-
-impl<'b> Record<'b> {
-    pub(crate) fn parent(self) -> u16 {
-        u16_at(self.heap, self.at)
-    }
-
-    /// The path from the block's root; empty for the root itself.
-    #[inline]
-    fn below(self) -> &'b [u8] {
-        cut(self.heap, self.at + FIXED, usize::from(u16_at(self.heap, self.at + 2)))
-    }
-
-    pub(crate) fn name(self) -> &'b [u8] {
-        match self.below() {
-            [] => self.block.name(),
-            below => below.get(usize::from(u16_at(self.heap, self.at + 4))..).unwrap_or_default(),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn value(self) -> &'b [u8] {
-        let below = usize::from(u16_at(self.heap, self.at + 2));
-        cut(self.heap, self.at + FIXED + below, usize::from(u16_at(self.heap, self.at + 6)))
-    }
-
-    pub(crate) fn acl(self) -> Acl<'b> {
-        let list = usize::from(u16_at(self.heap, self.at + LIST));
-        Acl::at(self.heap.get(list..).unwrap_or_default())
-    }
-
-    pub(crate) fn stamp(self, part: Part) -> u64 {
-        u48_at(self.heap, self.at + STAMPS + 6 * part as usize)
-    }
-
-    pub(crate) fn stamps(self) -> Stamps {
-        Stamps {
-            value: self.stamp(Part::Value),
-            perms: self.stamp(Part::Perms),
-            children: self.stamp(Part::Children),
-        }
-    }
-
-    fn parts(self) -> Parts<'b> {
-        Parts { value: self.value(), acl: self.acl(), stamps: self.stamps() }
-    }
-
-    fn size(self) -> usize {
-        FIXED + self.below().len() + self.value().len()
-    }
 }
 
 impl Block {
@@ -181,7 +106,7 @@ impl Block {
     #[inline]
     pub(crate) fn record(&self, index: u16) -> Record<'_> {
         let at = self.tags_at() + 2 * (usize::from(self.0.header.cap) + usize::from(index));
-        Record { block: self, heap: self.heap(), at: usize::from(u16_at(&self.0.slice, at)) }
+        Record::at(self, self.heap(), usize::from(u16_at(&self.0.slice, at)))
     }
 
     pub(crate) fn root(&self) -> Record<'_> {
@@ -190,7 +115,32 @@ impl Block {
 
     /// All records with their indices; parents first, siblings in order of creation.
     pub(crate) fn records(&self) -> impl Iterator<Item = (u16, Record<'_>)> {
-        (0..self.len()).map(|i| (i, self.record(i)))
+        let heap = self.heap();
+        let offsets = self.tags_at() + 2 * usize::from(self.0.header.cap);
+        let offsets = cut(&self.0.slice, offsets, 2 * usize::from(self.len()));
+        let record =
+            move |(i, at): (u16, &[u8; 2])| (i, Record::at(self, heap, usize::from(u16_of(*at))));
+        (0..self.len()).zip(offsets.as_chunks::<2>().0).map(record)
+    }
+
+    /// The path of a record from the root of the block; empty for the root itself.
+    pub(super) fn below(&self, index: u16) -> &str {
+        text(self.record(index).below())
+    }
+
+    /// Visits the distinct permission lists (some perhaps more than once), and how many records
+    /// in a row have each.
+    pub(crate) fn each_list(&self, mut visit: impl FnMut(Acl<'_>, u32)) {
+        let mut run = (self.root().list(), 0);
+        let acl = |at| Acl::at(self.heap().get(at..).unwrap_or_default());
+        for (_, record) in self.records() {
+            if record.list() != run.0 {
+                visit(acl(run.0), run.1);
+                run = (record.list(), 0);
+            }
+            run.1 += 1;
+        }
+        visit(acl(run.0), run.1);
     }
 
     /// The record of a path below the root of the block (not empty, no leading `/`).
@@ -249,30 +199,78 @@ impl Block {
         self.records().skip(1).filter(move |(_, r)| r.parent() == index).map(|(i, r)| (i, r.name()))
     }
 
-    /// Adds a child of `parent` as the last record. `below`: its path below the block's root.
-    pub(crate) fn push(&mut self, keys: &Keys, parent: u16, below: &str, parts: &Parts<'_>) {
+    /// Adds a record, the last one, whose parent is there: `below` is its path below the block's
+    /// root, `name` the length of the last component. The parent's children have changed.
+    pub(super) fn add(
+        &mut self,
+        keys: &Keys,
+        (below, name): (&str, usize),
+        parts: &Parts<'_>,
+    ) -> bool {
+        let name_at = below.len() - name;
+        let parent = match name_at.checked_sub(1).and_then(|end| below.get(..end)) {
+            None => 0,
+            Some(above) => match self.find_parent(keys, above) {
+                Some(parent) => parent,
+                None => return false,
+            },
+        };
         let tag = tag(keys, self.hash(), below);
-        let shared = self.find_acl(parent, parts.acl);
+        let mut shared = self.find_acl(parent, parts.acl);
         let list = if shared.is_some() { 0 } else { parts.acl.bytes().len() };
-        self.reserve(list + FIXED + below.len() + parts.value.len(), 1);
-        // Making room may have moved the lists.
-        let shared = shared.and_then(|_| self.find_acl(parent, parts.acl));
+        if self.reserve(list + FIXED + below.len() + parts.value.len(), 1) {
+            // The lists have moved.
+            shared = shared.and_then(|_| self.find_acl(parent, parts.acl));
+        }
+        let above = self.at(parent);
         let (tags, heap_at) = (self.tags_at(), self.heap_at());
         let cap = usize::from(self.0.header.cap);
-        let Some(own) = Arc::get_mut(&mut self.0) else { return };
+        let Some(own) = Arc::get_mut(&mut self.0) else { return false };
         let index = usize::from(own.header.len);
-        let Some((tables, heap)) = own.slice.split_at_mut_checked(heap_at) else { return };
+        let Some((tables, heap)) = own.slice.split_at_mut_checked(heap_at) else { return false };
         let mut used = own.header.used as usize;
         let list_at = shared.unwrap_or_else(|| {
             put(heap, used, parts.acl.bytes());
             used += list;
             used - list
         });
+        put_u48(heap, above + STAMPS + 6 * Part::Children as usize, parts.stamps.children);
         put_u16(tables, tags + 2 * index, tag);
         put_u16(tables, tags + 2 * (cap + index), small(used));
-        used += write_record(heap, used, (parent, list_at), below.as_bytes(), parts);
+        used += write_record(heap, used, (parent, list_at), (below.as_bytes(), name_at), parts);
         own.header.len += 1;
         own.header.used = wide(used);
+        true
+    }
+
+    /// The record of a path at which something is created. Siblings are often created one after
+    /// another, and children right after their parent: the last record and its parent are looked
+    /// at first.
+    #[inline]
+    pub(super) fn find_parent(&self, keys: &Keys, above: &str) -> Option<u16> {
+        let last = self.len().saturating_sub(1);
+        let before = self.record(last).parent();
+        if self.is_at(before, above) {
+            return Some(before);
+        }
+        if self.is_at(last, above) { Some(last) } else { self.find(keys, above) }
+    }
+
+    /// What stands for a block that has been taken out of its directory: no records, the same
+    /// hash, order and name.
+    pub(super) fn stub(&self) -> Block {
+        let head = Head { len: 0, cap: 0, used: 0, dead: 0, ..self.0.header };
+        Block(Arc::from_header_and_slice(head, self.name()))
+    }
+
+    /// The same block without room to grow, where that is worth a copy.
+    pub(super) fn without_slack(self) -> Block {
+        let head = self.0.header;
+        let used = head.used as usize;
+        if self.heap().len() - used <= used / BLOCK_SLACK_DIVISOR / 2 {
+            return self;
+        }
+        Block(self.sized(head.len, used))
     }
 
     /// Sets a value and its stamp.
@@ -300,14 +298,14 @@ impl Block {
         let (offsets, heap_at) =
             (self.tags_at() + 2 * usize::from(self.0.header.cap), self.heap_at());
         let old = self.record(index);
-        let place = (old.parent(), usize::from(u16_at(old.heap, old.at + LIST)));
-        let gone = old.size();
+        let place = (old.parent(), old.list());
+        let (gone, name_at) = (old.size(), old.name_at());
         let below: SmallVec<[u8; 64]> = SmallVec::from_slice(old.below());
         let Some(own) = Arc::get_mut(&mut self.0) else { return };
         let Some((tables, heap)) = own.slice.split_at_mut_checked(heap_at) else { return };
         let at = own.header.used as usize;
         let parts = Parts { value, acl: Acl::at(&[]), stamps };
-        let size = write_record(heap, at, place, &below, &parts);
+        let size = write_record(heap, at, place, (&below, name_at), &parts);
         put_u16(tables, offsets + 2 * usize::from(index), small(at));
         own.header.used += wide(size);
         own.header.dead += wide(gone);
@@ -404,7 +402,7 @@ impl Block {
     fn find_acl(&self, near: u16, acl: Acl<'_>) -> Option<usize> {
         let list = |i: u16| {
             let record = self.record(i);
-            (record.acl() == acl).then(|| usize::from(u16_at(record.heap, record.at + LIST)))
+            (record.acl() == acl).then(|| record.list())
         };
         list(near).or_else(|| (0..self.len()).rev().find_map(list))
     }
@@ -418,119 +416,67 @@ impl Block {
         Arc::get_mut(&mut self.0)?.slice.get_mut(at..)
     }
 
-    /// Makes the block our own, with room for so many more bytes and records.
-    fn reserve(&mut self, bytes: usize, records: u16) {
+    /// Makes the block our own, with room for so many more bytes and records. True where it was
+    /// rebuilt for that, and so all offsets have changed.
+    fn reserve(&mut self, bytes: usize, records: u16) -> bool {
         let head = self.0.header;
         let used = head.used as usize;
         let fits = used + bytes <= self.heap().len() && head.len + records <= head.cap;
         let own = self.0.is_unique();
         if own && fits {
-            return;
+            return false;
         }
         if head.dead as usize > BLOCK_DEAD_BYTES && head.dead > head.used / 4 {
             self.remove(&vec![false; usize::from(head.len)]);
-            return self.reserve(bytes, records);
+            self.reserve(bytes, records);
+            return true;
         }
         if fits {
             self.0 = Arc::from_header_and_slice(head, &self.0.slice);
-            return;
+            return false;
         }
         // What is ours already is being filled: leave room for the next ones.
         let slack = if own { used / BLOCK_SLACK_DIVISOR + BLOCK_SLACK_BYTES } else { 0 };
         let more = if own { (head.len / 2).max(8) } else { 0 };
         let cap = head.cap.max(head.len + records + more);
+        self.0 = self.sized(cap, used + bytes + slack);
+        false
+    }
+
+    /// A copy with room for so many records and bytes of heap.
+    fn sized(&self, cap: u16, heap: usize) -> Arc<HeaderSlice<Head, [u8]>> {
+        let head = self.0.header;
         let len = 2 * usize::from(head.len);
         let spare = 2 * usize::from(cap) - len;
         let offsets = self.tags_at() + 2 * usize::from(head.cap);
+        let used = head.used as usize;
         let mut slice: SmallVec<[u8; 2 * BLOCK_BYTES]> = SmallVec::new();
         slice.extend_from_slice(cut(&self.0.slice, 0, self.tags_at() + len));
-        slice.resize(slice.len() + spare, 0);
+        pad(&mut slice, spare);
         slice.extend_from_slice(cut(&self.0.slice, offsets, len));
-        slice.resize(slice.len() + spare, 0);
+        pad(&mut slice, spare);
         slice.extend_from_slice(cut(self.heap(), 0, used));
-        slice.resize(slice.len() + bytes + slack, 0);
-        self.0 = Arc::from_header_and_slice(Head { cap, ..head }, &slice);
+        pad(&mut slice, heap.saturating_sub(used));
+        Arc::from_header_and_slice(Head { cap, ..head }, &slice)
+    }
+
+    /// Room for what an edit is likely to add, all at once.
+    pub(super) fn make_room(&mut self) {
+        let cap = self.0.header.cap.max(OPEN_RECORDS);
+        if self.heap().len() < BLOCK_BYTES {
+            self.0 = self.sized(cap, BLOCK_BYTES);
+        }
     }
 }
 
-/// Builds a block record by record.
-struct Builder {
-    hash: Hash,
-    order: u64,
-    name: Vec<u8>,
-    tags: Vec<u16>,
-    offsets: Vec<u16>,
-    heap: Vec<u8>,
-    lists: Vec<usize>,
-}
-
-impl Builder {
-    fn new(hash: Hash, order: u64, name: &[u8]) -> Builder {
-        let (tags, offsets, lists) = (Vec::new(), Vec::new(), Vec::new());
-        Builder { hash, order, name: name.to_vec(), tags, offsets, heap: Vec::new(), lists }
+/// Adds zeros, many at a time.
+fn pad(slice: &mut SmallVec<[u8; 2 * BLOCK_BYTES]>, mut bytes: usize) {
+    const ZEROS: [u8; 512] = [0; 512];
+    while bytes > 0 {
+        let some = ZEROS.get(..bytes).unwrap_or(&ZEROS);
+        slice.extend_from_slice(some);
+        bytes -= some.len();
     }
-
-    fn len(&self) -> u16 {
-        small(self.tags.len())
-    }
-
-    fn push(&mut self, tag: u16, parent: u16, below: &str, parts: &Parts<'_>) {
-        let same = |at: &&usize| Acl::at(self.heap.get(**at..).unwrap_or_default()) == parts.acl;
-        let list = match self.lists.iter().rev().find(same) {
-            Some(at) => *at,
-            None => {
-                self.lists.push(self.heap.len());
-                self.heap.extend_from_slice(parts.acl.bytes());
-                self.heap.len() - parts.acl.bytes().len()
-            }
-        };
-        let at = self.heap.len();
-        self.heap.resize(at + FIXED + below.len() + parts.value.len(), 0);
-        write_record(&mut self.heap, at, (parent, list), below.as_bytes(), parts);
-        self.tags.push(tag);
-        self.offsets.push(small(at));
-    }
-
-    fn finish(self) -> Block {
-        let len = self.len();
-        let head = Head {
-            hash: self.hash,
-            order: self.order,
-            name: small(self.name.len()),
-            len,
-            cap: len,
-            used: wide(self.heap.len()),
-            dead: 0,
-        };
-        let mut slice = Vec::with_capacity(self.name.len() + 4 * self.tags.len() + self.heap.len());
-        slice.extend_from_slice(&self.name);
-        slice.extend(self.tags.iter().chain(&self.offsets).flat_map(|n| n.to_le_bytes()));
-        slice.extend_from_slice(&self.heap);
-        Block(Arc::from_header_and_vec(head, slice))
-    }
-}
-
-/// Writes a record and returns its size. `place`: its parent, and where its list is.
-fn write_record(
-    heap: &mut [u8],
-    at: usize,
-    place: (u16, usize),
-    below: &[u8],
-    parts: &Parts<'_>,
-) -> usize {
-    let name_at = below.iter().rposition(|b| *b == b'/').map_or(0, |slash| slash + 1);
-    put_u16(heap, at, place.0);
-    put_u16(heap, at + 2, small(below.len()));
-    put_u16(heap, at + 4, small(name_at));
-    put_u16(heap, at + 6, small(parts.value.len()));
-    put_u16(heap, at + LIST, small(place.1));
-    let stamps = [parts.stamps.value, parts.stamps.perms, parts.stamps.children];
-    for (i, stamp) in stamps.into_iter().enumerate() {
-        put_u48(heap, at + STAMPS + 6 * i, stamp);
-    }
-    put(heap, at + FIXED, below);
-    put(heap, at + FIXED + below.len(), parts.value);
-    FIXED + below.len() + parts.value.len()
 }
 
 /// Names were checked when they came in as paths.
@@ -544,10 +490,6 @@ fn tag(keys: &Keys, block: Hash, below: &str) -> u16 {
     (keys.child(block, below.as_bytes()) & 0xFFFF) as u16
 }
 
-fn put(to: &mut [u8], at: usize, bytes: &[u8]) {
-    super::bytes::put(to, at, bytes);
-}
-
 /// For offsets and lengths in a block: its size is bounded far below 64 KiB by
 /// [`crate::limits::BLOCK_BYTES`] and the bounds of a single node.
 fn small(n: usize) -> u16 {
@@ -559,9 +501,7 @@ fn wide(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-/// Bytes of a record before its path.
-const FIXED: usize = STAMPS + 3 * 6;
-const LIST: usize = 8;
-const STAMPS: usize = 10;
+/// Records for which a block has room while an edit fills it.
+const OPEN_RECORDS: u16 = 64;
 /// A one in each 16-bit lane.
 const LANES: u64 = 0x0001_0001_0001_0001;

@@ -1,0 +1,6 @@
+#!/bin/bash
+# 200,000 random requests to C xenstored and to ours, every byte of every answer compared.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cargo run --release --locked --quiet -p myriad-verify --bin oracle -- --requests 200000 \
+  --save target/oracle-failure.txt

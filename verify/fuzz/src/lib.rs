@@ -1,0 +1,39 @@
+//! What the fuzzers start from: inputs made of requests as real clients send them.
+//!
+//! The targets are `targets/codec.rs` and `targets/connection.rs`, their inputs what
+//! `myriad_ring::v1::fuzz` takes. The seeds lie in `seeds/`, one file each, so that a fuzzer can
+//! read them; `cargo run -p myriad-fuzz --bin fuzz-seeds` writes them again after a change here.
+//! An input that made a target fail is kept there too, once it is mended, under a name that says
+//! what it was: the tests run every file.
+#![forbid(unsafe_code)]
+
+use std::path::{Path, PathBuf};
+
+mod codec;
+mod connection;
+pub mod mutate;
+
+/// A target and what it starts from.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its name, and its folder's below `seeds`.
+    pub name: &'static str,
+    /// Runs an input.
+    pub run: fn(&[u8]),
+    /// The seeds, by name.
+    pub seeds: fn() -> Vec<(&'static str, Vec<u8>)>,
+}
+
+/// All targets.
+pub const TARGETS: [Target; 2] = [
+    Target { name: "codec", run: myriad_ring::v1::fuzz::codec, seeds: codec::seeds },
+    Target { name: "connection", run: myriad_ring::v1::fuzz::connection, seeds: connection::seeds },
+];
+
+impl Target {
+    /// Where its seeds lie in the repository.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(self.name)
+    }
+}

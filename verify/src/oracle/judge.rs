@@ -1,0 +1,152 @@
+//! Judges the answers to a request: with each other, with the table of differences, with the model.
+
+use myriad_core::Errno;
+use myriad_ring::v1::Op;
+
+use super::{
+    compare,
+    differences::{self, Case},
+    pair::{Pair, Side},
+    run::{Runner, Stop},
+    step::{Request, Tx},
+    text,
+    tree::{Answer, Effect},
+    wire::Incoming,
+    world::OpenTx,
+};
+
+impl Runner {
+    /// The replies as answers; a reply that is none, or repeats the wrong ids, is a failure.
+    pub(super) fn answers(
+        &mut self,
+        request: &Request,
+        replies: &Pair<Incoming>,
+        ids: Pair<u32>,
+    ) -> Result<Pair<Answer>, Stop> {
+        let mut answers = Pair::same(Err(Errno::EIO));
+        for side in Side::BOTH {
+            let reply = replies.get(side);
+            let repeats = matches!(reply, Incoming::Message(m)
+                if m.req_id == request.req_id && m.tx_id == *ids.get(side));
+            match compare::answer(reply, request.op).filter(|_| repeats) {
+                Some(answer) => *answers.get_mut(side) = answer,
+                None => return Err(self.fail(&format!("the {} reply is none", side.name()))),
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Compares the answers to a request with each other and with the model, and brings the model
+    /// up to date.
+    pub(super) fn judge(
+        &mut self,
+        request: &Request,
+        op: Op,
+        answers: &Pair<Answer>,
+    ) -> Result<(), Stop> {
+        let before = self.world.open_tx(request).cloned();
+        let lost = matches!(request.tx, Tx::Ended(_) | Tx::Raw(1..)) && op != Op::Watch;
+        let model = match (&before, lost) {
+            (_, true) => None,
+            (Some(_), _) => self.world.apply_in(request.client, request.tx, op, &request.payload),
+            (None, _) => self.world.apply(op, &request.payload),
+        };
+        if answers.left != answers.right {
+            let explained = (!self.options.twins).then(|| {
+                differences::explain(&Case {
+                    world: &self.world,
+                    request,
+                    op,
+                    answers: Pair { left: &answers.left, right: &answers.right },
+                    tx: before.as_ref(),
+                    model: model.as_ref(),
+                })
+            });
+            match explained.flatten() {
+                Some(name) => {
+                    self.leeway.reply = true;
+                    self.met(name);
+                }
+                None => return Err(self.fail("the answers differ")),
+            }
+        }
+        if let Some(model) = &model {
+            self.check_model(op, answers, model, before.as_ref())?;
+        }
+        if let (Some(tx), Some(_)) = (before, model) {
+            let done = self.world.done(&tx.view, op, &request.payload, answers.clone());
+            let slot = self.world.slot_mut(request.client, request.tx);
+            if let Some(open) = slot.and_then(|slot| slot.open.as_mut()) {
+                open.done.push(done);
+            }
+        } else if answers.left.is_ok() {
+            self.note(request, op);
+            if let Some(domid) = self.world.hosts.take_woken(op, &request.payload) {
+                self.servers.left.wake(domid)?;
+                self.servers.right.wake(domid)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the model and the server that follows it agree. In a transaction that is Myriad; C
+    /// only while nothing has changed since the start.
+    fn check_model(
+        &mut self,
+        op: Op,
+        answers: &Pair<Answer>,
+        model: &Effect,
+        tx: Option<&OpenTx>,
+    ) -> Result<(), Stop> {
+        let side = match tx {
+            Some(tx) if !self.options.ours && self.world.moved(tx) => return Ok(()),
+            Some(_) if self.options.ours => Side::Right,
+            _ => Side::Left,
+        };
+        let ours = self.options.is_ours(side);
+        let agrees = compare::agrees(op, model, answers.get(side), ours);
+        let expected = model.ours.as_ref().filter(|_| ours).unwrap_or(&model.answer);
+        let what = format!("the {} answer is not the model's: {expected:?}", side.name());
+        self.require(agrees, &what)
+    }
+
+    /// Notes what a request did that succeeded and is not one on the tree.
+    fn note(&mut self, request: &Request, op: Op) {
+        let Some(client) = self.world.clients.get_mut(request.client) else { return };
+        let strings = text::strings(&request.payload);
+        match (op, strings.as_slice()) {
+            (Op::Watch, [path, token, ..]) => {
+                client.watches.push((path.to_vec(), token.to_vec()));
+            }
+            (Op::Unwatch, [path, token, ..]) => {
+                let full = |p: &[u8]| text::node_path(p).map(std::borrow::Cow::into_owned);
+                let same = |p: &[u8]| p == *path || (full(p).is_some() && full(p) == full(path));
+                let found = client.watches.iter().position(|(p, t)| t == token && same(p));
+                if let Some(at) = found {
+                    client.watches.remove(at);
+                }
+            }
+            (Op::ResetWatches, _) => {
+                client.watches.clear();
+                for slot in &mut client.slots {
+                    slot.ended = slot.open.take().map(|tx| tx.ids).or(slot.ended);
+                }
+            }
+            _ => {
+                if let Some(domid) = self.world.hosts.note(op, &request.payload) {
+                    self.world.bury(domid);
+                }
+            }
+        }
+    }
+}
+
+/// Whether a request queues events if it succeeds.
+pub(super) fn may_fire(op: Op, request: &Request, tx: Option<&OpenTx>) -> bool {
+    match op {
+        Op::TransactionEnd => request.payload == b"T\0",
+        Op::Write | Op::Mkdir | Op::Rm | Op::SetPerms => tx.is_none(),
+        Op::Watch | Op::Introduce | Op::Release => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,51 @@
+//! The oracle: the same random requests to C xenstored and to Myriad, every byte compared.
+//!
+//! ```text
+//!   seed ─> generate, plots ─> step ─> run ─┬─> exchange ─> left:  C xenstored 4.17 (or any)
+//!               ^    payload           │    └─> exchange ─> right: Myriad           (or C again)
+//!               │                      v
+//!               └────── world: tree, hosts, transactions      the model of both
+//!                                      │
+//!                    compare, transaction, differences        equal, or named in one table
+//!                                      │
+//!                     report, shrink, coverage
+//! ```
+//!
+//! - **Step**: a request of one of several clients, a broken message, a connection that ends, or a
+//!   domain that appears, shuts down or dies. Steps can be written down and left out ([`step`]).
+//! - Steps go to both servers one at a time; after each that may cause events a barrier shows that
+//!   all have come ([`exchange`]). Then what each client got is compared, message by message, in
+//!   order.
+//! - **Difference**: where Myriad is meant to answer otherwise, with its reason ([`differences`]).
+//!   Nothing else may differ.
+//! - The model ([`tree`]) says what Myriad must answer inside of transactions, where C follows
+//!   another rule, and is itself held to C everywhere else.
+//! - A disagreement is reported with its seed, and shortened by leaving out steps ([`shrink`]).
+//! - A full run must hit each cell of the table of operations and errors ([`coverage`]).
+
+pub mod compare;
+mod compose;
+pub mod coverage;
+pub mod differences;
+pub mod exchange;
+pub mod generate;
+pub mod hosts;
+mod judge;
+pub mod limits;
+pub mod mutate;
+pub mod pair;
+pub mod payload;
+mod plots;
+mod reasons;
+pub mod report;
+pub mod rng;
+pub mod run;
+pub mod session;
+pub mod shrink;
+pub mod step;
+mod streams;
+pub mod text;
+mod transaction;
+pub mod tree;
+pub mod wire;
+pub mod world;

@@ -1,0 +1,102 @@
+//! How the differences of the table are recognised.
+
+use myriad_core::Errno;
+use myriad_ring::v1::Op;
+
+use super::{compare, differences::Case, limits::PATH_MAX, text, world::World};
+
+/// Whether C 4.17 refuses a request without setting `errno`, from which it then takes the error.
+pub(super) fn forgets_error(op: Op, payload: &[u8]) -> bool {
+    let wants_one = matches!(op, Op::Directory | Op::Read | Op::GetPerms | Op::Mkdir | Op::Rm);
+    (wants_one && text::one_string(payload).is_none()) || is_unknown_special(op, payload)
+}
+
+pub(super) fn is_unknown_special(op: Op, payload: &[u8]) -> bool {
+    let path = text::split_first(payload).map(|(path, _)| path).unwrap_or_default();
+    op == Op::SetPerms && path.starts_with(b"@") && !text::is_special(path)
+}
+
+pub(super) fn as_of_start(case: &Case<'_>) -> bool {
+    let (Some(tx), Some(model)) = (case.tx, case.model) else { return false };
+    let right = case.answers.right;
+    case.world.moved(tx) && compare::agrees(case.op, model, right, true)
+}
+
+pub(super) fn entries_of_the_dead(case: &Case<'_>) -> bool {
+    let Some(model) = case.model else { return false };
+    case.op == Op::GetPerms
+        && *case.answers.left == model.answer
+        && Some(case.answers.right) == model.ours.as_ref()
+}
+
+pub(super) fn generation(case: &Case<'_>) -> bool {
+    match (case.answers.left, case.answers.right) {
+        (Ok(left), Ok(right)) => case.op == Op::DirectoryPart && compare::same_part(left, right),
+        _ => false,
+    }
+}
+
+pub(super) fn special_permissions(case: &Case<'_>) -> bool {
+    let path = text::one_string(&case.request.payload);
+    case.op == Op::GetPerms
+        && path.is_some_and(|path| path.starts_with(b"@"))
+        && *case.answers.left == Err(Errno::EINVAL)
+}
+
+pub(super) fn numbers(case: &Case<'_>) -> bool {
+    let odd = text::strings(&case.request.payload).iter().any(|t| !text::is_plain_number(t));
+    names_domains(case.op) && odd && *case.answers.right == Err(Errno::EINVAL)
+}
+
+pub(super) fn numbers_with_effect(world: &World, op: Op, payload: &[u8]) -> bool {
+    let texts = text::strings(payload);
+    let odd = texts.iter().any(|text| !text::is_plain_number(text));
+    let meant = texts.first().map_or(0, |text| text::atoi(text));
+    match op {
+        // dom0 can't be released, and introducing what is introduced changes nothing.
+        Op::Release | Op::Resume => odd && world.hosts.is_introduced(meant) && meant != 0,
+        // The second number, the frame, is not looked at.
+        Op::Introduce => match texts.as_slice() {
+            [domid, _, port, ..] => {
+                let odd = [domid, port].iter().any(|text| !text::is_plain_number(text));
+                odd && !world.hosts.is_introduced(meant)
+            }
+            _ => false,
+        },
+        Op::SetTarget => odd && texts.iter().all(|t| world.hosts.is_introduced(text::atoi(t))),
+        Op::SetPerms => text::split_first(payload).is_some_and(|(_, rest)| {
+            let plain = |t: &&[u8]| t.get(1..).is_some_and(text::is_plain_number);
+            text::parse_perms(rest).is_some() && !text::strings(rest).iter().all(plain)
+        }),
+        _ => false,
+    }
+}
+
+pub(super) fn names_domains(op: Op) -> bool {
+    matches!(
+        op,
+        Op::GetDomainPath
+            | Op::IsDomainIntroduced
+            | Op::Release
+            | Op::Resume
+            | Op::SetTarget
+            | Op::Introduce
+    )
+}
+
+pub(super) fn owned_root(_: &World, op: Op, payload: &[u8]) -> bool {
+    let Some((path, rest)) = text::split_first(payload) else { return false };
+    let owner = text::parse_perms(rest).and_then(|perms| perms.first().copied());
+    op == Op::SetPerms && path == b"/" && owner.is_some_and(|owner| owner.domid != 0)
+}
+
+pub(super) fn long_paths(_: &World, op: Op, payload: &[u8]) -> bool {
+    let path = text::split_first(payload).map_or(payload, |(path, _)| path);
+    let too_long = path.len() + text::HOME.len() > PATH_MAX;
+    let a_path_comes_first = !names_domains(op)
+        && !matches!(
+            op,
+            Op::Control | Op::TransactionStart | Op::TransactionEnd | Op::ResetWatches
+        );
+    a_path_comes_first && too_long && text::node_path(path).is_none()
+}

@@ -1,0 +1,156 @@
+//! A whole run: servers are started, so many requests drawn from a seed and compared.
+
+use std::{fmt, path::PathBuf, str::FromStr};
+
+use super::{
+    generate::Generator,
+    limits::{CLIENTS, DOMAINS, FULL_RUN},
+    mutate::Mutation,
+    pair::Pair,
+    report::Failure,
+    run::{Options, Runner, Stop},
+    shrink,
+    step::Step,
+};
+use crate::peer::Server;
+
+/// Which server takes part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Debian's C xenstored, started for the run.
+    C,
+    /// Our daemon, started for the run.
+    Myriad,
+    /// Whoever serves this socket; it must be fresh, and its domains never change.
+    Socket(PathBuf),
+}
+
+impl FromStr for Kind {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Kind, Self::Err> {
+        Ok(match text {
+            "c" => Kind::C,
+            "myriad" => Kind::Myriad,
+            path => Kind::Socket(path.into()),
+        })
+    }
+}
+
+/// A run to come.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The two servers.
+    pub kinds: Pair<Kind>,
+    /// How many requests are sent.
+    pub requests: usize,
+    /// What they are drawn from.
+    pub seed: u64,
+    /// How many clients there are.
+    pub clients: usize,
+    /// Whether to send what 4.17 doesn't know. Both servers must be ours then.
+    pub newer: bool,
+    /// An answer to falsify.
+    pub mutation: Option<Mutation>,
+}
+
+impl Session {
+    /// C 4.17 on the left and the examined server on the right.
+    #[must_use]
+    pub fn against_c(right: Kind, requests: usize, seed: u64) -> Session {
+        Session {
+            kinds: Pair { left: Kind::C, right },
+            requests,
+            seed,
+            clients: CLIENTS,
+            newer: false,
+            mutation: None,
+        }
+    }
+
+    /// Starts both servers and connects to them.
+    ///
+    /// # Errors
+    /// [`Stop::Peer`], [`Stop::Wire`].
+    pub fn fresh(&self) -> Result<Runner, Stop> {
+        let start = |kind: &Kind| match kind {
+            Kind::C => Server::start_c(DOMAINS),
+            Kind::Myriad => Server::start_myriad(DOMAINS),
+            Kind::Socket(path) => Ok(Server::attach(path)),
+        };
+        let servers = Pair { left: start(&self.kinds.left)?, right: start(&self.kinds.right)? };
+        let options = Options {
+            clients: self.clients,
+            twins: self.kinds.left == self.kinds.right,
+            ours: self.kinds.right != Kind::C,
+            newer: self.newer,
+            mutation: self.mutation.clone(),
+        };
+        Runner::new(options, servers)
+    }
+
+    /// Sends all requests. What the run saw, if the servers agree.
+    ///
+    /// # Errors
+    /// [`Stop`].
+    pub fn run(&self) -> Result<Summary, Stop> {
+        let mut runner = self.fresh()?;
+        let mut generator = Generator::new(self.seed, self.clients, self.newer);
+        while runner.requests() < self.requests {
+            let step = generator.next(runner.world());
+            runner.step(&step)?;
+        }
+        Ok(Summary { runner, full: self.requests >= FULL_RUN && !self.newer })
+    }
+
+    /// Carries out steps that were written down. The disagreement, if there is one.
+    ///
+    /// # Errors
+    /// [`Stop`], but for a disagreement.
+    pub fn replay(&self, steps: &[Step]) -> Result<Option<Failure>, Stop> {
+        shrink::replay(steps, &mut || self.fresh())
+    }
+
+    /// Makes a disagreement shorter; also says how many runs that took.
+    ///
+    /// # Errors
+    /// [`Stop`], but for a disagreement.
+    pub fn shrink(&self, failure: Failure) -> Result<(Failure, usize), Stop> {
+        shrink::shrink(failure, &mut || self.fresh())
+    }
+}
+
+/// What a run saw in which nothing was wrong.
+#[derive(Debug)]
+pub struct Summary {
+    runner: Runner,
+    full: bool,
+}
+
+impl Summary {
+    /// What is wrong with the run's coverage: cells held impossible that were hit, and after a full
+    /// run cells that were hit too seldom.
+    #[must_use]
+    pub fn gaps(&self) -> Vec<String> {
+        let coverage = &self.runner.coverage;
+        if self.full { coverage.gaps() } else { coverage.surprises() }
+    }
+
+    /// How often a difference was met.
+    #[must_use]
+    pub fn met(&self, difference: &str) -> u64 {
+        self.runner.differences.get(difference).copied().unwrap_or(0)
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} requests, 0 unexplained differences", self.runner.requests())?;
+        writeln!(f, "\n{}", self.runner.coverage)?;
+        writeln!(f, "differences met, or requests left out for them:")?;
+        for (name, times) in &self.runner.differences {
+            writeln!(f, "{times:>9}  {name}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,110 @@
+//! Compares what the clients got in a step, message by message, in order.
+
+use myriad_ring::v1::Op;
+
+use super::{
+    compare,
+    differences::{self, FIRST_ACCESS},
+    pair::Pair,
+    report::Failure,
+    run::{Runner, Stop},
+    wire::Incoming,
+};
+
+/// What need not be the same in a step, since a difference was met that explains it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Leeway {
+    /// The sender's reply, which was judged by itself, and its place among the sender's events.
+    pub(super) reply: bool,
+    /// The order of events.
+    pub(super) order: bool,
+}
+
+impl Runner {
+    /// Takes in what every client that watches something still gets.
+    pub(super) fn barrier(&mut self) -> Result<(), Stop> {
+        let clients = self.world.clients.iter().enumerate();
+        let watching: Vec<usize> =
+            clients.filter(|(_, c)| !c.watches.is_empty()).map(|(at, _)| at).collect();
+        Ok(self.exchange.barrier(&watching)?)
+    }
+
+    /// Compares what each client got in this step, in order.
+    pub(super) fn compare_streams(
+        &mut self,
+        sender: usize,
+        op: Option<Op>,
+        ids: Pair<u32>,
+    ) -> Result<(), Stop> {
+        for client in 0..self.exchange.inbox.len() {
+            let Some(inbox) = self.exchange.inbox.get_mut(client) else { continue };
+            if let Some(mutation) = &mut self.options.mutation {
+                mutation.of_events(self.history.requests(), &mut inbox.right);
+            }
+            if inbox.left == inbox.right {
+                continue;
+            }
+            let (left, right) = (events(&inbox.left), events(&inbox.right));
+            let replies = inbox.left.len() - left.len() == inbox.right.len() - right.len();
+            let is_sender = client == sender && replies;
+            let misplaced = op.filter(|_| is_sender && !self.options.twins);
+            let misplaced = misplaced.and_then(differences::misplaced);
+            let renamed = compare::with_tx(&inbox.right, ids.right, ids.left);
+            let met = if inbox.left == renamed || (is_sender && self.leeway.reply && left == right)
+            {
+                continue;
+            } else if misplaced.is_some() && left == right {
+                misplaced
+            } else if self.leeway.order && replies && sorted(left) == sorted(right) {
+                Some(FIRST_ACCESS)
+            } else {
+                None
+            };
+            match met {
+                Some(name) => self.met(name),
+                None => {
+                    let what = format!("client {client} got other messages, or in other order");
+                    return Err(self.fail(&what));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Falsifies the right server's reply, if it is time for that.
+    pub(super) fn falsify(&mut self, client: usize, replies: &mut Pair<Incoming>) {
+        let requests = self.history.requests();
+        let inbox = self.exchange.inbox.get_mut(client);
+        if let (Some(mutation), Some(inbox)) = (&mut self.options.mutation, inbox) {
+            mutation.of_reply(requests, &mut inbox.right);
+            if let Some(last) = inbox.right.last() {
+                replies.right = last.clone();
+            }
+        }
+    }
+
+    /// Notes a difference that was met.
+    pub(super) fn met(&mut self, name: &'static str) {
+        *self.differences.entry(name).or_default() += 1;
+    }
+
+    pub(super) fn require(&mut self, holds: bool, otherwise: &str) -> Result<(), Stop> {
+        if holds { Ok(()) } else { Err(self.fail(otherwise)) }
+    }
+
+    pub(super) fn fail(&self, what: &str) -> Stop {
+        Stop::Difference(Box::new(Failure::new(what, &self.history, &self.exchange.inbox)))
+    }
+}
+
+fn events(messages: &[Incoming]) -> Vec<Incoming> {
+    messages.iter().filter(|message| compare::is_event(message)).cloned().collect()
+}
+
+fn sorted(mut events: Vec<Incoming>) -> Vec<Incoming> {
+    events.sort_unstable_by(|a, b| match (a, b) {
+        (Incoming::Message(a), Incoming::Message(b)) => a.payload.cmp(&b.payload),
+        _ => std::cmp::Ordering::Equal,
+    });
+    events
+}

@@ -1,0 +1,70 @@
+//! The programs that tests run: Debian's, unpacked by `verify/peers/setup.sh`, and our own.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use crate::peer::{PeerError, at};
+
+/// The folder with Debian's programs and the shim, set up if it isn't yet.
+///
+/// # Errors
+/// [`PeerError::Setup`].
+pub fn peers() -> Result<PathBuf, PeerError> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = match std::env::var_os("MYRIAD_PEERS") {
+        Some(folder) => PathBuf::from(folder),
+        None => here.join("../target/peers"),
+    };
+    let status = Command::new(here.join("peers/setup.sh"))
+        .arg(&folder)
+        .stdout(Stdio::null())
+        .status()
+        .map_err(at("running verify/peers/setup.sh"))?;
+    if !status.success() {
+        return Err(PeerError::Setup);
+    }
+    folder.canonicalize().map_err(at("opening the folder of peers"))
+}
+
+/// One of Debian's programs, such as `usr/bin/xenstore-ls`, ready to run against `socket`.
+///
+/// # Errors
+/// [`PeerError`].
+pub fn debian_program(program: &str, socket: &Path) -> Result<Command, PeerError> {
+    let peers = peers()?;
+    let mut command = Command::new(peers.join("root").join(program));
+    command.env("LD_LIBRARY_PATH", libraries(&peers)?).env("XENSTORED_PATH", socket);
+    Ok(command)
+}
+
+/// A program of package `myriad`, built in this profile; `variable` may name another file.
+pub(crate) fn myriad_program(name: &str, variable: &str) -> Result<PathBuf, PeerError> {
+    if let Some(program) = std::env::var_os(variable) {
+        return Ok(PathBuf::from(program));
+    }
+    let this = std::env::current_exe().map_err(at("finding this program"))?;
+    let folder =
+        this.ancestors().skip(1).find(|f| !f.ends_with("deps") && !f.ends_with("examples"));
+    let folder = folder.unwrap_or(Path::new("."));
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build
+        .args(["build", "-q", "-p", "myriad", "--bin", name])
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    if folder.ends_with("release") {
+        build.arg("--release");
+    }
+    match build.status() {
+        Ok(status) if status.success() => Ok(folder.join(name)),
+        _ => Err(PeerError::Build),
+    }
+}
+
+/// Where Xen's libraries are.
+pub(crate) fn libraries(peers: &Path) -> Result<PathBuf, PeerError> {
+    let folders = peers.join("root/usr/lib").read_dir().map_err(at("finding Xen's libraries"))?;
+    let wanted = |f: &PathBuf| f.to_string_lossy().ends_with("-linux-gnu");
+    folders.flatten().map(|f| f.path()).find(wanted).ok_or(PeerError::Setup)
+}

@@ -1,0 +1,92 @@
+//! The oracle: C xenstored agrees with itself, a falsehood is noticed, and ours agrees with C.
+//!
+//! The full run of 200,000 requests is `.ci/oracle`.
+
+use myriad_verify::oracle::{
+    mutate::{Falsehood, Mutation},
+    pair::Pair,
+    run::Stop,
+    session::{Kind, Session},
+    step::{Step, parse_all},
+};
+
+const SEED: u64 = 20_260_801;
+
+#[test]
+fn c_agrees_with_itself_and_the_model_with_c() {
+    let summary = Session::against_c(Kind::C, 5_000, SEED).run().unwrap();
+    assert_eq!(summary.gaps(), Vec::<String>::new(), "{summary}");
+}
+
+#[test]
+fn every_kind_of_falsehood_is_noticed() {
+    let kinds = [
+        Falsehood::ReplyByte,
+        Falsehood::RequestId,
+        Falsehood::ReplyType,
+        Falsehood::LostEvent,
+        Falsehood::TwiceEvent,
+        Falsehood::SwappedEvents,
+        Falsehood::LateEvent,
+    ];
+    for what in kinds {
+        let mut session = Session::against_c(Kind::C, 5_000, SEED);
+        session.mutation = Some(Mutation::new(what, 300));
+        match session.run() {
+            Err(Stop::Difference(failure)) => assert!(failure.request >= 300, "{failure}"),
+            other => panic!("{what:?}: {:?}", other.map(|summary| summary.to_string())),
+        }
+    }
+}
+
+#[test]
+fn a_disagreement_is_shortened_and_can_be_replayed() {
+    let mut session = Session::against_c(Kind::C, 400, SEED);
+    session.mutation = Some(Mutation::new(Falsehood::LostEvent, 0));
+    let Err(Stop::Difference(failure)) = session.run() else { panic!("no difference") };
+    let (short, runs) = session.shrink(*failure).unwrap();
+    // The initial event of a WATCH is the shortest way to get one at all.
+    assert_eq!(short.steps.len(), 1, "{short}");
+    assert!(runs > 0 && matches!(&short.steps[0], Step::Request(r) if r.op == 4), "{short}");
+    let lines: String = short.steps.iter().map(|step| format!("{step}\n")).collect();
+    let again = parse_all(&lines).unwrap();
+    assert!(session.replay(&again).unwrap().is_some());
+    session.mutation = None;
+    assert!(session.replay(&again).unwrap().is_none());
+}
+
+/// What runs have found before, shortened: `cases/` says what each is about.
+#[test]
+fn what_was_found_before_stays_right() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+    let mut wrong = Vec::new();
+    for right in [Kind::C, Kind::Myriad] {
+        let session = Session::against_c(right.clone(), 0, SEED);
+        for case in folder.read_dir().unwrap() {
+            let path = case.unwrap().path();
+            let steps = parse_all(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            assert!(!steps.is_empty(), "{}", path.display());
+            if let Some(failure) = session.replay(&steps).unwrap() {
+                wrong.push(format!("{right:?} {}: {failure}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn ours_agrees_with_c() {
+    let summary = Session::against_c(Kind::Myriad, 20_000, SEED).run().unwrap();
+    assert_eq!(summary.gaps(), Vec::<String>::new(), "{summary}");
+}
+
+#[test]
+fn two_of_ours_agree_on_what_c_does_not_know() {
+    let session = Session {
+        kinds: Pair::same(Kind::Myriad),
+        newer: true,
+        ..Session::against_c(Kind::Myriad, 5_000, SEED)
+    };
+    let summary = session.run().unwrap();
+    assert!(summary.to_string().contains("0 unexplained"), "{summary}");
+}
