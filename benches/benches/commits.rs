@@ -8,7 +8,7 @@ use myriad_benches::{
     subjects::{
         commits::{DashWrites, StoreWrites},
         deaths::Deaths,
-        vms::{DashCreates, StoreCreates, StoreRemoves},
+        vms::{DashCreates, MANY, StoreCreates, StoreRemoves},
         watches::WatchedWrites,
     },
     vm::Layout,
@@ -34,11 +34,11 @@ fn vms(criterion: &mut Criterion) {
     let (store, dash) = (common::store(), common::dash());
     let (layout, first) = (Layout::Compact, VMS + 1);
     let mut group = common::group(criterion, "a VM of 41 nodes");
-    common::side(&mut group, "create/myriad", &mut StoreCreates::new(&store, layout, first));
-    let mut theirs = DashCreates::new(&dash, layout, first, false);
+    common::side(&mut group, "create/myriad", &mut StoreCreates::new(&store, layout, first, MANY));
+    let mut theirs = DashCreates::new(&dash, layout, (first, MANY), false);
     common::side(&mut group, "create/dashmap", &mut theirs);
-    common::side(&mut group, "remove/myriad", &mut StoreRemoves::new(&store, layout, first));
-    let mut theirs = DashCreates::new(&dash, layout, first, true);
+    common::side(&mut group, "remove/myriad", &mut StoreRemoves::new(&store, layout, first, MANY));
+    let mut theirs = DashCreates::new(&dash, layout, (first, MANY), true);
     common::side(&mut group, "remove/dashmap", &mut theirs);
     group.finish();
     let mut group = common::group(criterion, "10,000 nodes of one owner");

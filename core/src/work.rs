@@ -139,6 +139,9 @@ impl Work {
         }
         let missing = matches!(place?, Place::Missing { .. });
         let Some(parent) = path.parent() else { return Err(Error::RemoveRoot) };
+        if !missing && self.tx.is_none() {
+            return self.remove(env, path);
+        }
         let above = self.state.tree.get(&env.keys, parent);
         if let Some(tx) = &mut self.tx {
             match above {
@@ -146,13 +149,8 @@ impl Work {
                 None => tx.footprint.missed(env, &tx.base, parent, false, None),
             }
         }
-        if above.is_none() {
-            return Err(Error::NotFound);
-        }
-        if !missing {
-            self.remove(env, path)?;
-        }
-        Ok(())
+        above.ok_or(Error::NotFound)?;
+        if missing { Ok(()) } else { self.remove(env, path) }
     }
 
     /// Sets a node's permissions.

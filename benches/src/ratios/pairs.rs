@@ -15,7 +15,7 @@ use crate::{
         lookups::{IndexLookups, Listings, PapayaLookups, ScanLookups, names},
         reads::{PapayaReads, StoreReads},
         transactions::Siblings,
-        vms::{DashCreates, StoreCreates, StoreRemoves},
+        vms::{DashCreates, FEW, MANY, StoreCreates, StoreRemoves},
         watches::WatchedWrites,
     },
     vm::Layout,
@@ -114,17 +114,26 @@ fn commits(setup: Setup, store: &Store, all: &mut Vec<Named>) {
 fn vms(setup: Setup, store: &Store, all: &mut Vec<Named>) {
     let dash: Arc<DashMap<Fast>> = Arc::new(fixture::dash(setup.layout, setup.vms));
     let (layout, first) = (setup.layout, setup.vms.saturating_add(1));
-    let (ours, theirs) = (store.clone(), dash.clone());
-    add(all, "a VM's 41 nodes in one commit", "dashmap, 41 inserts", Goal::Time(1.2), move || {
-        let theirs = DashCreates::new(&theirs, layout, first, false);
-        (one(StoreCreates::new(&ours, layout, first)), one(theirs))
-    });
-    let ours = store.clone();
-    let goal = Goal::Nanoseconds(3000.0);
-    add(all, "a VM's removal, drop included", "dashmap, 41 removals", goal, move || {
-        let theirs = DashCreates::new(&dash, layout, first, true);
-        (one(StoreRemoves::new(&ours, layout, first)), one(theirs))
-    });
+    for (name, count, goal) in [
+        ("a VM's 41 nodes in one commit", MANY, Goal::Time(1.2)),
+        ("a VM's 41 nodes, from the caches", FEW, Goal::ShownTime),
+    ] {
+        let (ours, theirs) = (store.clone(), dash.clone());
+        add(all, name, "dashmap, 41 inserts", goal, move || {
+            let theirs = DashCreates::new(&theirs, layout, (first, count), false);
+            (one(StoreCreates::new(&ours, layout, first, count)), one(theirs))
+        });
+    }
+    for (name, count, goal) in [
+        ("a VM's removal, drop included", MANY, Goal::Nanoseconds(3000.0)),
+        ("a VM's removal, from the caches", FEW, Goal::ShownTime),
+    ] {
+        let (ours, dash) = (store.clone(), dash.clone());
+        add(all, name, "dashmap, 41 removals", goal, move || {
+            let theirs = DashCreates::new(&dash, layout, (first, count), true);
+            (one(StoreRemoves::new(&ours, layout, first, count)), one(theirs))
+        });
+    }
     let (ours, goal) = (store.clone(), Goal::Nanoseconds(50e6));
     add(all, "death of an owner of 10,000 nodes", "removal of the subtree", goal, move || {
         (one(Deaths::new(&ours, true)), one(Deaths::new(&ours, false)))
@@ -179,7 +188,7 @@ fn transactions(setup: Setup, store: &Store, all: &mut Vec<Named>) {
         let store = store.clone();
         add(all, name, "a VM in one commit", Goal::ShownTime, move || {
             let ours = Siblings::new(&store, setup.layout, first, others);
-            (one(ours), one(StoreCreates::new(&store, setup.layout, first)))
+            (one(ours), one(StoreCreates::new(&store, setup.layout, first, FEW)))
         });
     }
 }

@@ -11,8 +11,11 @@ use crate::{
     vm::Layout,
 };
 
-/// VMs made before they are removed again.
-const MOST: u16 = 64;
+/// VMs made before they are removed again: so many that neither side finds the places of a new VM
+/// in its caches, as is so on a host with 10,000.
+pub const MANY: u16 = 1024;
+/// So few that all that both sides touch stays in the caches.
+pub const FEW: u16 = 64;
 
 /// Writes the nodes of a VM.
 ///
@@ -34,11 +37,11 @@ struct Extra {
 }
 
 impl Extra {
-    fn new(store: &Store, layout: Layout, first: u16) -> Extra {
+    fn new(store: &Store, layout: Layout, first: u16, count: u16) -> Extra {
         Extra {
             store: store.clone(),
-            vms: new_vms(layout, first, MOST).into(),
-            roots: new_vm_roots(layout, first, MOST).into(),
+            vms: new_vms(layout, first, count).into(),
+            roots: new_vm_roots(layout, first, count).into(),
         }
     }
 
@@ -63,16 +66,16 @@ impl Extra {
 pub struct StoreCreates(Extra);
 
 impl StoreCreates {
-    /// VMs with domain ids from `first` on, which the store does not hold.
+    /// So many VMs with domain ids from `first` on, which the store does not hold.
     #[must_use]
-    pub fn new(store: &Store, layout: Layout, first: u16) -> StoreCreates {
-        StoreCreates(Extra::new(store, layout, first))
+    pub fn new(store: &Store, layout: Layout, first: u16, count: u16) -> StoreCreates {
+        StoreCreates(Extra::new(store, layout, first, count))
     }
 }
 
 impl Subject for StoreCreates {
     fn batch(&self) -> u64 {
-        u64::from(MOST)
+        self.0.vms.len() as u64
     }
 
     fn run(&mut self, ops: u64) {
@@ -89,16 +92,16 @@ impl Subject for StoreCreates {
 pub struct StoreRemoves(Extra);
 
 impl StoreRemoves {
-    /// VMs with domain ids from `first` on, which the store does not hold.
+    /// So many VMs with domain ids from `first` on, which the store does not hold.
     #[must_use]
-    pub fn new(store: &Store, layout: Layout, first: u16) -> StoreRemoves {
-        StoreRemoves(Extra::new(store, layout, first))
+    pub fn new(store: &Store, layout: Layout, first: u16, count: u16) -> StoreRemoves {
+        StoreRemoves(Extra::new(store, layout, first, count))
     }
 }
 
 impl Subject for StoreRemoves {
     fn batch(&self) -> u64 {
-        u64::from(MOST)
+        self.0.vms.len() as u64
     }
 
     fn prepare(&mut self, ops: u64) {
@@ -118,11 +121,16 @@ pub struct DashCreates<S> {
 }
 
 impl<S: BuildHasher + Clone> DashCreates<S> {
-    /// VMs with domain ids from `first` on, which the map does not hold. With `removes`, their
+    /// `count` VMs with domain ids from `first` on, which the map does not hold. With `removes`, their
     /// 41 removals are the op, and the inserts are not timed.
     #[must_use]
-    pub fn new(map: &Arc<DashMap<S>>, layout: Layout, first: u16, removes: bool) -> Self {
-        DashCreates { map: map.clone(), vms: new_vms(layout, first, MOST).into(), removes }
+    pub fn new(
+        map: &Arc<DashMap<S>>,
+        layout: Layout,
+        (first, count): (u16, u16),
+        removes: bool,
+    ) -> Self {
+        DashCreates { map: map.clone(), vms: new_vms(layout, first, count).into(), removes }
     }
 
     fn some(&self, count: u64) -> impl Iterator<Item = &OwnedNode> {
@@ -144,7 +152,7 @@ impl<S: BuildHasher + Clone> DashCreates<S> {
 
 impl<S: BuildHasher + Clone + Send + Sync> Subject for DashCreates<S> {
     fn batch(&self) -> u64 {
-        u64::from(MOST)
+        self.vms.len() as u64
     }
 
     fn prepare(&mut self, ops: u64) {

@@ -19,6 +19,7 @@
 
 mod builder;
 mod record;
+mod room;
 mod split;
 
 use smallvec::SmallVec;
@@ -29,7 +30,6 @@ pub(crate) use record::{Part, Parts, Record, Stamps};
 use super::bytes::{cut, put, put_u16, put_u48, u16_at, u16_of};
 use crate::acl::Acl;
 use crate::hash::{Hash, Keys};
-use crate::limits::{BLOCK_BYTES, BLOCK_DEAD_BYTES, BLOCK_SLACK_BYTES, BLOCK_SLACK_DIVISOR};
 use builder::Builder;
 use record::{FIXED, LIST, STAMPS, write_record};
 
@@ -58,9 +58,22 @@ struct Head {
 impl Block {
     /// A block of one record.
     pub(crate) fn single(hash: Hash, order: u64, name: &[u8], parts: &Parts<'_>) -> Block {
-        let mut builder = Builder::new(hash, order, name);
-        builder.push(0, 0, "", parts);
-        builder.finish()
+        let list = parts.acl.bytes();
+        let used = list.len() + FIXED + parts.value.len();
+        let mut slice: SmallVec<[u8; 512]> = SmallVec::new();
+        slice.extend_from_slice(name);
+        // Its tag, which nobody looks for, and where it lies: after its list.
+        slice.extend_from_slice(&[0; 2]);
+        slice.extend_from_slice(&small(list.len()).to_le_bytes());
+        slice.extend_from_slice(list);
+        slice.extend_from_slice(&[0; FIXED]);
+        slice.extend_from_slice(parts.value);
+        if let Some(heap) = slice.get_mut(name.len() + 4..) {
+            write_record(heap, list.len(), (0, 0), (b"", 0), parts);
+        }
+        let name = small(name.len());
+        let head = Head { hash, order, name, len: 1, cap: 1, used: wide(used), dead: 0 };
+        Block(Arc::from_header_and_slice(head, &slice))
     }
 
     /// The last component of the root's path.
@@ -257,23 +270,6 @@ impl Block {
         if self.is_at(last, above) { Some(last) } else { self.find(keys, above) }
     }
 
-    /// What stands for a block that has been taken out of its directory: no records, the same
-    /// hash, order and name.
-    pub(super) fn stub(&self) -> Block {
-        let head = Head { len: 0, cap: 0, used: 0, dead: 0, ..self.0.header };
-        Block(Arc::from_header_and_slice(head, self.name()))
-    }
-
-    /// The same block without room to grow, where that is worth a copy.
-    pub(super) fn without_slack(self) -> Block {
-        let head = self.0.header;
-        let used = head.used as usize;
-        if self.heap().len() - used <= used / BLOCK_SLACK_DIVISOR / 2 {
-            return self;
-        }
-        Block(self.sized(head.len, used))
-    }
-
     /// Sets a value and its stamp.
     pub(crate) fn set_value(&mut self, index: u16, value: &[u8], stamp: u64) {
         let old = self.record(index);
@@ -385,68 +381,6 @@ impl Block {
         let at = self.heap_at();
         Arc::get_mut(&mut self.0)?.slice.get_mut(at..)
     }
-
-    /// Makes the block our own, with room for so many more bytes and records. True where it was
-    /// rebuilt for that, and so all offsets have changed.
-    fn reserve(&mut self, bytes: usize, records: u16) -> bool {
-        let head = self.0.header;
-        let used = head.used as usize;
-        let fits = used + bytes <= self.heap().len() && head.len + records <= head.cap;
-        let own = self.0.is_unique();
-        if own && fits {
-            return false;
-        }
-        if head.dead as usize > BLOCK_DEAD_BYTES && head.dead > head.used / 4 {
-            self.remove(&vec![false; usize::from(head.len)]);
-            self.reserve(bytes, records);
-            return true;
-        }
-        if fits {
-            self.0 = Arc::from_header_and_slice(head, &self.0.slice);
-            return false;
-        }
-        // What is ours already is being filled: leave room for the next ones.
-        let slack = if own { used / BLOCK_SLACK_DIVISOR + BLOCK_SLACK_BYTES } else { 0 };
-        let more = if own { (head.len / 2).max(8) } else { 0 };
-        let cap = head.cap.max(head.len + records + more);
-        self.0 = self.sized(cap, used + bytes + slack);
-        false
-    }
-
-    /// A copy with room for so many records and bytes of heap.
-    fn sized(&self, cap: u16, heap: usize) -> Arc<HeaderSlice<Head, [u8]>> {
-        let head = self.0.header;
-        let len = 2 * usize::from(head.len);
-        let spare = 2 * usize::from(cap) - len;
-        let offsets = self.tags_at() + 2 * usize::from(head.cap);
-        let used = head.used as usize;
-        let mut slice: SmallVec<[u8; 2 * BLOCK_BYTES]> = SmallVec::new();
-        slice.extend_from_slice(cut(&self.0.slice, 0, self.tags_at() + len));
-        pad(&mut slice, spare);
-        slice.extend_from_slice(cut(&self.0.slice, offsets, len));
-        pad(&mut slice, spare);
-        slice.extend_from_slice(cut(self.heap(), 0, used));
-        pad(&mut slice, heap.saturating_sub(used));
-        Arc::from_header_and_slice(Head { cap, ..head }, &slice)
-    }
-
-    /// Room for what an edit is likely to add, all at once.
-    pub(super) fn make_room(&mut self) {
-        let cap = self.0.header.cap.max(OPEN_RECORDS);
-        if self.heap().len() < BLOCK_BYTES {
-            self.0 = self.sized(cap, BLOCK_BYTES);
-        }
-    }
-}
-
-/// Adds zeros, many at a time.
-fn pad(slice: &mut SmallVec<[u8; 2 * BLOCK_BYTES]>, mut bytes: usize) {
-    const ZEROS: [u8; 512] = [0; 512];
-    while bytes > 0 {
-        let some = ZEROS.get(..bytes).unwrap_or(&ZEROS);
-        slice.extend_from_slice(some);
-        bytes -= some.len();
-    }
 }
 
 /// Names were checked when they came in as paths.
@@ -471,7 +405,5 @@ fn wide(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-/// Records for which a block has room while an edit fills it.
-const OPEN_RECORDS: u16 = 64;
 /// A one in each 16-bit lane.
 const LANES: u64 = 0x0001_0001_0001_0001;
