@@ -65,6 +65,7 @@ impl Ring {
             return;
         }
         let guard = pin();
+        // Acquire: pairs with the Release below, of whoever linked what is there.
         let mut current = slot.load(Acquire, &guard);
         let mut new: Option<Owned<Arc<Record>>> = None;
         // Ends: each turn either swaps or meets a record that is newer than the one before.
@@ -80,6 +81,7 @@ impl Ring {
                 }
                 Err(lost) => {
                     new = Some(lost.new);
+                    // Acquire: pairs with the Release of whoever was faster.
                     current = slot.load(Acquire, &guard);
                 }
             }
@@ -96,7 +98,9 @@ impl Ring {
             }
             let mine = self.oldest.compare_exchange(oldest, oldest + 1, Relaxed, Relaxed).is_ok();
             let Some(slot) = self.slot(oldest).filter(|_| mine) else { continue };
+            // Acquire: pairs with the Release in `link`.
             let current = slot.load(Acquire, guard);
+            // Release: pairs with the Acquire in `link`, which may find the empty slot.
             let swapped = seq(current, guard) == Some(oldest)
                 && slot.compare_exchange(current, Shared::null(), Release, Relaxed, guard).is_ok();
             if swapped {

@@ -29,6 +29,7 @@
 //! ```
 #![deny(unsafe_code)]
 
+mod accounts;
 mod acl;
 mod caller;
 mod cell;

@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use crate::accounts::PATH_COPY_BYTES;
 use crate::acl::Acl;
 use crate::domain::{DomId, Instance};
 use crate::domains::Domains;
@@ -9,7 +10,6 @@ use crate::index::Indices;
 use crate::path::Path;
 use crate::state::{Env, State};
 use crate::tree::{Block, Node, Visit, unordered};
-use crate::work::PATH_COPY_BYTES;
 
 impl State {
     /// Removes a node and all below it: accounts and indices first, while it can be seen.

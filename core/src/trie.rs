@@ -332,7 +332,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn behaves_as_a_map(ops in proptest::collection::vec((any::<u8>(), 0u32..4, 0u8..4), 1..300)) {
+        fn behaves_as_a_map(
+            ops in proptest::collection::vec((any::<u8>(), 0u32..4, 0u8..4), 1..300)
+        ) {
             let mut trie = Trie::default();
             let mut model = BTreeMap::new();
             let mut kept = Vec::new();

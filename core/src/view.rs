@@ -220,7 +220,11 @@ macro_rules! reads_from_a_version {
                 Ok(state.shown(env, find(env, state, caller, path)?.acl()))
             }
 
-            fn get_special_perms(&mut $self, caller: &Caller, node: Special) -> Result<Vec<Perm>, Error> {
+            fn get_special_perms(
+                &mut $self,
+                caller: &Caller,
+                node: Special,
+            ) -> Result<Vec<Perm>, Error> {
                 let (env, state, _) = $parts;
                 special_perms(env, state, caller, node)
             }

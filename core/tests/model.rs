@@ -374,14 +374,15 @@ proptest! {
             let mut results = Vec::new();
             for op in &ops {
                 edit.next_request();
+                let who = |d: u16| &callers[d as usize];
                 let path = |p: &'_ str| Path::new(p).map(|p| p.as_str().to_owned());
                 results.push(match op {
-                    Op::Write(d, p, v) => edit.write(&callers[*d as usize], Path::new(&path(p)?)?, v),
-                    Op::Mkdir(d, p) => edit.mkdir(&callers[*d as usize], Path::new(p)?),
-                    Op::Rm(d, p) => edit.rm(&callers[*d as usize], Path::new(p)?),
-                    Op::SetPerms(d, p, l) => edit.set_perms(&callers[*d as usize], Path::new(p)?, l),
-                    Op::Read(d, p) => edit.read(&callers[*d as usize], Path::new(p)?).map(|_| ()),
-                    Op::List(d, p) => edit.list(&callers[*d as usize], Path::new(p)?).map(|_| ()),
+                    Op::Write(d, p, v) => edit.write(who(*d), Path::new(&path(p)?)?, v),
+                    Op::Mkdir(d, p) => edit.mkdir(who(*d), Path::new(p)?),
+                    Op::Rm(d, p) => edit.rm(who(*d), Path::new(p)?),
+                    Op::SetPerms(d, p, l) => edit.set_perms(who(*d), Path::new(p)?, l),
+                    Op::Read(d, p) => edit.read(who(*d), Path::new(p)?).map(|_| ()),
+                    Op::List(d, p) => edit.list(who(*d), Path::new(p)?).map(|_| ()),
                     Op::Reborn(_) => Ok(()),
                 });
             }

@@ -15,10 +15,12 @@ use tidy_rules::{Allowed, Findings, documents, files, root, rust, sources, works
 const LONG_FILES: &[Allowed] = &[
     ("core/src/edit.rs", "all that a publication may change, on one page"),
     ("core/src/state.rs", "all that is consistent with each other, on one page"),
+    ("core/src/tree/block/mod.rs", "one byte format: its reading and changing belong together"),
     ("core/src/tree/mod.rs", "the tree's operations over both of its forms"),
     ("core/src/trie.rs", "one data structure with its model test"),
     ("core/src/view.rs", "the trait of reading and what implements it"),
     ("core/src/watch.rs", "one table with its matching"),
+    ("core/src/work.rs", "the operations on the tree, their facts and events side by side"),
     ("core/tests/model.rs", "a whole model of the store, its generators and the comparison"),
     ("core/tests/review_semantics.rs", "a list of cases"),
     ("core/tests/transactions.rs", "the table of conflicts and a list of cases"),

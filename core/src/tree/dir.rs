@@ -90,9 +90,12 @@ pub(super) fn split(block: &Block, keys: &Keys, next_order: &mut dyn FnMut() -> 
     Child::Dir(Arc::new(Dir { own, children }))
 }
 
+/// Whether a loop is at it, and what waits.
+type Dropping = (bool, Vec<Trie<Child>>);
+
 thread_local! {
     /// Tries whose directories have been dropped and whose contents have not, yet.
-    static DROPPING: RefCell<(bool, Vec<Trie<Child>>)> = const { RefCell::new((false, Vec::new())) };
+    static DROPPING: RefCell<Dropping> = const { RefCell::new((false, Vec::new())) };
 }
 
 impl Drop for Dir {

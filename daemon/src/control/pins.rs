@@ -2,6 +2,9 @@
 //!
 //! Versions share what they have in common, so it is not a sum: everything that was retired since
 //! the base of the oldest transaction.
+//!
+//! # Synchronization
+//! Relaxed throughout: figures for a report, on which nothing else hangs.
 
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 

@@ -1,4 +1,7 @@
 //! What a domain uses of its quotas, and the most that any was seen to use.
+//!
+//! # Synchronization
+//! Relaxed throughout: figures for a report, on which nothing else hangs.
 
 use std::fmt::Write;
 

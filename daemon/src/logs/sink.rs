@@ -1,4 +1,8 @@
 //! The thread that writes logs, and the handle to it.
+//!
+//! # Synchronization
+//! Relaxed throughout: switches that take effect some time soon, and counts of bytes and losses.
+//! The lines themselves go through a channel, which orders what it hands over.
 
 use std::{
     io,

@@ -22,23 +22,30 @@ pub(super) struct Listener {
     token: u64,
     /// No descriptors were left: when to try again.
     paused_until: Option<Duration>,
+    /// That was logged, and no client has been accepted since.
+    logged: bool,
 }
 
 impl Listener {
     pub(super) fn new(fd: OwnedFd, token: u64, poll: &Poll) -> io::Result<Listener> {
         poll.add(&fd, token, Interest::READ)?;
-        Ok(Listener { fd, token, paused_until: None })
+        Ok(Listener { fd, token, paused_until: None, logged: false })
     }
 
     /// The next client, if one waits. Where no descriptor is left, pauses: the socket would stay
     /// readable meanwhile.
     pub(super) fn accept(&mut self, poll: &Poll, now: Duration) -> Option<OwnedFd> {
         match accept_with(&self.fd, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
-            Ok(socket) => return Some(socket),
+            Ok(socket) => {
+                self.logged = false;
+                return Some(socket);
+            }
             // The client was gone before it was taken in.
             Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => {}
             Err(error) => {
-                warn!("can't accept a client: {error}; raise the limit of open files");
+                if !std::mem::replace(&mut self.logged, true) {
+                    warn!("can't accept a client: {error}; raise the limit of open files");
+                }
                 if poll.modify(&self.fd, self.token, Interest::NOTHING).is_ok() {
                     self.paused_until = Some(now.saturating_add(limits::ACCEPT_PAUSE));
                 }

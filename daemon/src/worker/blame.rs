@@ -59,15 +59,17 @@ impl Worker {
     pub(super) fn must_wait(&mut self, number: u64, guest: Option<DomId>) -> bool {
         let mut until = guest.and_then(|domid| self.shared.pauses.end(domid, self.now));
         let Some(client) = self.clients.get(number) else { return false };
-        client.paused = until.is_some();
+        let waited = std::mem::replace(&mut client.paused, until.is_some());
         if client.blame.is_some() {
             until = self.before_attempt(number);
         }
         let Some(until) = until else { return false };
-        self.paused.push(number);
         self.next_resume = self.next_resume.min(until);
         if let Some(client) = self.clients.get(number) {
             client.paused = true;
+            if !waited {
+                self.paused.push(number);
+            }
         }
         true
     }
@@ -128,11 +130,10 @@ impl Worker {
             return;
         }
         self.next_resume = Duration::MAX;
-        let mut paused = std::mem::take(&mut self.paused);
-        paused.sort_unstable();
-        paused.dedup();
-        for number in paused {
+        for number in std::mem::take(&mut self.paused) {
+            let Some(client) = self.clients.get(number) else { continue };
             // If it has to wait for longer, that is found out when it is served.
+            client.paused = false;
             self.clients.note_busy(number);
         }
     }

@@ -21,6 +21,10 @@ pub(super) struct Client {
     carry: Vec<u8>,
     /// The client has sent its last byte.
     ended: bool,
+    /// The client will never read again: what there is to send goes nowhere.
+    mute: bool,
+    /// It has hung up, so that the socket isn't waited for any more: what it sent before is.
+    gone: bool,
     /// The last send found the socket full.
     blocked: bool,
     /// Whether it stands in the worker's lists of the same names.
@@ -41,6 +45,8 @@ impl Client {
             interest: Interest::READ,
             carry: Vec::new(),
             ended: false,
+            mute: false,
+            gone: false,
             blocked: false,
             dirty: false,
             busy: false,
@@ -106,10 +112,29 @@ impl Client {
     }
 
     /// Sends what the socket takes.
-    pub(super) fn send(&mut self, store: &Store) -> Sent {
-        let sent = send(&self.socket, &mut self.conn, store);
+    pub(super) fn send(&mut self, store: &Store) {
+        let sent = if self.mute { Sent::Closed } else { send(&self.socket, &mut self.conn, store) };
         self.blocked = sent == Sent::Blocked;
-        sent
+        if sent == Sent::Closed {
+            self.mute = true;
+            let unsent = self.conn.unsent().map(<[u8]>::len).sum();
+            self.conn.advance(unsent, store);
+        }
+    }
+
+    /// The client has hung up. What it sent before is executed all the same, and nothing sent.
+    pub(super) fn hang_up(&mut self, poll: &Poll) -> io::Result<()> {
+        if !self.gone {
+            poll.remove(&self.socket)?;
+            self.interest = Interest::NOTHING;
+        }
+        (self.mute, self.gone, self.blocked) = (true, true, false);
+        Ok(())
+    }
+
+    /// Whether it has hung up, and what it sent before is still to be read and can be.
+    pub(super) fn left_something(&self) -> bool {
+        self.gone && !self.ended && self.conn.wants_input()
     }
 
     /// The domain was introduced again. False where the client must go: it would get the rest of
@@ -125,6 +150,9 @@ impl Client {
     /// reading is left as it is: the next sweep comes anyhow.
     pub(super) fn update_interest(&mut self, poll: &Poll, number: u64) -> io::Result<()> {
         let wants = !self.ended && !self.paused && self.carry.is_empty() && self.conn.wants_input();
+        if self.gone {
+            return Ok(());
+        }
         let read = if self.busy { self.interest.read } else { wants };
         let interest = Interest { read, write: self.blocked };
         if interest != self.interest {
@@ -134,8 +162,7 @@ impl Client {
         Ok(())
     }
 
-    /// Whether nothing of it is read: it is over a limit, or waits for an answer. Its hanging up
-    /// must end it then.
+    /// Whether nothing of it is read: it is over a limit, or waits for an answer.
     pub(super) fn is_deaf(&self) -> bool {
         !self.interest.read
     }

@@ -73,6 +73,10 @@ impl Poll {
         Ok(epoll::modify(&self.epoll, fd, EventData::new_u64(token), interest.flags())?)
     }
 
+    pub(super) fn remove(&self, fd: impl AsFd) -> io::Result<()> {
+        Ok(epoll::delete(&self.epoll, fd)?)
+    }
+
     /// Waits until something is ready, for at most `timeout`.
     pub(super) fn wait(&self, timeout: Option<Duration>, batch: &mut Batch) -> io::Result<()> {
         let timeout = timeout.map(|t| Timespec::try_from(t).unwrap_or(FOR_EVER));

@@ -28,6 +28,8 @@ pub(super) struct Worker {
     pub(super) id: u16,
     pub(super) shared: Arc<Shared>,
     pub(super) inbox: Inbox,
+    /// It was told to stop.
+    pub(super) stopping: bool,
     pub(super) poll: Poll,
     pub(super) acceptor: Option<Acceptor>,
     pub(super) guests: Guests,
@@ -71,6 +73,7 @@ impl Worker {
             around: Around::new(Arc::clone(&shared), ConnId::new(id, 0)),
             shared,
             inbox,
+            stopping: false,
             poll,
             acceptor: listener.map(Acceptor::new),
             guests: Guests::default(),
@@ -90,7 +93,9 @@ impl Worker {
     /// Serves until it is told to stop.
     pub(super) fn run(mut self) -> io::Result<()> {
         let mut batch = Batch::new();
-        while self.sweep(&mut batch)? {}
+        while !self.stopping {
+            self.sweep(&mut batch)?;
+        }
         for number in self.clients.numbers() {
             self.flush(number);
         }
@@ -98,17 +103,13 @@ impl Worker {
         Ok(())
     }
 
-    /// One turn; false when it is to stop.
-    fn sweep(&mut self, batch: &mut Batch) -> io::Result<bool> {
+    /// One turn.
+    fn sweep(&mut self, batch: &mut Batch) -> io::Result<()> {
         self.around.trace.refresh();
-        if !self.sleep(batch)? {
-            return Ok(false);
-        }
+        self.sleep(batch)?;
         self.now = self.shared.start.elapsed();
         self.around.trace.refresh();
-        if !self.read_inbox() {
-            return Ok(false);
-        }
+        self.read_inbox();
         self.deliver(None);
         for event in batch.iter() {
             self.happened(event)?;
@@ -130,29 +131,25 @@ impl Worker {
         if self.shared.store.to_reclaim() > 0 {
             self.shared.reclaimer.wake();
         }
-        Ok(true)
+        Ok(())
     }
 
-    /// Waits for something to do, if there is nothing; false when it is to stop.
-    fn sleep(&mut self, batch: &mut Batch) -> io::Result<bool> {
+    /// Waits for something to do, if there is nothing.
+    fn sleep(&mut self, batch: &mut Batch) -> io::Result<()> {
         let mut timeout = Some(Duration::ZERO);
         if self.clients.busy.is_empty() {
             self.inbox.bell.sleep();
             // Whoever leaves a message or commits from here on rings the bell.
             match self.inbox.messages.try_recv() {
-                Ok(message) => {
-                    if !self.handle(message) {
-                        return Ok(false);
-                    }
-                }
-                Err(TryRecvError::Disconnected) => return Ok(false),
+                Ok(message) => self.handle(message),
+                Err(TryRecvError::Disconnected) => self.stopping = true,
                 Err(TryRecvError::Empty) if self.events.has_news() => {}
                 Err(TryRecvError::Empty) => timeout = self.until_deadline(),
             }
         }
         self.poll.wait(timeout, batch)?;
         self.inbox.bell.awake();
-        Ok(true)
+        Ok(())
     }
 
     fn until_deadline(&self) -> Option<Duration> {
@@ -164,18 +161,14 @@ impl Worker {
         Some(deadline.saturating_sub(self.shared.start.elapsed()))
     }
 
-    /// Acts on all messages; false when it is to stop.
-    pub(super) fn read_inbox(&mut self) -> bool {
+    /// Acts on all messages.
+    pub(super) fn read_inbox(&mut self) {
         while let Ok(message) = self.inbox.messages.try_recv() {
-            if !self.handle(message) {
-                return false;
-            }
+            self.handle(message);
         }
-        true
     }
 
-    /// False when it is to stop.
-    fn handle(&mut self, message: Message) -> bool {
+    fn handle(&mut self, message: Message) {
         match message {
             Message::Client { socket, number } => {
                 self.add(Peer::Socket(number), Caller::Control, socket);
@@ -219,9 +212,8 @@ impl Worker {
             }
             Message::Quiet(round) => self.note_quiet(number_of(round.asker), round),
             Message::Ticket(seq, ticket) => self.events.expect(seq, ticket),
-            Message::Stop => return false,
+            Message::Stop => self.stopping = true,
         }
-        true
     }
 
     fn happened(&mut self, event: Ready) -> io::Result<()> {
@@ -234,10 +226,11 @@ impl Worker {
             }
             token if token & GUESTS != 0 => self.accept_guest(token ^ GUESTS),
             number => {
-                let deaf = self.clients.get(number).is_some_and(|client| client.is_deaf());
-                if event.hung_up && deaf {
-                    self.close(number);
-                } else if event.readable {
+                if event.hung_up {
+                    self.hang_up(number);
+                    return Ok(());
+                }
+                if event.readable {
                     self.read_and_serve(number);
                 }
                 if event.writable

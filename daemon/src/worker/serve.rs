@@ -5,7 +5,7 @@ use myriad_ring::v1::connection::{Connection, Peer, Progress};
 use rustix::fd::OwnedFd;
 use tracing::warn;
 
-use super::{client::Client, events::Own, mailbox::Message, run::Worker, send::Sent};
+use super::{client::Client, events::Own, mailbox::Message, run::Worker};
 use crate::{control::Usage, limits};
 
 impl Worker {
@@ -73,11 +73,18 @@ impl Worker {
             match client.conn.step(&self.shared.store, &mut self.around, self.now) {
                 Progress::Held { seq } => self.answered(number, seq),
                 Progress::Idle if client.refill() => {}
-                Progress::Idle if client.has_ended() => {
+                Progress::Idle if client.has_ended() && !client.conn.has_output() => {
+                    return self.close(number);
+                }
+                Progress::Idle if client.left_something() => {
+                    self.clients.note_busy(number);
+                    break;
+                }
+                Progress::Failed(_) => {
                     self.flush(number);
                     return self.close(number);
                 }
-                Progress::Failed(_) => return self.close(number),
+                // One that has ended may still read its answers.
                 Progress::Idle | Progress::Waiting | Progress::Stalled => break,
             }
         }
@@ -150,15 +157,24 @@ impl Worker {
     /// Sends what a client has to be sent, and goes on with what waited for that.
     pub(super) fn flush(&mut self, number: u64) {
         let Some(client) = self.clients.get(number) else { return };
-        if client.send(&self.shared.store) == Sent::Closed {
-            return self.close(number);
-        }
+        client.send(&self.shared.store);
         if client.is_deaf() {
             // It may be below its limit now.
             self.clients.note_busy(number);
         }
         self.update_interest(number);
         self.clients.note_time(number);
+    }
+
+    /// A client has hung up: it goes when all that it has sent is executed.
+    pub(super) fn hang_up(&mut self, number: u64) {
+        let Some(client) = self.clients.get(number) else { return };
+        if let Err(error) = client.hang_up(&self.poll) {
+            warn!("a client that has hung up can't be waited for: {error}");
+            return self.close(number);
+        }
+        self.clients.note_output(number);
+        self.clients.note_busy(number);
     }
 
     pub(super) fn update_interest(&mut self, number: u64) {

@@ -42,17 +42,34 @@ impl Daemon {
     }
 
     pub fn start_in(dir: TempDir, args: &[&str]) -> Daemon {
+        let command = command(dir.path(), args);
+        Daemon::spawn(dir, command)
+    }
+
+    /// One that may have so many files open.
+    pub fn start_with_files(files: u32, args: &[&str]) -> Daemon {
+        let dir = tempfile::tempdir().unwrap();
+        let daemon = command(dir.path(), args);
+        let mut limited = Command::new("sh");
+        limited.args(["-c", "ulimit -n $0 && exec \"$@\"", &files.to_string()]);
+        limited.arg(daemon.get_program()).args(daemon.get_args()).stdin(Stdio::null());
+        for (name, value) in daemon.get_envs() {
+            match value {
+                Some(value) => limited.env(name, value),
+                None => limited.env_remove(name),
+            };
+        }
+        Daemon::spawn(dir, limited)
+    }
+
+    fn spawn(dir: TempDir, mut command: Command) -> Daemon {
         let notify_path = dir.path().join("notify");
         let _ = std::fs::remove_file(&notify_path);
         let notify = UnixDatagram::bind(&notify_path).unwrap();
         notify.set_read_timeout(Some(PATIENCE)).unwrap();
         let log = File::create(dir.path().join("stderr")).unwrap();
-        let child = command(dir.path(), args)
-            .arg("-N")
-            .env("NOTIFY_SOCKET", &notify_path)
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let child =
+            command.arg("-N").env("NOTIFY_SOCKET", &notify_path).stderr(log).spawn().unwrap();
         let daemon = Daemon { child, dir, notify };
         assert!(daemon.notified().contains("READY=1"));
         daemon

@@ -180,7 +180,9 @@ impl Connection {
             State::Failed(failure) => return Progress::Failed(*failure),
         }
         let Ok(message) = self.input.message() else {
-            self.fail(store, Failure::Protocol);
+            // The answers to what came before may still be sent.
+            self.forget(store);
+            self.state = State::Failed(Failure::Protocol);
             return Progress::Failed(Failure::Protocol);
         };
         let Some(message) = message else { return Progress::Idle };
@@ -321,11 +323,15 @@ impl Connection {
     }
 
     fn clear(&mut self, store: &Store) {
+        self.forget(store);
+        self.queue.clear();
+    }
+
+    fn forget(&mut self, store: &Store) {
         let dropped = self.session.drop_watches(store);
         self.deaf_until = self.deaf_until.max(dropped);
         self.session.transactions.clear();
         self.input.clear();
-        self.queue.clear();
         self.missed = false;
         // A held reply, its ticket included, goes with the state that the caller sets.
         self.state = State::Open;

@@ -20,6 +20,7 @@ pub enum Progress {
     /// The client is over a limit: its requests wait until it is below it.
     Stalled,
     /// The connection is dead: close the socket, or disable the ring, whose domain stays known.
+    /// (Of a socket's client, what is queued for it may be sent before.)
     Failed(Failure),
 }
 
