@@ -3,7 +3,7 @@
 //! Invariants:
 //! - Values are printed escaped, but where raw output was asked for: a guest can't steer the
 //!   terminal of whoever looks at its nodes. (Names hold nothing that would need it.)
-//! - Each failure has an exit code of its own kind, which never changes ([`failure::Failure`]).
+//! - Each failure has an exit code of its own kind, which never changes (`failure::Failure`).
 
 mod cli;
 mod compat;

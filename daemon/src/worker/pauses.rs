@@ -3,7 +3,7 @@
 //! A guest that rewrites what the toolstack reads could fail its transactions for ever (XSA-206).
 //! While it is held back its requests are not executed; nothing else of it is touched, and it
 //! waits at no cost. Invariant: nobody is held back for longer than
-//! [`limits::PAUSE_MAX`](crate::limits::PAUSE_MAX) by one failure.
+//! [`limits::PAUSE_MAX`] by one failure.
 //!
 //! # Synchronization
 //! The table is immutable and replaced whole (arc-swap). Whoever has nothing to do with any of
