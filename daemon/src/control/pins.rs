@@ -2,6 +2,9 @@
 //!
 //! Versions share what they have in common, so it is not a sum: everything that was retired since
 //! the base of the oldest transaction.
+//!
+//! # Synchronization
+//! Figures for a report: nothing is published through them, and each is right by itself.
 
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 

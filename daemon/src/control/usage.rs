@@ -1,4 +1,7 @@
 //! What a domain uses of its quotas, and the most that any was seen to use.
+//!
+//! # Synchronization
+//! Figures for a report: nothing is published through them, and each is right by itself.
 
 use std::fmt::Write;
 

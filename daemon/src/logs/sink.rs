@@ -1,4 +1,8 @@
 //! The thread that writes logs, and the handle to it.
+//!
+//! # Synchronization
+//! Lines go through a channel. The atomics are switches and counts: what is switched off counts
+//! as soon as a thread sees it, and nothing is published through them.
 
 use std::{
     io,
