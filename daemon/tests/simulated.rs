@@ -79,6 +79,43 @@ fn a_domain_that_dies_takes_its_nodes_and_its_successor_inherits_nothing() {
 }
 
 #[test]
+fn the_end_of_a_domain_is_told_in_order_and_not_to_itself() {
+    let daemon = Daemon::start(&["--workers", "3"]);
+    for round in 0..20 {
+        let domid = 5 + round % 3;
+        build(&daemon, domid);
+        let home = format!("/local/domain/{domid}");
+        let mut watchers: Vec<Client> = (0..4).map(|_| daemon.connect()).collect();
+        let mut guest = daemon.guest(domid);
+        guest.write("data/x", "1").unwrap();
+        guest.watch("data", "own");
+        guest.watch("@releaseDomain", "own");
+        for watcher in &mut watchers {
+            watcher.watch(&home, "home");
+            watcher.watch(&format!("{home}/data/x"), "x");
+            watcher.watch("@releaseDomain", "any");
+            watcher.watch(&format!("@releaseDomain/{domid}"), "one");
+        }
+        if round % 2 == 0 {
+            watchers[0].ok(Op::Release, format!("{domid}\0").as_bytes());
+        }
+        watchers[0].control(&["sim", "destroy", &domid.to_string()]).unwrap();
+        // The nodes first, bottom up; all of it before the reply.
+        let told = [
+            (format!("{home}/data/x"), "x".to_owned()),
+            (home, "home".into()),
+            ("@releaseDomain".into(), "any".into()),
+            (format!("@releaseDomain/{domid}"), "one".into()),
+        ];
+        assert_eq!(watchers[0].kept_events(), told);
+        for watcher in &mut watchers[1..] {
+            assert_eq!([(); 4].map(|()| watcher.event()), told);
+        }
+        assert!(guest.receive().is_none());
+    }
+}
+
+#[test]
 fn a_release_closes_the_guests_connection() {
     let daemon = Daemon::start(&[]);
     build(&daemon, 5);

@@ -83,8 +83,13 @@ fn stop(run: &mut Run<'_, '_>, domid: DomId, condition: Condition) -> Result<(),
 fn destroy(run: &mut Run<'_, '_>, domid: DomId) -> Result<(), Errno> {
     run.context.host.destroy(domid, run.context.control).map_err(refused)?;
     if run.context.store.pin().domain(domid).is_some() {
+        let conn = run.context.effects.connection(domid);
         // Someone may have released it meanwhile, and then it's gone as it should be.
-        let outcome = run.context.store.edit(|edit| edit.release(domid));
+        let outcome = run.context.store.edit(|edit| {
+            // First: the domain is not told of its own nodes' end, nor of its own.
+            conn.into_iter().for_each(|conn| edit.drop_watches(conn));
+            edit.release(domid)
+        });
         run.seq = run.seq.max(outcome.seq);
     }
     run.context.effects.domain_gone(domid);

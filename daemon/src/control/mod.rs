@@ -14,7 +14,7 @@ mod usage;
 
 use std::path::Path;
 
-use myriad_core::{DomId, Errno, Store};
+use myriad_core::{ConnId, DomId, Errno, Store};
 use tracing::{error, info};
 
 pub use pins::Pins;
@@ -47,6 +47,8 @@ pub struct Context<'a> {
 
 /// What commands ask of the rest of the daemon.
 pub trait Effects {
+    /// The connection that serves a domain.
+    fn connection(&self, domid: DomId) -> Option<ConnId>;
     /// A domain is gone: close its connection.
     fn domain_gone(&mut self, domid: DomId);
     /// Quotas were set: who was over one may not be any more.

@@ -91,7 +91,11 @@ impl Host for Around {
         self.post_owner(domid, Message::Introduced(domid));
         if self.shared.host.domain(domid).is_none() {
             // It died while it was introduced, and whoever saw it die found nothing to release.
-            let outcome = self.shared.store.edit(|edit| edit.release(domid));
+            let conn = self.shared.rings.get(domid);
+            let outcome = self.shared.store.edit(|edit| {
+                conn.into_iter().for_each(|conn| edit.drop_watches(conn));
+                edit.release(domid)
+            });
             self.committed = self.committed.max(outcome.seq);
             self.domain_gone(domid);
         }
@@ -150,6 +154,10 @@ impl Host for Around {
 }
 
 impl Effects for Around {
+    fn connection(&self, domid: DomId) -> Option<ConnId> {
+        self.shared.rings.get(domid)
+    }
+
     fn domain_gone(&mut self, domid: DomId) {
         self.shared.refusals.forget(domid);
         self.shared.pauses.forget(domid);
