@@ -121,9 +121,8 @@ pub struct DashCreates<S> {
 }
 
 impl<S: BuildHasher + Clone> DashCreates<S> {
-    /// `count` VMs with domain ids from `first` on, which the map does not hold. With
-    /// `removes`, their
-    /// 41 removals are the op, and the inserts are not timed.
+    /// `count` VMs with domain ids from `first` on, which the map does not hold. With `removes`,
+    /// their 41 removals are the op, and the inserts are not timed.
     #[must_use]
     pub fn new(
         map: &Arc<DashMap<S>>,

@@ -4,11 +4,7 @@
 //! the base of the oldest transaction.
 //!
 //! # Synchronization
-<<<<<<< HEAD
 //! Relaxed throughout: figures for a report, on which nothing else hangs.
-=======
-//! Figures for a report: nothing is published through them, and each is right by itself.
->>>>>>> w-live
 
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 

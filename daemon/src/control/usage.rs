@@ -1,11 +1,7 @@
 //! What a domain uses of its quotas, and the most that any was seen to use.
 //!
 //! # Synchronization
-<<<<<<< HEAD
 //! Relaxed throughout: figures for a report, on which nothing else hangs.
-=======
-//! Figures for a report: nothing is published through them, and each is right by itself.
->>>>>>> w-live
 
 use std::fmt::Write;
 
