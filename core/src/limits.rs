@@ -33,7 +33,12 @@ pub const FEED_SLOTS: usize = 1 << 12;
 /// Bytes of the records that the feed keeps, about: past that the oldest go first.
 pub const FEED_BYTES: u64 = 4 << 20;
 /// Times that a committer yields to one whose turn it is; then it goes on.
-pub const TURN_YIELDS: u32 = 20_000;
+pub const TURN_YIELDS: u32 = 1 << 13;
+/// How often that number doubles, once for each try that the turn has lost: up to about half a
+/// minute, which no edit takes.
+pub const TURN_DOUBLINGS: u32 = 13;
+/// Changes from which on an edit takes a turn after its first loss: it takes too long to lose more.
+pub const LARGE_EDIT: usize = 64;
 /// Records that are searched for the guests which broke a transaction.
 pub const BLAME_RECORDS: u64 = 512;
 /// Bytes that a publication may retire and still be freed by whoever made it.

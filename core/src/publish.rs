@@ -10,18 +10,21 @@
 //! builds on, so each can get in at most one version that it had begun before the announcement.
 //!
 //! Where a commit can't be handed to others (the closure of an edit), it takes a *turn* in the same
-//! slot instead: the others hold back, for a bounded number of yields each.
+//! slot instead: the others hold back, for a bounded number of yields each. That number doubles
+//! with each try that the turn loses nevertheless, so a turn is overtaken a few times by each
+//! committer and no more, however long its tries take.
 //!
 //! # Synchronization
 //! A proposal is applied once: it is in the slot until its owner has seen it applied, and a
 //! version says which proposal was applied last. Who finds a proposal in the slot after loading a
 //! version that says another one, and then swaps successfully, has seen nobody apply it: the
 //! version was current from the load to the swap, and the proposal was in the slot in between.
+//! How often a turn has lost is a hint and relaxed: who reads an old value overtakes once more.
 
 use std::sync::Arc;
 
 use crate::cell::RootCell;
-use crate::sync::{AtomicU64, Ordering::Relaxed};
+use crate::sync::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// What publication must know of a version.
 pub(crate) trait Versioned {
@@ -50,6 +53,8 @@ pub(crate) struct Announced<P> {
     id: u64,
     /// None: a turn.
     proposal: Option<P>,
+    /// The tries that a turn has lost.
+    lost: AtomicU32,
 }
 
 /// What the slot holds.
@@ -124,8 +129,16 @@ impl<C, S> Root<C, S> {
         if empty.is_some() {
             return None;
         }
-        let mine = Arc::new(Some(Announced { id, proposal: None }));
+        let mine = Arc::new(Some(Announced { id, proposal: None, lost: AtomicU32::new(0) }));
         self.slot.replace(&empty, &mine).then_some((id, mine))
+    }
+
+    /// A try was lost in this turn: the others are to hold back longer.
+    pub(crate) fn lost_turn<P>(mine: &Slot<P>) {
+        if let Some(announced) = mine {
+            // Relaxed: a hint, see the module's text.
+            announced.lost.fetch_add(1, Relaxed);
+        }
     }
 
     /// Ends a turn.
@@ -136,12 +149,14 @@ impl<C, S> Root<C, S> {
         self.slot.replace(mine, &Arc::new(None));
     }
 
-    /// Whether a turn is still on.
-    pub(crate) fn is_turn<P>(&self, id: u64) -> bool
+    /// The tries that a turn has lost so far; none where it's over.
+    pub(crate) fn turn<P>(&self, id: u64) -> Option<u32>
     where
         S: RootCell<Slot<P>>,
     {
-        Option::as_ref(&**self.slot.load()).is_some_and(|a| a.id == id)
+        let slot = self.slot.load();
+        // Relaxed: a hint, see the module's text.
+        Option::as_ref(&**slot).filter(|a| a.id == id).map(|a| a.lost.load(Relaxed))
     }
 
     fn swap<V>(&self, base: &Arc<V>, version: V, hooks: &impl Hooks<V>) -> bool
@@ -177,7 +192,8 @@ impl<C, S> Root<C, S> {
         if empty.is_some() {
             return Err(proposal);
         }
-        let mine = Arc::new(Some(Announced { id, proposal: Some(proposal.clone()) }));
+        let announced = Announced { id, proposal: Some(proposal.clone()), lost: AtomicU32::new(0) };
+        let mine = Arc::new(Some(announced));
         if !self.slot.replace(&empty, &mine) {
             return Err(proposal);
         }

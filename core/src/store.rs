@@ -12,8 +12,8 @@ use crate::feed::Ring;
 use crate::hash::Keys;
 use crate::index::Definitions;
 use crate::limits::{
-    ANNOUNCE_AFTER, BLAME_RECORDS, FEED_BYTES, FEED_SLOTS, INLINE_DROP_BYTES, RECLAIM_QUEUE,
-    TURN_YIELDS,
+    ANNOUNCE_AFTER, BLAME_RECORDS, FEED_BYTES, FEED_SLOTS, INLINE_DROP_BYTES, LARGE_EDIT,
+    RECLAIM_QUEUE, TURN_DOUBLINGS, TURN_YIELDS,
 };
 use crate::path::Path;
 use crate::prepared::Prepared;
@@ -144,9 +144,10 @@ impl Store {
     /// is published.
     pub fn edit<R>(&self, mut change: impl FnMut(&mut Edit<'_>) -> Result<R, Error>) -> Outcome<R> {
         let inner = &*self.0;
-        let (mut lost, mut past) = (0, None);
+        let (mut lost, mut past, mut size) = (0, None, 0);
         let mut turn: Option<Turn<'_>> = None;
-        // Ends: every loss is another committer's success; after a few the others hold back.
+        // Ends: every loss is another committer's success; after a few the others hold back, ever
+        // longer.
         loop {
             let attempt = inner.attempt(past, |base| {
                 let mut edit = Edit::new(&inner.env, &base.state);
@@ -154,6 +155,7 @@ impl Store {
                 if result.is_err() || !edit.work.dirty {
                     return Built::Nothing(Outcome { result, seq: base.seq });
                 }
+                size = edit.work.changes.len();
                 let next = base.next(edit.work);
                 let seq = next.seq;
                 Built::Version(next, Outcome { result, seq })
@@ -162,9 +164,12 @@ impl Store {
                 Attempt::Done(outcome) => return outcome,
                 Attempt::Turn(id) => past = inner.hold_back(id),
                 Attempt::Helped => {}
-                Attempt::Lost => lost += 1,
+                Attempt::Lost => {
+                    lost += 1;
+                    turn.as_ref().inspect(|turn| RootOf::lost_turn(&turn.slot));
+                }
             }
-            if lost >= ANNOUNCE_AFTER && turn.is_none() {
+            if turn.is_none() && (lost >= ANNOUNCE_AFTER || lost > 0 && size >= LARGE_EDIT) {
                 turn = inner.take_turn();
                 past = turn.as_ref().map_or(past, |t| Some(t.id));
             }
@@ -236,11 +241,13 @@ impl Inner {
 
     /// Yields to another's turn, for a bounded while. Gives it back: it's past.
     pub(crate) fn hold_back(&self, id: u64) -> Option<u64> {
-        for _ in 0..TURN_YIELDS {
-            if !self.root.is_turn::<Arc<Prepared>>(id) {
-                break;
+        for yields in 0..TURN_YIELDS << TURN_DOUBLINGS {
+            match self.root.turn::<Arc<Prepared>>(id) {
+                Some(lost) if yields < TURN_YIELDS << lost.min(TURN_DOUBLINGS) => {
+                    std::thread::yield_now();
+                }
+                _ => break,
             }
-            std::thread::yield_now();
         }
         Some(id)
     }

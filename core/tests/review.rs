@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use myriad_core::limits::{GUEST_TRANSACTION_EFFECTS, PINNED_BYTES};
+use myriad_core::limits::{GUEST_TRANSACTION_EFFECTS, PINNED_BYTES, TURN_YIELDS};
 use myriad_core::{
     Access, Caller, Config, ConnId, DomId, Error, FeedItem, Path, Perm, Reads, Store, WatchPath,
     Writes,
@@ -267,6 +267,33 @@ fn a_death_lands_among_small_writes() {
         });
         done.store(true, Ordering::Release);
         assert_eq!(gave_up.result, Ok(()), "lost {ROUNDS} times");
+    });
+}
+
+/// However long an edit takes, the others get in a few times each and no more: here it takes
+/// as long as sixteen waits of theirs.
+#[test]
+fn an_edit_that_takes_longer_than_a_wait_is_overtaken_a_few_times() {
+    const MOST_RUNS: usize = 40;
+    let store = store();
+    let (done, runs) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Acquire) {
+                    write(&store, "/small", b"x");
+                }
+            });
+        }
+        let slow = store.edit(|e| {
+            if runs.fetch_add(1, Ordering::Relaxed) == MOST_RUNS {
+                return Err(Error::Busy);
+            }
+            (0..16 * TURN_YIELDS).for_each(|_| std::thread::yield_now());
+            e.write(&Caller::Control, path("/slow"), b"x")
+        });
+        done.store(true, Ordering::Release);
+        assert_eq!(slow.result, Ok(()), "lost {MOST_RUNS} times");
     });
 }
 
