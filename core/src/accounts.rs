@@ -1,10 +1,11 @@
 //! Changes of the state that keep its accounts and indices true (ARCHITECTURE.md, V2): each node
 //! that comes, goes or changes is counted where it is changed.
 
-use crate::acl::AclBuf;
+use crate::acl::{Acl, AclBuf};
 use crate::path::Path;
 use crate::state::{Env, State};
 use crate::tree::{Parts, Stamps};
+use crate::work::Birth;
 
 impl State {
     pub(crate) fn set_value(&mut self, env: &Env, path: Path<'_>, value: &[u8]) {
@@ -73,18 +74,20 @@ impl State {
         &mut self,
         env: &Env,
         (path, name): (Path<'_>, &str),
-        list: &AclBuf,
+        birth: &Birth,
         value: &[u8],
     ) {
         let stamp = self.generation;
         let stamps = Stamps { value: stamp, perms: stamp, children: stamp };
-        let acl = list.as_acl();
+        let (spot, acl) = match &birth.list {
+            Ok(spot) => (Some(*spot), Acl::SHARED),
+            Err(list) => (None, list.as_acl()),
+        };
         let order = &mut self.next_order;
         let parts = Parts { value, acl, stamps };
-        self.tree.create(&env.keys, (path, name.len()), &parts, || next(order));
+        self.tree.create(&env.keys, (path, name.len()), &parts, spot, || next(order));
         self.retired += PATH_COPY_BYTES;
-        let owner = acl.owner();
-        self.domains.count_nodes(&env.keys, (owner.domid, owner.instance), 1);
+        self.domains.count_nodes(&env.keys, birth.owner, 1);
         if env.definitions.may_match(name.as_bytes()) {
             for (index, captures) in env.definitions.matches(path) {
                 let at = (index, captures.as_str());

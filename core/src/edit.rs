@@ -278,7 +278,9 @@ impl Work {
         if let Some(tx) = &mut self.tx {
             match node {
                 Virtual::Root => {}
-                Virtual::Index(_) => tx.footprint.listed_keys(&tx.base),
+                Virtual::Index(index) => {
+                    tx.footprint.listed_keys(&tx.base, env, &self.state, index)
+                }
                 Virtual::Key(index, key) | Virtual::Match(index, key, _) => {
                     tx.footprint.looked_up(&tx.base, env, index, key);
                 }

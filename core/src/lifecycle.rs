@@ -55,6 +55,7 @@ impl Work {
 
     fn count_watches(&mut self, env: &Env, caller: &Caller, change: i64) {
         self.dirty = true;
+        self.state.indices.heed(self.state.watches.any_on_indices());
         let Some((domid, life)) = caller.guest() else { return };
         if self.state.domains.living(&env.keys, domid, life).is_none() {
             return;

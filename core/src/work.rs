@@ -11,7 +11,7 @@ use crate::perms::Perm;
 use crate::quota::Quota;
 use crate::record::{ChangeKind, Changes, Fire};
 use crate::state::{Env, Place, State, Want};
-use crate::tree::{Found, Node, Part, Walk};
+use crate::tree::{Found, Node, Part, Spot, Walk};
 use crate::virt;
 
 /// A state being changed, and what has happened to it.
@@ -25,6 +25,31 @@ pub(crate) struct Work {
     pub(crate) dirty: bool,
     /// In a transaction.
     pub(crate) tx: Option<Box<Tx>>,
+}
+
+/// What nodes that are made have in common.
+#[derive(Debug)]
+pub(crate) struct Birth {
+    /// How much of their paths is the nearest ancestor's, and who owns that.
+    bytes: usize,
+    above: Instance,
+    pub(crate) owner: (DomId, Instance),
+    entries: usize,
+    /// Their permissions; those of the node at whose spot they are made need no copy.
+    pub(crate) list: Result<Spot, AclBuf>,
+}
+
+impl Birth {
+    fn new(caller: &Caller, nearest: Node<'_>, bytes: usize, spot: Option<Spot>) -> Birth {
+        let acl = nearest.acl();
+        let above = (acl.owner().domid, acl.owner().instance);
+        let guest = caller.guest();
+        let owner = guest.unwrap_or(above);
+        let entries = if guest.is_some() { acl.entries().count() } else { 0 };
+        let spot = spot.filter(|_| owner == above);
+        let list = spot.ok_or_else(|| AclBuf::inherited(acl, guest));
+        Birth { bytes, above: above.1, owner, entries, list }
+    }
 }
 
 /// What a transaction keeps beside its state.
@@ -99,10 +124,9 @@ impl Work {
                 self.state.set_value(env, path, value);
                 self.changes.push(ChangeKind::Written, path.as_str());
             }
-            Place::Missing { nearest, bytes } => {
-                let above = nearest.acl().owner().instance;
-                let list = AclBuf::inherited(nearest.acl(), caller.guest());
-                self.create(env, caller, path, (bytes, above, &list), value)?;
+            Place::Missing { nearest, bytes, spot } => {
+                let birth = Birth::new(caller, nearest, bytes, spot);
+                self.create(env, caller, path, &birth, value)?;
             }
         }
         self.raise(env, path, false, None);
@@ -121,10 +145,9 @@ impl Work {
         if let Some(tx) = &mut self.tx {
             tx.note(env, &self.state, caller, path, &place, (&[], true))?;
         }
-        if let Place::Missing { nearest, bytes } = place? {
-            let above = nearest.acl().owner().instance;
-            let list = AclBuf::inherited(nearest.acl(), caller.guest());
-            self.create(env, caller, path, (bytes, above, &list), b"")?;
+        if let Place::Missing { nearest, bytes, spot } = place? {
+            let birth = Birth::new(caller, nearest, bytes, spot);
+            self.create(env, caller, path, &birth, b"")?;
             self.raise(env, path, false, None);
         }
         Ok(())
@@ -189,23 +212,20 @@ impl Work {
         Ok(())
     }
 
-    /// Creates `path` and the parents that are missing: those beyond the first `bytes` of it. All
-    /// get the same list; `above` owns the nearest ancestor.
+    /// Creates `path` and the parents that are missing.
     fn create(
         &mut self,
         env: &Env,
         caller: &Caller,
         path: Path<'_>,
-        (bytes, mut above, list): (usize, Instance, &AclBuf),
+        birth: &Birth,
         value: &[u8],
     ) -> Result<(), Error> {
         let text = path.as_str();
-        let below = text.get(bytes..).unwrap_or_default().trim_start_matches('/');
+        let below = text.get(birth.bytes..).unwrap_or_default().trim_start_matches('/');
         let new = || 1 + below.bytes().filter(|b| *b == b'/').count();
-        let owner = list.as_acl().owner();
-        let owner = (owner.domid, owner.instance);
-        let entries = || list.as_acl().entries().count();
-        self.state.within(env, caller, Quota::NodeSize, |_| size(value, entries()))?;
+        let (owner, mut above) = (birth.owner, birth.above);
+        self.state.within(env, caller, Quota::NodeSize, |_| size(value, birth.entries))?;
         self.state
             .within(env, caller, Quota::Nodes, |d| d.map_or(0, |d| d.nodes as usize) + new())?;
         let mut end = text.len() - below.len();
@@ -215,7 +235,7 @@ impl Work {
             end += name.len();
             let here = Path::trusted(text.get(..end).unwrap_or_default());
             let value = if more.is_empty() { value } else { b"" };
-            self.state.add_node(env, (here, name), list, value);
+            self.state.add_node(env, (here, name), birth, value);
             if owner.1 != above {
                 self.state.domains.note_owned(&env.keys, owner, here, true);
                 above = owner.1;
@@ -350,7 +370,7 @@ impl Tx {
             (Err(_), Found::Node(node)) => {
                 self.footprint.saw(env, &self.base, path, node, &[Part::Perms]);
             }
-            (_, Found::Missing { nearest, bytes }) => {
+            (_, Found::Missing { nearest, bytes, .. }) => {
                 let creates = creates && found.is_ok();
                 let list = creates.then(|| AclBuf::inherited(nearest.acl(), caller.guest()));
                 self.footprint.missed(env, &self.base, path, guest || creates, list);
