@@ -2,6 +2,8 @@
 //! machine, the client side, and the page of memory that a guest shares with the server.
 #![deny(unsafe_code)] // Allowed in `page/raw.rs` alone.
 
+pub mod bells;
+mod board;
 pub mod client;
 pub mod limits;
 pub mod page;

@@ -7,17 +7,23 @@ use std::{
 };
 
 use myriad_core::{Caller, ConnId, DomId};
-use myriad_ring::v1::{connection::Peer, limits::INPUT_MAX};
+use myriad_ring::{
+    page::{self, Page, ServerEnd},
+    v1::{connection::Peer, limits::INPUT_MAX},
+};
 use rustix::fd::OwnedFd;
 use tracing::warn;
 
 use super::{
     Shared,
     accept::{Acceptor, Listener},
+    client::Client,
     clients::{Clients, number_of},
     events::Events,
     guests::Guests,
     host::Around,
+    link::RingLink,
+    machine::{Machine, Neighbours},
     mailbox::{Inbox, Message},
     poll::{Batch, Poll, Ready},
 };
@@ -39,7 +45,13 @@ pub(super) struct Worker {
     pub(super) events: Events,
     pub(super) around: Around,
     pub(super) next_number: u64,
-    pub(super) scratch: Box<[u8]>,
+    pub(super) scratch: Scratch,
+    /// The machines whose guests are served here.
+    pub(super) neighbours: Neighbours,
+    /// Until when doorbells are waited for without sleeping.
+    hot_until: Duration,
+    /// When descriptors are looked at next, while the worker doesn't sleep.
+    next_poll: Duration,
     /// Clients that have to wait, and when the first of them goes on.
     pub(super) paused: Vec<u64>,
     pub(super) next_resume: Duration,
@@ -52,9 +64,23 @@ pub(super) struct Worker {
     pub(super) tended_weight: u64,
 }
 
+/// Memory for bytes on their way in.
+pub(super) struct Scratch {
+    pub(super) socket: Box<[u8]>,
+    pub(super) ring: page::Scratch,
+}
+
+impl Scratch {
+    fn new() -> Scratch {
+        let socket = vec![0; INPUT_MAX].into_boxed_slice();
+        Scratch { socket, ring: page::Scratch::default() }
+    }
+}
+
 /// Tokens of what isn't a client: above all numbers of clients.
 const BELL: u64 = u64::MAX;
 const LISTENER: u64 = u64::MAX - 1;
+const MACHINES: u64 = u64::MAX - 2;
 const GUESTS: u64 = 1 << 62;
 
 impl Worker {
@@ -80,7 +106,10 @@ impl Worker {
             paused_guests: Vec::new(),
             clients: Clients::default(),
             next_number: 0,
-            scratch: vec![0; INPUT_MAX].into_boxed_slice(),
+            scratch: Scratch::new(),
+            neighbours: Neighbours::default(),
+            hot_until: Duration::ZERO,
+            next_poll: Duration::ZERO,
             paused: Vec::new(),
             next_resume: Duration::MAX,
             rounds: 0,
@@ -106,7 +135,9 @@ impl Worker {
     /// One turn.
     fn sweep(&mut self, batch: &mut Batch) -> io::Result<()> {
         self.around.trace.refresh();
-        self.sleep(batch)?;
+        if !self.spin(batch) {
+            self.sleep(batch)?;
+        }
         self.now = self.shared.start.elapsed();
         self.around.trace.refresh();
         self.read_inbox();
@@ -114,6 +145,7 @@ impl Worker {
         for event in batch.iter() {
             self.happened(event)?;
         }
+        self.hear();
         for number in std::mem::take(&mut self.clients.busy) {
             if let Some(client) = self.clients.get(number) {
                 client.busy = false;
@@ -147,9 +179,55 @@ impl Worker {
                 Err(TryRecvError::Empty) => timeout = self.until_deadline(),
             }
         }
+        if timeout != Some(Duration::ZERO) && !self.neighbours.sleep() {
+            timeout = Some(Duration::ZERO);
+        }
         self.poll.wait(timeout, batch)?;
+        self.neighbours.awake();
         self.inbox.bell.awake();
         Ok(())
+    }
+
+    /// While rings are hot: waits a little for doorbells without a system call. True where there
+    /// was one, or other work, so that descriptors can wait for another while.
+    fn spin(&mut self, batch: &mut Batch) -> bool {
+        if self.neighbours.is_empty() {
+            return false;
+        }
+        loop {
+            let now = self.shared.start.elapsed();
+            if now >= self.next_poll {
+                self.next_poll = now.saturating_add(limits::POLL_WHILE_HOT);
+                return false;
+            }
+            if let Ok(message) = self.inbox.messages.try_recv() {
+                self.handle(message);
+                batch.clear();
+                return true;
+            }
+            let news = self.neighbours.has_news() || self.events.has_news();
+            if news || !self.clients.busy.is_empty() {
+                batch.clear();
+                return true;
+            }
+            if now >= self.hot_until {
+                return false;
+            }
+            std::hint::spin_loop();
+        }
+    }
+
+    /// Finds the rings whose doorbells were rung.
+    fn hear(&mut self) {
+        let clients = &mut self.clients;
+        let mut any = false;
+        self.neighbours.hear(|number| {
+            clients.note_busy(number);
+            any = true;
+        });
+        if any {
+            self.hot_until = self.now.saturating_add(limits::HOT);
+        }
     }
 
     fn until_deadline(&self) -> Option<Duration> {
@@ -180,6 +258,14 @@ impl Worker {
                     Err(error) => warn!("domain {domid} can't be reached: {error}"),
                 }
             }
+            Message::Machine(machine) => {
+                let added = self.neighbours.add(machine, self.id, &self.poll, MACHINES);
+                if let Err(error) = added {
+                    warn!("a machine of simulated guests can't be served: {error}");
+                }
+            }
+            Message::MachineGone(number) => self.neighbours.remove(number, self.id, &self.poll),
+            Message::Ring { domid, page, machine } => self.add_ring(domid, page, machine),
             Message::Introduced(domid) => {
                 let number = self.guests.get(domid).and_then(|guest| guest.client);
                 if let Some(number) = number
@@ -218,7 +304,7 @@ impl Worker {
 
     fn happened(&mut self, event: Ready) -> io::Result<()> {
         match event.token {
-            BELL => {}
+            BELL | MACHINES => {}
             LISTENER => {
                 if let Some(acceptor) = &mut self.acceptor {
                     acceptor.accept(&self.shared.mailboxes, &self.poll, self.now);
@@ -242,6 +328,31 @@ impl Worker {
             }
         }
         Ok(())
+    }
+
+    /// A domain has got a ring: that is its connection from now on.
+    fn add_ring(&mut self, domid: DomId, page: Page, machine: Arc<Machine>) {
+        let Some(guest) = self.guests.get(domid) else { return };
+        if let Some(before) = guest.client.take() {
+            self.close(before);
+        }
+        let info = self.shared.store.pin().domain(domid).filter(|info| info.introduced);
+        let Some(info) = info else { return };
+        let mut end = ServerEnd::new(page, info.features);
+        end.start();
+        let caller = Caller::Guest { domid, instance: info.instance };
+        let link = RingLink::new(end, domid, Arc::clone(&machine));
+        let peer = Peer::Domain(domid);
+        let number = self.add_client(peer, caller, |conn| Client::on_ring(conn, link));
+        if let Some(guest) = self.guests.get(domid) {
+            guest.client = number;
+        }
+        if let Some(number) = number {
+            self.neighbours.begun(&machine, domid, number);
+            self.shared.rings.begun(domid, ConnId::new(self.id, number));
+            // What came before its doorbell could be heard.
+            self.clients.note_busy(number);
+        }
     }
 
     fn accept_guest(&mut self, token: u64) {

@@ -69,6 +69,7 @@ mod window;
 pub use end::Doorbells;
 pub use layout::{Lane, Word};
 pub use memfd::Memfd;
+pub(crate) use raw::Memory;
 pub use raw::{Mapping, Page};
 pub use server::{Scratch, ServerEnd};
 pub use window::{BadIndex, Span, Window};

@@ -199,6 +199,47 @@ impl Shared for Page {
     }
 }
 
+/// A page of words, changed by atomic operations from both sides: what doorbells are made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Memory(Arc<Mapping>);
+
+impl Memory {
+    /// All of a mapping, as words. It must not be used as a [`Page`] as well.
+    pub(crate) fn new(mapping: Mapping) -> Memory {
+        Memory(Arc::new(mapping))
+    }
+
+    pub(crate) fn load(&self, at: usize, ordering: Ordering) -> u32 {
+        self.word(at).map_or(0, |word| word.load(ordering))
+    }
+
+    pub(crate) fn store(&self, at: usize, value: u32, ordering: Ordering) {
+        if let Some(word) = self.word(at) {
+            word.store(value, ordering);
+        }
+    }
+
+    pub(crate) fn swap(&self, at: usize, value: u32, ordering: Ordering) -> u32 {
+        self.word(at).map_or(0, |word| word.swap(value, ordering))
+    }
+
+    pub(crate) fn set(&self, at: usize, bits: u32, ordering: Ordering) {
+        if let Some(word) = self.word(at) {
+            word.fetch_or(bits, ordering);
+        }
+    }
+
+    /// A word by its number; none beyond the page's end.
+    fn word(&self, at: usize) -> Option<&AtomicU32> {
+        if at >= PAGE_SIZE / size_of::<u32>() {
+            return None;
+        }
+        // SAFETY: the word lies in the page, which is mapped while `self` lives, is aligned since
+        // the page is, and is accessed by 32-bit atomics alone: there are no rings here.
+        Some(unsafe { AtomicU32::from_ptr(self.0.base.cast::<u32>().add(at).as_ptr()) })
+    }
+}
+
 /// Whether a pointer suits 32-bit atomics.
 trait Aligned {
     fn is_aligned_to_words(&self) -> bool;
