@@ -6,7 +6,7 @@
 use std::{io, sync::Arc, thread::Builder};
 
 use myriad_core::DomId;
-use myriad_ring::page::Memfd;
+use myriad_ring::page::{Memfd, ServerEnd};
 use rustix::{
     fd::{AsFd, OwnedFd},
     net::SocketAddrUnix,
@@ -94,10 +94,13 @@ fn serve(shared: &Shared, socket: &OwnedFd, number: u64) -> io::Result<()> {
 fn ring(shared: &Shared, machine: &Arc<Machine>, domid: DomId) -> Result<Memfd, String> {
     shared.host.domain(domid).ok_or("doesn't exist: create it first")?;
     let info = shared.store.pin().domain(domid).filter(|info| info.introduced);
-    info.ok_or("was not introduced: introduce it first")?;
+    let info = info.ok_or("was not introduced: introduce it first")?;
     let made = Memfd::create().and_then(|file| Ok((file.map()?, file)));
     let (page, file) = made.map_err(|error| format!("can't get a page: {error}"))?;
-    let message = Message::Ring { domid, page, machine: Arc::clone(machine) };
+    // Before the guest has the page: what it writes there comes after.
+    let mut end = Box::new(ServerEnd::new(page, info.features));
+    end.start();
+    let message = Message::Ring { domid, end, machine: Arc::clone(machine) };
     shared.mailboxes.post(shared.mailboxes.owner(domid), message);
     Ok(file)
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use myriad_core::{ConnId, DomId, Errno};
-use myriad_ring::{page::Page, v1::connection::Ticket};
+use myriad_ring::{page::ServerEnd, v1::connection::Ticket};
 use rustix::fd::OwnedFd;
 
 use super::{bell::Bell, machine::Machine};
@@ -30,8 +30,8 @@ pub(super) enum Message {
     Machine(Arc<Machine>),
     /// A machine has gone.
     MachineGone(u64),
-    /// A domain has a ring, with these features.
-    Ring { domid: DomId, page: Page, machine: Arc<Machine> },
+    /// A domain has a ring, which has been started.
+    Ring { domid: DomId, end: Box<ServerEnd>, machine: Arc<Machine> },
     /// A domain was introduced, perhaps again: its connection starts afresh.
     Introduced(DomId),
     /// A domain was released, or is dead.

@@ -8,7 +8,7 @@ use std::{
 
 use myriad_core::{Caller, ConnId, DomId};
 use myriad_ring::{
-    page::{self, Page, ServerEnd},
+    page::{self, ServerEnd},
     v1::{connection::Peer, limits::INPUT_MAX},
 };
 use rustix::fd::OwnedFd;
@@ -265,7 +265,7 @@ impl Worker {
                 }
             }
             Message::MachineGone(number) => self.neighbours.remove(number, self.id, &self.poll),
-            Message::Ring { domid, page, machine } => self.add_ring(domid, page, machine),
+            Message::Ring { domid, end, machine } => self.add_ring(domid, *end, machine),
             Message::Introduced(domid) => {
                 let number = self.guests.get(domid).and_then(|guest| guest.client);
                 if let Some(number) = number
@@ -331,15 +331,13 @@ impl Worker {
     }
 
     /// A domain has got a ring: that is its connection from now on.
-    fn add_ring(&mut self, domid: DomId, page: Page, machine: Arc<Machine>) {
+    fn add_ring(&mut self, domid: DomId, end: ServerEnd, machine: Arc<Machine>) {
         let Some(guest) = self.guests.get(domid) else { return };
         if let Some(before) = guest.client.take() {
             self.close(before);
         }
         let info = self.shared.store.pin().domain(domid).filter(|info| info.introduced);
         let Some(info) = info else { return };
-        let mut end = ServerEnd::new(page, info.features);
-        end.start();
         let caller = Caller::Guest { domid, instance: info.instance };
         let link = RingLink::new(end, domid, Arc::clone(&machine));
         let peer = Peer::Domain(domid);

@@ -10,4 +10,4 @@ pub const WATCH_DEPTH: u32 = 4;
 pub const DOMID_ANY: u32 = 8;
 
 /// All that this server offers.
-pub const OFFERED: u32 = ERROR | WATCH_DEPTH | DOMID_ANY;
+pub const OFFERED: u32 = RECONNECTION | ERROR | WATCH_DEPTH | DOMID_ANY;
