@@ -17,7 +17,7 @@
 //! What a pointer leads to is checked for having been published: it has an `UnsafeCell` of loom's,
 //! written when it is made and read when it is looked at. The locks are the standard library's:
 //! loom doesn't see them, and they are never held across an access.
-#![allow(clippy::disallowed_types, dead_code)]
+#![allow(clippy::disallowed_types, dead_code, unused_imports)]
 
 mod epoch;
 mod swap;

@@ -28,6 +28,11 @@ pub enum Did {
 pub struct Log(Arc<Mutex<Vec<(ThreadId, usize, Did, usize)>>>);
 
 impl Log {
+    /// That of this execution.
+    pub fn current() -> Log {
+        CELLS.with(|cells| cells.borrow().log.clone())
+    }
+
     pub fn entries(&self) -> Vec<(ThreadId, usize, Did, usize)> {
         self.0.lock().unwrap().clone()
     }
