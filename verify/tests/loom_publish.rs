@@ -147,7 +147,7 @@ fn an_announced_commit_is_applied_once_beside_a_committer() {
 
 #[test]
 fn an_announced_commit_is_applied_once_beside_two_helpers() {
-    explore("an announcement, two others that try once", None, || {
+    explore("an announcement, two others that try once", PREEMPTIONS, || {
         check_overtaking(race(true, 2, |root| announced(root, 0), one_try));
     });
 }
