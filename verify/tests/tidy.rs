@@ -40,6 +40,7 @@ const LONG_FUNCTIONS: &[Allowed] = &[];
 /// Files with `unsafe`.
 const UNSAFE: &[Allowed] = &[
     ("core/src/feed.rs", "records are reached through crossbeam-epoch's pointers"),
+    ("daemon/src/malloc.rs", "a setting of the C library"),
     ("benches/src/alloc.rs", "an allocator that counts can't be had without"),
 ];
 
