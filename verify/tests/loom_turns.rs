@@ -165,7 +165,8 @@ fn announce(root: &RootOf, owner: usize, waits: Waits) -> usize {
 /// slot before, or once for each wait of its own.
 fn check_overtaking((log, chain): (Log, Vec<Commit>)) {
     let mut commits = chain.iter();
-    // Who has put what into the slot, while others heed it; what each thread saw there last, and what it waited for.
+    // Who has put what into the slot, while others heed it; what each thread saw there last, and
+    // what it waited for.
     let mut holds = None;
     let (mut seen, mut waited) = (HashMap::new(), HashMap::new());
     for (thread, cell, did, value) in log.entries() {
