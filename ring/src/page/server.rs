@@ -2,7 +2,7 @@
 
 use super::{
     end::{Doorbells, End},
-    layout::{ERROR_COMM, ERROR_NONE, ERROR_PROTO, ERROR_RINGIDX, Lane, Word},
+    layout::{ERROR_COMM, ERROR_NONE, ERROR_PROTO, ERROR_RINGIDX, Lane, RING_SIZE, Word},
     raw::Page,
     shared::Shared,
     window::BadIndex,
@@ -219,4 +219,5 @@ const _: () = {
     assert!(Failure::Communication as u32 == ERROR_COMM);
     assert!(Failure::RingIndex as u32 == ERROR_RINGIDX);
     assert!(Failure::Protocol as u32 == ERROR_PROTO);
+    assert!(SCRATCH == RING_SIZE as usize);
 };
