@@ -1,6 +1,6 @@
 //! Two threads, each with a mapping of its own of one page, and doorbells: a stream of messages
 //! goes to the server's end and comes back, all of it, in order, and nobody sleeps for ever.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::{collections::VecDeque, os::fd::OwnedFd, thread};
 
@@ -68,7 +68,7 @@ impl Iterator for Stream {
 
     fn next(&mut self) -> Option<Vec<u8>> {
         self.left = self.left.checked_sub(1)?;
-        let most = if self.random() % 64 == 0 { 1500 } else { 90 };
+        let most = if self.random().is_multiple_of(64) { 1500 } else { 90 };
         let len = self.random() % most + 1;
         let first = self.random();
         Some((0..len).map(|n| (first.wrapping_add(n * 167)).to_le_bytes()[0]).collect())

@@ -1,5 +1,5 @@
 //! Pairs of indices, and the bytes of a ring that they mean.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use myriad_ring::page::{BadIndex, Lane, Span, Window, layout::RING_SIZE};
 use proptest::prelude::*;

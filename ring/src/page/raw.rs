@@ -94,7 +94,7 @@ impl Mapping {
         base: NonNull<u8>,
         release: Box<dyn FnOnce(NonNull<u8>) + Send>,
     ) -> Mapping {
-        debug_assert!(base.is_aligned_to_words());
+        debug_assert!(base.cast::<u32>().is_aligned());
         Mapping { base, release: Some(release) }
     }
 
@@ -196,16 +196,5 @@ impl Shared for Page {
 
     fn pause(&self) {
         std::hint::spin_loop();
-    }
-}
-
-/// Whether a pointer suits 32-bit atomics.
-trait Aligned {
-    fn is_aligned_to_words(&self) -> bool;
-}
-
-impl Aligned for NonNull<u8> {
-    fn is_aligned_to_words(&self) -> bool {
-        self.cast::<u32>().is_aligned()
     }
 }
