@@ -48,6 +48,9 @@ impl Rights {
 }
 
 impl<'a> Acl<'a> {
+    /// Stands for the list of the parent, where that is shared.
+    pub(crate) const SHARED: Acl<'static> = Acl(&[]);
+
     /// The list that begins at the start of `bytes`.
     pub(crate) fn at(bytes: &'a [u8]) -> Acl<'a> {
         let count = match bytes {

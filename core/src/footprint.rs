@@ -196,8 +196,19 @@ impl Footprint {
         }
     }
 
-    pub(crate) fn listed_keys(&mut self, base: &State) {
-        self.keys_stamp.get_or_insert(base.indices.keys_stamp());
+    /// The keys of an index were listed as `own` has them.
+    pub(crate) fn listed_keys(&mut self, base: &State, env: &Env, own: &State, index: u8) {
+        let stamp = *self.keys_stamp.get_or_insert(base.indices.keys_stamp());
+        if own.indices.keys_stamp() == stamp {
+            return;
+        }
+        // That a key went with the transaction's own change is part of the answer: another match
+        // would have kept it.
+        for key in base.indices.keys_of(index) {
+            if own.indices.get(&env.keys, index, key).is_none() {
+                self.looked_up(base, env, index, key);
+            }
+        }
     }
 
     /// Permissions were set that name these domains.
@@ -248,7 +259,7 @@ impl Touch {
                     && same(fact.perms, Part::Perms)
                     && same(fact.children, Part::Children)
             }
-            Found::Missing { nearest, bytes } => {
+            Found::Missing { nearest, bytes, .. } => {
                 let below = match &fact.absent {
                     None => return false,
                     Some(Absent::Plain) => return true,

@@ -193,6 +193,8 @@ pub(crate) struct Indices {
     keys_stamp: u64,
     /// Keys whose matches have changed, until their events are raised.
     changed: Vec<(u8, Box<str>)>,
+    /// Whether anybody could want those events.
+    watched: bool,
 }
 
 impl Indices {
@@ -212,6 +214,11 @@ impl Indices {
     /// The keys whose matches have changed since this was last asked.
     pub(crate) fn take_changed(&mut self) -> Vec<(u8, Box<str>)> {
         std::mem::take(&mut self.changed)
+    }
+
+    /// Whether changed keys are to be kept for their events from now on.
+    pub(crate) fn heed(&mut self, watched: bool) {
+        self.watched = watched;
     }
 
     pub(crate) fn keys_stamp(&self) -> u64 {
@@ -253,12 +260,16 @@ impl Indices {
             }
         }
         let there = old.is_some();
-        self.changed.push((index, key.into()));
+        if self.watched {
+            self.changed.push((index, key.into()));
+        }
         if !there || bytes.is_empty() {
             self.keys_stamp = stamp;
         }
         if bytes.is_empty() {
-            self.entries.remove(hash, is);
+            if there {
+                self.entries.remove_known(hash, is);
+            }
             return;
         }
         let key_len = u16::try_from(key.len()).unwrap_or(0);

@@ -13,7 +13,7 @@ use crate::path::Path;
 use crate::perms::{Access, Perm};
 use crate::quota::{Quota, Quotas};
 use crate::record::Fire;
-use crate::tree::{Found, Node, Tree};
+use crate::tree::{Found, Node, Spot, Tree};
 use crate::watch::{Watch, Watches};
 
 /// What is fixed for the life of a store.
@@ -25,6 +25,8 @@ pub(crate) struct Env {
     pub(crate) control: DomId,
     /// Features of a domain for which SET_FEATURE set none.
     pub(crate) features: u32,
+    /// Whether the nodes of a domain that dies stay, as the control domain's (`-K`).
+    pub(crate) keep_orphans: bool,
 }
 
 /// The special nodes that have permissions.
@@ -87,7 +89,7 @@ impl Want {
 /// Where an operation lands, its permission checked.
 pub(crate) enum Place<'s> {
     Node(Node<'s>),
-    Missing { nearest: Node<'s>, bytes: usize },
+    Missing { nearest: Node<'s>, bytes: usize, spot: Option<Spot> },
 }
 
 impl State {
@@ -151,10 +153,13 @@ impl State {
                 let allowed = rights.access.includes(want.access) && (rights.owner || !want.owner);
                 if allowed { Ok(Place::Node(node)) } else { Err(Error::AccessDenied) }
             }
-            Found::Missing { nearest, bytes } => {
+            Found::Missing { nearest, bytes, spot } => {
                 let rights = nearest.acl().rights(who);
                 let some = (rights.access as u8) & (want.access as u8) != 0 || rights.owner;
-                if some { Ok(Place::Missing { nearest, bytes }) } else { Err(Error::AccessDenied) }
+                if !some {
+                    return Err(Error::AccessDenied);
+                }
+                Ok(Place::Missing { nearest, bytes, spot })
             }
         }
     }
@@ -295,11 +300,7 @@ impl State {
 
     /// The events of index keys whose matches have changed: for the control domain's eyes.
     pub(crate) fn index_fires(&mut self, env: &Env, fires: &mut Vec<Fire>) {
-        let changed = self.indices.take_changed();
-        if self.watches.is_empty() {
-            return;
-        }
-        for (index, key) in changed {
+        for (index, key) in self.indices.take_changed() {
             let Some(name) = env.definitions.names().nth(usize::from(index)) else { continue };
             let path: Arc<str> = format!("{}/{name}/{key}", crate::virt::ROOT).into();
             let found = self.watches.matching(&env.keys, Path::trusted(&path), false);

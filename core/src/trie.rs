@@ -141,6 +141,11 @@ impl<V: Entry> Trie<V> {
     pub(crate) fn remove(&mut self, hash: Hash, mut is: impl FnMut(&V) -> bool) -> Option<V> {
         // Nothing is copied for an entry that isn't there.
         self.get(hash, &mut is)?;
+        self.remove_known(hash, is)
+    }
+
+    /// The same for an entry that has been seen to be there.
+    pub(crate) fn remove_known(&mut self, hash: Hash, mut is: impl FnMut(&V) -> bool) -> Option<V> {
         let (removed, left) = remove_below(self.root.as_mut()?, hash, &mut is)?;
         match left {
             Left::AsIs => {}

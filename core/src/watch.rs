@@ -173,11 +173,18 @@ pub(crate) struct Watches {
     by_conn: Trie<Arc<ConnWatches>>,
     next_order: u64,
     depths: Depths,
+    /// How many of them are on indices.
+    on_indices: u32,
 }
 
 /// How many watches there are on paths of each depth; the last counts all that are deeper.
 #[derive(Clone, Debug, Default)]
 struct Depths([u32; DEPTHS]);
+
+/// Whether a watch hears of indices.
+fn heeds_indices(path: &str) -> bool {
+    path.starts_with(crate::virt::ROOT)
+}
 
 impl Depths {
     fn of(&mut self, path: &str) -> Option<&mut u32> {
@@ -220,6 +227,11 @@ impl Watches {
         self.by_path.len()
     }
 
+    /// Whether anybody hears of indices.
+    pub(crate) fn any_on_indices(&self) -> bool {
+        self.on_indices > 0
+    }
+
     fn of(&self, keys: &Keys, conn: ConnId) -> Option<&Arc<ConnWatches>> {
         self.by_conn.get(keys.number(conn.0), |c| c.conn == conn)
     }
@@ -256,6 +268,7 @@ impl Watches {
         let watch = Watch(Thin::from_header_and_slice(head, &bytes));
         self.by_path.insert(watch.clone());
         self.depths.add(path);
+        self.on_indices += u32::from(heeds_indices(path));
         let hash = keys.number(spec.conn.0);
         let is = |c: &Arc<ConnWatches>| c.conn == spec.conn;
         if self.by_conn.get(hash, is).is_none() {
@@ -282,6 +295,7 @@ impl Watches {
             return false;
         }
         self.depths.remove(path.as_str());
+        self.on_indices -= u32::from(heeds_indices(path.as_str()));
         let hash = keys.number(conn.0);
         let mut last = false;
         if let Some(mine) = self.by_conn.get_mut(hash, |c| c.conn == conn) {
@@ -303,6 +317,7 @@ impl Watches {
             let is = |w: &Watch| Thin::ptr_eq(&w.0, &watch.0);
             self.by_path.remove(watch.hash(), is);
             self.depths.remove(watch.path());
+            self.on_indices -= u32::from(heeds_indices(watch.path()));
         }
         mine.watches.len()
     }
@@ -412,6 +427,19 @@ mod tests {
         assert_eq!(matching(&watches, &keys, "/y/z/0"), ["/y/z"]);
         watches.remove_all(&keys, ConnId(1));
         assert!(watches.depths.0.iter().all(|count| *count == 0), "{:?}", watches.depths);
+    }
+
+    #[test]
+    fn who_hears_of_indices_is_counted() {
+        let (keys, mut watches) = (Keys::random(), Watches::default());
+        watch(&mut watches, &keys, "/", None);
+        assert!(!watches.any_on_indices());
+        watch(&mut watches, &keys, "/@index/domain-name", None);
+        watch(&mut watches, &keys, "/@index", None);
+        assert!(watches.remove(&keys, ConnId(1), WatchPath::Node(Path::trusted("/@index")), b"t"));
+        assert!(watches.any_on_indices());
+        watches.remove_all(&keys, ConnId(1));
+        assert!(!watches.any_on_indices());
     }
 
     #[test]

@@ -5,13 +5,13 @@ use crate::caller::Caller;
 use crate::domain::{DomId, Instance};
 use crate::error::{Error, Refusal};
 use crate::footprint::Footprint;
-use crate::limits::{ACL_ENTRIES, TRANSACTION_ENTRIES, VALUE_BYTES};
+use crate::limits::{ACL_ENTRIES, NODE_HEAD_BYTES, PERM_BYTES, TRANSACTION_ENTRIES, VALUE_BYTES};
 use crate::path::{Path, split_first};
 use crate::perms::Perm;
 use crate::quota::Quota;
 use crate::record::{ChangeKind, Changes, Fire};
 use crate::state::{Env, Place, State, Want};
-use crate::tree::{Found, Node, Part, Walk};
+use crate::tree::{Found, Node, Part, Spot, Walk};
 use crate::virt;
 
 /// A state being changed, and what has happened to it.
@@ -25,6 +25,33 @@ pub(crate) struct Work {
     pub(crate) dirty: bool,
     /// In a transaction.
     pub(crate) tx: Option<Box<Tx>>,
+}
+
+/// What nodes that are made have in common.
+#[derive(Debug)]
+pub(crate) struct Birth {
+    /// How much of their paths is the nearest ancestor's, and who owns that.
+    bytes: usize,
+    above: Instance,
+    pub(crate) owner: (DomId, Instance),
+    /// Permissions of each; not counted for the control domain.
+    pub(crate) entries: usize,
+    /// Their permissions; those of the node at whose spot they are made need no copy.
+    pub(crate) list: Result<Spot, AclBuf>,
+}
+
+impl Birth {
+    fn new(caller: &Caller, nearest: Node<'_>, bytes: usize, spot: Option<Spot>) -> Birth {
+        let acl = nearest.acl();
+        let above = (acl.owner().domid, acl.owner().instance);
+        let guest = caller.guest();
+        let owner = guest.unwrap_or(above);
+        let counted = owner.1 != Instance::CONTROL;
+        let entries = if counted { acl.entries().count() } else { 0 };
+        let spot = spot.filter(|_| owner == above);
+        let list = spot.ok_or_else(|| AclBuf::inherited(acl, guest));
+        Birth { bytes, above: above.1, owner, entries, list }
+    }
 }
 
 /// What a transaction keeps beside its state.
@@ -96,13 +123,13 @@ impl Work {
             Place::Node(node) => {
                 let entries = || node.acl().entries().count();
                 self.state.within(env, caller, Quota::NodeSize, |_| size(value, entries()))?;
-                self.state.set_value(env, path, value);
+                let grown = self.state.afford_value(env, caller, node, value)?;
+                self.state.set_value(env, path, value, grown);
                 self.changes.push(ChangeKind::Written, path.as_str());
             }
-            Place::Missing { nearest, bytes } => {
-                let above = nearest.acl().owner().instance;
-                let list = AclBuf::inherited(nearest.acl(), caller.guest());
-                self.create(env, caller, path, (bytes, above, &list), value)?;
+            Place::Missing { nearest, bytes, spot } => {
+                let birth = Birth::new(caller, nearest, bytes, spot);
+                self.create(env, caller, path, &birth, value)?;
             }
         }
         self.raise(env, path, false, None);
@@ -121,10 +148,9 @@ impl Work {
         if let Some(tx) = &mut self.tx {
             tx.note(env, &self.state, caller, path, &place, (&[], true))?;
         }
-        if let Place::Missing { nearest, bytes } = place? {
-            let above = nearest.acl().owner().instance;
-            let list = AclBuf::inherited(nearest.acl(), caller.guest());
-            self.create(env, caller, path, (bytes, above, &list), b"")?;
+        if let Place::Missing { nearest, bytes, spot } = place? {
+            let birth = Birth::new(caller, nearest, bytes, spot);
+            self.create(env, caller, path, &birth, b"")?;
             self.raise(env, path, false, None);
         }
         Ok(())
@@ -182,6 +208,7 @@ impl Work {
         }
         let bytes = size(node.value(), perms.len());
         self.state.within(env, caller, Quota::NodeSize, |_| bytes)?;
+        self.state.afford_list(env, caller, node, perms.len())?;
         let before = node.acl().to_buf();
         self.state.set_acl(env, path, &before, &list);
         self.changes.push(ChangeKind::Perms, path.as_str());
@@ -189,33 +216,31 @@ impl Work {
         Ok(())
     }
 
-    /// Creates `path` and the parents that are missing: those beyond the first `bytes` of it. All
-    /// get the same list; `above` owns the nearest ancestor.
+    /// Creates `path` and the parents that are missing.
     fn create(
         &mut self,
         env: &Env,
         caller: &Caller,
         path: Path<'_>,
-        (bytes, mut above, list): (usize, Instance, &AclBuf),
+        birth: &Birth,
         value: &[u8],
     ) -> Result<(), Error> {
         let text = path.as_str();
-        let below = text.get(bytes..).unwrap_or_default().trim_start_matches('/');
+        let below = text.get(birth.bytes..).unwrap_or_default().trim_start_matches('/');
         let new = || 1 + below.bytes().filter(|b| *b == b'/').count();
-        let owner = list.as_acl().owner();
-        let owner = (owner.domid, owner.instance);
-        let entries = || list.as_acl().entries().count();
-        self.state.within(env, caller, Quota::NodeSize, |_| size(value, entries()))?;
+        let (owner, mut above) = (birth.owner, birth.above);
+        self.state.within(env, caller, Quota::NodeSize, |_| size(value, birth.entries))?;
         self.state
             .within(env, caller, Quota::Nodes, |d| d.map_or(0, |d| d.nodes as usize) + new())?;
         let mut end = text.len() - below.len();
+        self.state.afford_nodes(env, caller, (text, end), birth, value)?;
         let mut rest = below;
         while !rest.is_empty() {
             let (name, more) = split_first(rest);
             end += name.len();
             let here = Path::trusted(text.get(..end).unwrap_or_default());
             let value = if more.is_empty() { value } else { b"" };
-            self.state.add_node(env, (here, name), list, value);
+            self.state.add_node(env, (here, name), birth, value);
             if owner.1 != above {
                 self.state.domains.note_owned(&env.keys, owner, here, true);
                 above = owner.1;
@@ -350,7 +375,7 @@ impl Tx {
             (Err(_), Found::Node(node)) => {
                 self.footprint.saw(env, &self.base, path, node, &[Part::Perms]);
             }
-            (_, Found::Missing { nearest, bytes }) => {
+            (_, Found::Missing { nearest, bytes, .. }) => {
                 let creates = creates && found.is_ok();
                 let list = creates.then(|| AclBuf::inherited(nearest.acl(), caller.guest()));
                 self.footprint.missed(env, &self.base, path, guest || creates, list);
@@ -400,8 +425,7 @@ impl Tx {
     }
 }
 
-/// Bytes of a node as its quota counts them: C's record header, eight bytes per permission, and
-/// the value.
+/// Bytes of a node as its quota counts them: C's record header, permissions, and the value.
 fn size(value: &[u8], entries: usize) -> usize {
-    24 + 8 * entries + value.len()
+    NODE_HEAD_BYTES + PERM_BYTES * entries + value.len()
 }

@@ -1,10 +1,8 @@
-//! What a hostile reading of the store turned up, a test each: bounds, faults and liveness.
-//! What it says about answers, events and facts is in `review_semantics.rs`.
+//! What a hostile reading of the store turned up, a test each: bounds and faults. What it says about
+//! answers, events and facts is in `review_semantics.rs`; who gets on, in `liveness.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
-use myriad_core::limits::{GUEST_TRANSACTION_EFFECTS, PINNED_BYTES, TURN_YIELDS};
+use myriad_core::limits::{GUEST_TRANSACTION_EFFECTS, PINNED_BYTES};
 use myriad_core::{
     Access, Caller, Config, ConnId, DomId, Error, FeedItem, Path, Perm, Reads, Store, WatchPath,
     Writes,
@@ -235,66 +233,6 @@ fn moving_on_does_not_heal_a_poisoned_transaction() {
     churn(&store, PINNED_BYTES);
     tx.refresh();
     assert!(tx.commit().result.is_err(), "it dropped writes that it had accepted");
-}
-
-/// An edit that takes long loses against a stream of short ones for ever: the death of a domain
-/// that owns much, against two guests that write.
-#[test]
-fn a_death_lands_among_small_writes() {
-    const ROUNDS: usize = 60;
-    let mut config = Config::default();
-    config.quotas.set(myriad_core::Quota::Nodes, 0);
-    let store = Store::new(&config).unwrap();
-    let owner = guest(&store, 5);
-    let fill = |e: &mut myriad_core::Edit<'_>| {
-        (0..20_000).try_for_each(|n| e.write(&owner, path(&format!("/home/5/{n}")), b""))
-    };
-    store.edit(fill).result.unwrap();
-    let (done, runs) = (AtomicBool::new(false), AtomicUsize::new(0));
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while !done.load(Ordering::Acquire) {
-                    write(&store, "/small", b"x");
-                }
-            });
-        }
-        let gave_up = store.edit(|e| {
-            if runs.fetch_add(1, Ordering::Relaxed) > ROUNDS {
-                return Err(Error::Busy);
-            }
-            e.release(DomId(5))
-        });
-        done.store(true, Ordering::Release);
-        assert_eq!(gave_up.result, Ok(()), "lost {ROUNDS} times");
-    });
-}
-
-/// However long an edit takes, the others get in a few times each and no more: here it takes
-/// as long as sixteen waits of theirs.
-#[test]
-fn an_edit_that_takes_longer_than_a_wait_is_overtaken_a_few_times() {
-    const MOST_RUNS: usize = 40;
-    let store = store();
-    let (done, runs) = (AtomicBool::new(false), AtomicUsize::new(0));
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while !done.load(Ordering::Acquire) {
-                    write(&store, "/small", b"x");
-                }
-            });
-        }
-        let slow = store.edit(|e| {
-            if runs.fetch_add(1, Ordering::Relaxed) == MOST_RUNS {
-                return Err(Error::Busy);
-            }
-            (0..16 * TURN_YIELDS).for_each(|_| std::thread::yield_now());
-            e.write(&Caller::Control, path("/slow"), b"x")
-        });
-        done.store(true, Ordering::Release);
-        assert_eq!(slow.result, Ok(()), "lost {MOST_RUNS} times");
-    });
 }
 
 /// Printing what holds a tree must not overflow the stack (XSA-418). In a process of its own,

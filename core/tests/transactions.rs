@@ -404,3 +404,16 @@ fn a_block_whose_values_all_grow_is_split_in_time() {
     }
     store.pin().check().unwrap();
 }
+
+/// A listing of an index lacks a key that the transaction itself has emptied: so its matches are
+/// a fact, although no key has come or gone at the others'.
+#[test]
+fn a_match_that_would_have_kept_a_listed_key_is_a_conflict() {
+    let store = store(&["/local/domain/1/name"]);
+    let mut tx = store.begin(0);
+    tx.rm(&CONTROL, path("/local/domain/1")).unwrap();
+    write(&store, "/local/domain/2/name", "0");
+    let listed = tx.list(&CONTROL, path("/@index/domain-name")).unwrap();
+    assert_eq!(&*listed.names, b"");
+    assert_eq!(tx.commit().result, Err(Error::Conflict));
+}

@@ -1,5 +1,5 @@
 //! The programs `xenstored` and `myriad`, as a library.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod claim;
 pub mod control;
@@ -7,6 +7,7 @@ pub mod detach;
 pub mod hypervisor;
 pub mod limits;
 pub mod logs;
+pub mod malloc;
 pub mod options;
 pub mod reclaim;
 pub mod server;

@@ -41,6 +41,7 @@ const LONG_FUNCTIONS: &[Allowed] = &[];
 const UNSAFE: &[Allowed] = &[
     ("core/src/feed.rs", "records are reached through crossbeam-epoch's pointers"),
     ("ring/src/page/raw.rs", "memory that is shared with other domains is reached by raw pointers"),
+    ("daemon/src/malloc.rs", "a setting of the C library"),
     ("benches/src/alloc.rs", "an allocator that counts can't be had without"),
 ];
 

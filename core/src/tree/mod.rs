@@ -13,9 +13,9 @@ mod dir;
 mod open;
 mod walk;
 
-pub(crate) use block::{Block, Part, Parts, Record, Stamps};
+pub(crate) use block::{Block, Part, Parts, Record, Spot, Stamps};
 pub(crate) use dir::{Child, Dir};
-pub(crate) use walk::{Visit, Walk, unordered};
+pub(crate) use walk::{At, Visit, Walk, unordered};
 
 use std::sync::Arc;
 
@@ -51,7 +51,7 @@ pub(crate) enum Found<'t> {
     /// The node.
     Node(Node<'t>),
     /// No such node: its nearest ancestor, and how many bytes of the path are that ancestor's.
-    Missing { nearest: Node<'t>, bytes: usize },
+    Missing { nearest: Node<'t>, bytes: usize, spot: Option<Spot> },
 }
 
 impl std::fmt::Debug for Tree {
@@ -126,7 +126,7 @@ impl Tree {
                         Some(next) => child = next,
                         None => {
                             let bytes = step.before;
-                            return Found::Missing { nearest: dir.node(), bytes };
+                            return Found::Missing { nearest: dir.node(), bytes, spot: None };
                         }
                     }
                 }
@@ -209,12 +209,14 @@ impl Tree {
     }
 
     /// Adds a node whose parent exists: its path, and how long the last component of it is.
-    /// `next_order` gives ever larger numbers.
+    /// `spot`: where a look-up has missed it, if nothing has changed since; it gets its parent's
+    /// permissions then. `next_order` gives ever larger numbers.
     pub(crate) fn create(
         &mut self,
         keys: &Keys,
         (path, name): (Path<'_>, usize),
         parts: &Parts<'_>,
+        spot: Option<Spot>,
         mut next_order: impl FnMut() -> u64,
     ) -> bool {
         let stamp = parts.stamps.children;
@@ -222,7 +224,7 @@ impl Tree {
             && !below.is_empty()
         {
             block.make_room();
-            let added = block.add(keys, (below, name), parts);
+            let added = block.add(keys, (below, name), parts, spot);
             self.keep_small(keys, path, next_order);
             return added;
         }
@@ -241,7 +243,7 @@ impl Tree {
                 self.last = Some(step.hash);
             }
             Child::Block(block) => {
-                if !block.add(keys, (descent.rest, name), parts) {
+                if !block.add(keys, (descent.rest, name), parts, spot) {
                     return false;
                 }
                 let hash = block.hash();
@@ -413,17 +415,23 @@ impl<'p> Descent<'p> {
         if self.rest.is_empty() {
             return Found::Node(node(0));
         }
-        if let Some(index) = block.find(keys, self.rest) {
-            return Found::Node(node(index));
-        }
+        let tag = match block.search(keys, self.rest) {
+            Ok(index) => return Found::Node(node(index)),
+            Err(tag) => tag,
+        };
         let start = self.text.len() - self.rest.len();
         let mut rest = parent_of(self.rest);
+        // Known where the parent is there.
+        let mut spot = Some(tag);
         while let Some(above) = rest {
             if let Some(index) = block.find_parent(keys, above) {
-                return Found::Missing { nearest: node(index), bytes: start + above.len() };
+                let spot = spot.map(|tag| Spot { parent: index, tag });
+                return Found::Missing { nearest: node(index), bytes: start + above.len(), spot };
             }
+            spot = None;
             rest = parent_of(above);
         }
-        Found::Missing { nearest: node(0), bytes: self.before() }
+        let spot = spot.map(|tag| Spot { parent: 0, tag });
+        Found::Missing { nearest: node(0), bytes: self.before(), spot }
     }
 }

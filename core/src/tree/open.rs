@@ -116,7 +116,7 @@ mod tests {
                 *orders
             };
             let name = path.leaf().len();
-            assert!(self.tree.create(&self.keys, (path, name), &parts, next), "{path}");
+            assert!(self.tree.create(&self.keys, (path, name), &parts, None, next), "{path}");
         }
 
         fn set(&mut self, path: &str, value: &[u8]) {
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(edited.open_path(), Some("/d/b"));
         assert_eq!(edited.value("/d/b"), Some(&b"2"[..]));
         let missing = Path::new("/d/b/c/x/y").unwrap();
-        let Found::Missing { nearest, bytes } = edited.tree.find(&edited.keys, missing) else {
+        let Found::Missing { nearest, bytes, .. } = edited.tree.find(&edited.keys, missing) else {
             panic!("{missing} is there");
         };
         assert_eq!((nearest.value(), bytes), (&b"3"[..], "/d/b/c".len()));

@@ -4,9 +4,10 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use myriad::{detach, options::Options, server};
+use myriad::{detach, malloc, options::Options, server};
 
 fn main() -> ExitCode {
+    malloc::settle();
     let options = Options::parse();
     if !options.no_fork && !detach::is_child() {
         return match detach::parent(options.output_pid) {

@@ -18,6 +18,7 @@
 //! B3 no two records have the same path; B4 `used` bytes of the heap are in use or dead.
 
 mod builder;
+mod rebuild;
 mod record;
 mod room;
 mod split;
@@ -30,12 +31,19 @@ pub(crate) use record::{Part, Parts, Record, Stamps};
 use super::bytes::{cut, put, put_u16, put_u48, u16_at, u16_of};
 use crate::acl::Acl;
 use crate::hash::{Hash, Keys};
-use builder::Builder;
 use record::{FIXED, LIST, STAMPS, write_record};
 
 /// A small subtree. A clone is one counter.
 #[derive(Clone, Debug)]
 pub(crate) struct Block(Arc<HeaderSlice<Head, [u8]>>);
+
+/// What a look-up that missed a record knows of its place: spares its addition the same search.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spot {
+    pub(super) parent: u16,
+    /// The tag of the missing path.
+    pub(super) tag: u16,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Head {
@@ -137,11 +145,6 @@ impl Block {
         (0..self.len()).zip(offsets.as_chunks::<2>().0).map(record)
     }
 
-    /// The path of a record from the root of the block; empty for the root itself.
-    pub(super) fn below(&self, index: u16) -> &str {
-        text(self.record(index).below())
-    }
-
     /// Visits the distinct permission lists (some perhaps more than once), and how many records
     /// in a row have each.
     pub(crate) fn each_list(&self, mut visit: impl FnMut(Acl<'_>, u32)) {
@@ -160,6 +163,12 @@ impl Block {
     /// The record of a path below the root of the block (not empty, no leading `/`).
     #[inline]
     pub(crate) fn find(&self, keys: &Keys, below: &str) -> Option<u16> {
+        self.search(keys, below).ok()
+    }
+
+    /// The same, or the tag that it would have.
+    #[inline]
+    pub(super) fn search(&self, keys: &Keys, below: &str) -> Result<u16, u16> {
         let tag = tag(keys, self.hash(), below);
         let len = self.len();
         // Four tags at a time: a lane of `hit` is non-zero where the tag is equal.
@@ -171,22 +180,22 @@ impl Block {
             let x = u64::from_le_bytes(*word) ^ pattern;
             let mut hit = x.wrapping_sub(LANES) & !x & (LANES << 15);
             while hit != 0 {
-                let index = u16::try_from(base + hit.trailing_zeros() / 16).ok()?;
+                let index = u16::try_from(base + hit.trailing_zeros() / 16).unwrap_or(0);
                 if self.is_at(index, below) {
-                    return Some(index);
+                    return Ok(index);
                 }
                 hit &= hit - 1;
             }
             base += 4;
         }
         for pair in rest.as_chunks::<2>().0 {
-            let index = u16::try_from(base).ok()?;
+            let index = u16::try_from(base).unwrap_or(0);
             if u16::from_le_bytes(*pair) == tag && self.is_at(index, below) {
-                return Some(index);
+                return Ok(index);
             }
             base += 1;
         }
-        None
+        Err(tag)
     }
 
     #[inline]
@@ -214,27 +223,37 @@ impl Block {
     }
 
     /// Adds a record, the last one, whose parent is there: `below` is its path below the block's
-    /// root, `name` the length of the last component. The parent's children have changed.
+    /// root, `name` the length of the last component. The parent's children have changed. With a
+    /// `spot` it gets the parent's permissions.
     pub(super) fn add(
         &mut self,
         keys: &Keys,
         (below, name): (&str, usize),
         parts: &Parts<'_>,
+        spot: Option<Spot>,
     ) -> bool {
         let name_at = below.len() - name;
-        let parent = match name_at.checked_sub(1).and_then(|end| below.get(..end)) {
-            None => 0,
-            Some(above) => match self.find_parent(keys, above) {
+        let above = name_at.checked_sub(1).and_then(|end| below.get(..end));
+        let parent = match (spot, above) {
+            (Some(spot), _) => spot.parent,
+            (None, None) => 0,
+            (None, Some(above)) => match self.find_parent(keys, above) {
                 Some(parent) => parent,
                 None => return false,
             },
         };
-        let tag = tag(keys, self.hash(), below);
-        let mut shared = self.find_acl(parent, parts.acl);
-        let list = if shared.is_some() { 0 } else { parts.acl.bytes().len() };
+        let tag = spot.map_or_else(|| tag(keys, self.hash(), below), |spot| spot.tag);
+        debug_assert!(self.is_at(parent, above.unwrap_or_default()), "a spot of another path");
+        debug_assert_eq!(self.search(keys, below), Err(tag), "a spot of another path");
+        let shared = |block: &Block| match spot {
+            Some(_) => Some(block.record(parent).list()),
+            None => block.find_acl(parent, parts.acl),
+        };
+        let mut list_at = shared(self);
+        let list = if list_at.is_some() { 0 } else { parts.acl.bytes().len() };
         if self.reserve(list + FIXED + below.len() + parts.value.len(), 1) {
             // The lists have moved.
-            shared = shared.and_then(|_| self.find_acl(parent, parts.acl));
+            list_at = list_at.and_then(|_| shared(self));
         }
         let above = self.at(parent);
         let (tags, heap_at) = (self.tags_at(), self.heap_at());
@@ -243,7 +262,7 @@ impl Block {
         let index = usize::from(own.header.len);
         let Some((tables, heap)) = own.slice.split_at_mut_checked(heap_at) else { return false };
         let mut used = own.header.used as usize;
-        let list_at = shared.unwrap_or_else(|| {
+        let list_at = list_at.unwrap_or_else(|| {
             put(heap, used, parts.acl.bytes());
             used += list;
             used - list
@@ -343,25 +362,6 @@ impl Block {
         if let Some(heap) = self.own_heap() {
             put_u48(heap, at + STAMPS + 6 * part as usize, stamp);
         }
-    }
-
-    /// Removes the records flagged in `gone`: a whole subtree, but never the root.
-    pub(crate) fn remove(&mut self, gone: &[bool]) {
-        let mut builder = Builder::new(self.hash(), self.order(), self.name());
-        let mut moved = vec![0u16; gone.len()];
-        for (i, record) in self.records() {
-            let at = usize::from(i);
-            if gone.get(at).copied().unwrap_or(true) {
-                continue;
-            }
-            let parent = moved.get(usize::from(record.parent())).copied().unwrap_or(0);
-            if let Some(to) = moved.get_mut(at) {
-                *to = builder.len();
-            }
-            let tag = u16_at(&self.0.slice, self.tags_at() + 2 * at);
-            builder.push(tag, parent, text(record.below()), &record.parts());
-        }
-        *self = builder.finish();
     }
 
     /// The list equal to `acl`, where a record already has it; `near` is looked at first.
