@@ -16,6 +16,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::arc_with_non_send_sync,
+    clippy::cast_possible_truncation,
     clippy::indexing_slicing,
     clippy::disallowed_types
 )]

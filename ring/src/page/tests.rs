@@ -1,13 +1,22 @@
 //! Guests on pages, served by a connection each.
 
+use std::cell::Cell;
+
+use proptest::prelude::*;
+
 use super::{
+    end::{Doorbells, End},
     fuzz,
     guest::{Client, Habits, Liar},
-    layout::{ERROR_PROTO, ERROR_RINGIDX, Lane, Word},
+    layout::{ERROR_PROTO, ERROR_RINGIDX, Lane, RING_SIZE, Word},
     rig::Rig,
+    shared::Shared,
 };
-use crate::v1::{Header, Op, PAYLOAD_MAX, features};
-use proptest::prelude::*;
+use crate::{
+    limits::SETTLING_LOOKS,
+    sync::Ordering,
+    v1::{Header, Op, PAYLOAD_MAX, features},
+};
 
 const OFFERED: u32 = features::OFFERED | features::RECONNECTION;
 
@@ -165,6 +174,75 @@ fn bytes_that_change_while_they_are_read_change_nothing_later() {
     client.ask(Op::Read, 0, b"a\0");
     let messages = run(&mut rig, &mut client);
     assert_eq!(messages[1].1, b"good");
+}
+
+/// A page whose indices change between looks: each pause goes on to the next pair of `req_cons` and
+/// `req_prod`, and the last pair stays, or the first comes again.
+struct Restless {
+    pairs: &'static [[u32; 2]],
+    again: bool,
+    pauses: Cell<usize>,
+}
+
+impl Shared for Restless {
+    const SIZE: u32 = RING_SIZE;
+
+    fn load(&self, word: Word, _: Ordering) -> u32 {
+        let (at, len) = (self.pauses.get(), self.pairs.len());
+        let pair = self.pairs[if self.again { at % len } else { at.min(len - 1) }];
+        match word {
+            Word::RequestsConsumed => pair[0],
+            Word::RequestsProduced => pair[1],
+            _ => 0,
+        }
+    }
+
+    fn store(&self, _: Word, _: u32, _: Ordering) {}
+
+    fn copy_out(&self, _: Lane, _: usize, _: &mut [u8]) {}
+
+    fn copy_in(&self, _: Lane, _: usize, _: &[u8]) {}
+
+    fn fence(&self) {}
+
+    fn pause(&self) {
+        self.pauses.set(self.pauses.get() + 1);
+    }
+}
+
+fn restless(pairs: &'static [[u32; 2]], again: bool) -> End<Restless> {
+    let page = Restless { pairs, again, pauses: Cell::new(0) };
+    End::new(page, Lane::Requests, Doorbells::Always)
+}
+
+#[test]
+fn indices_that_are_being_rewritten_are_waited_for() {
+    // The server's index is 500 and nothing is there; firmware zeroes both words, in any order.
+    for pairs in [&[[500, 500], [500, 0], [0, 0]], &[[500, 500], [0, 500], [0, 0]]] {
+        let mut end = restless(pairs, false);
+        end.shared().pause();
+        assert_eq!(end.readable(), Ok(0), "{pairs:?}");
+        assert!(end.take_rewritten());
+        assert_eq!((end.readable(), end.own()), (Ok(0), (0, 0)));
+        assert!(!end.take_rewritten());
+        assert!(end.shared().pauses.get() < 5);
+    }
+    // The next kernel has begun to use it already.
+    let mut end = restless(&[[500, 500], [0, 16], [0, 16]], false);
+    end.shared().pause();
+    assert_eq!(end.readable(), Ok(16));
+}
+
+#[test]
+fn indices_that_stay_impossible_are_believed_and_restless_ones_cost_a_bounded_time() {
+    let mut end = restless(&[[500, 500], [500, 0]], false);
+    end.shared().pause();
+    assert!(end.readable().is_err());
+    assert!(end.shared().pauses.get() < 4);
+    let mut end = restless(&[[500, 500], [500, 0], [1, 0], [7, 2000]], true);
+    end.shared().pause();
+    let _any = end.readable();
+    assert!(end.shared().pauses.get() <= SETTLING_LOOKS as usize + 1);
 }
 
 proptest! {
