@@ -6,4 +6,4 @@
 pub const SETTLING_LOOKS: u32 = 64;
 
 /// Bytes that one `receive` moves at most: a whole ring.
-pub const SCRATCH: usize = crate::page::layout::RING_SIZE as usize;
+pub const SCRATCH: usize = 1024;

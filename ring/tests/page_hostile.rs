@@ -1,5 +1,5 @@
 //! What a guest can do to its page, and what the server's end makes of it.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use myriad_ring::{
     page::{
@@ -187,6 +187,47 @@ fn what_changes_after_it_was_copied_changes_nothing() {
     assert_eq!((taken, liar.get(Word::RequestsConsumed)), (Ok(9), 9));
     // The guest has now taken back what was consumed: that is impossible.
     assert!(receive(&mut server).is_err());
+}
+
+/// Another thread writes into every word and byte while the server works: each of its calls comes
+/// back, and afterwards the ring can be used again.
+#[test]
+fn a_page_that_never_stands_still_is_survived() {
+    let page = page();
+    let (liar, mut server) = (Liar::new(page.clone()), server(&page, OFFERED));
+    let (done, stop) = std::sync::mpsc::channel::<()>();
+    let busy = std::thread::spawn(move || {
+        let mut seed = 1u32;
+        while stop.try_recv() != Err(std::sync::mpsc::TryRecvError::Disconnected) {
+            for word in Word::ALL {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let value = if seed >> 31 == 0 { seed >> 20 } else { seed };
+                liar.set(word, value);
+                liar.scribble(Lane::Requests, (seed >> 22) as usize, &seed.to_le_bytes());
+            }
+        }
+    });
+    let (mut scratch, mut failures, mut bytes) = (Scratch::default(), 0, 0);
+    while failures < 200 {
+        let received = server.receive(&mut scratch, |shown| {
+            assert!((1..=1024).contains(&shown.len()));
+            shown.len()
+        });
+        let sent = server.send([&[7; 700][..], &[8; 700]]);
+        bytes += received.unwrap_or(0) + sent.unwrap_or(0);
+        assert!(received.unwrap_or(0) <= 1024 && sent.unwrap_or(0) <= 1024);
+        let _ = (server.look_again(true, true), server.take_doorbell());
+        if server.failure().is_some() {
+            failures += 1;
+            server.reconnect();
+        }
+    }
+    drop(done);
+    busy.join().unwrap();
+    println!("{bytes} bytes");
+    server.reconnect();
+    assert_eq!(GuestEnd::new(page, Habits::LINUX).send(b"in order"), Ok(8));
+    assert_eq!(receive(&mut server).unwrap(), b"in order");
 }
 
 #[test]

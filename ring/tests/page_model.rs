@@ -1,6 +1,6 @@
 //! Both rings of a page against two queues: any interleaving of both ends, any sizes, any place to
 //! begin.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::VecDeque;
 

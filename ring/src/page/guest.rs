@@ -2,6 +2,9 @@
 //!
 //! [`GuestEnd`] moves bytes, [`Client`] messages, each with the [`Habits`] of a real guest;
 //! [`Liar`] writes into the page whatever it likes.
+//!
+//! # Synchronization
+//! As in `end.rs`; the words of features and errors are written by the server with Release.
 
 use std::collections::VecDeque;
 
@@ -259,6 +262,7 @@ impl Liar {
     /// Reads a word.
     #[must_use]
     pub fn get(&self, word: Word) -> u32 {
+        // Acquire: pairs with whatever Release the server has stored the word with.
         self.0.load(word, Acquire)
     }
 

@@ -39,11 +39,11 @@ pub const ERROR_PROTO: u32 = 3;
 /// | 2064 | 4 | `server_features`, bits | server |
 /// | 2068 | 4 | `connection`: [`CONNECTED`] or [`RECONNECT`] | both |
 /// | 2072 | 4 | `error`: [`ERROR_NONE`] and others | server |
-/// | 2076 | 4 | `evtchn_port`: the guest's, where whoever built the domain gave it; or 0 | toolstack |
+/// | 2076 | 4 | `evtchn_port`: the guest's, or 0 | whoever built the domain |
 ///
 /// Words are in the machine's byte order. Indices run freely and wrap at 2³²; byte `i` of the
-/// stream lies at `i % 1024`. `evtchn_port` is younger than the rest (today's
-/// `xenstored_domain.c`, for domains made without a toolstack).
+/// stream lies at `i % 1024`. `evtchn_port` is younger than the rest: it
+/// serves domains that were made without a toolstack (dom0less).
 #[repr(C)]
 #[derive(Debug)]
 pub struct DomainInterface {

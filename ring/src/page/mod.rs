@@ -14,59 +14,71 @@
 //! - Rings begin anywhere, wrap at 2³², carry parts of messages, and may be emptied at any time.
 //! - No wake-up is lost, even of guests that ring only when they must (`end.rs`).
 //!
-//! A worker's sweep of one ring:
+//! A worker's sweep of one ring, which says whether there is more to do. Where it fails, the
+//! guest has lied about its indices: [`Connection::fail`](crate::v1::Connection::fail) with
+//! [`Failure::RingIndex`](crate::v1::connection::Failure::RingIndex), and the ring needs nothing
+//! more. (`deliver` queues the events of commits up to a publication, to this connection and to
+//! others.)
 //!
 //! ```
 //! # use std::time::Duration;
 //! # use myriad_core::Store;
-//! # use myriad_ring::page::{Scratch, ServerEnd};
+//! # use myriad_ring::page::{BadIndex, Scratch, ServerEnd};
 //! # use myriad_ring::v1::connection::{Connection, Failure, Host, Progress};
 //! # fn sweep(ring: &mut ServerEnd, scratch: &mut Scratch, conn: &mut Connection, store: &Store,
-//! #     host: &mut dyn Host, now: Duration, deliver_up_to: fn(u64), ring_the_bell: fn()) -> bool {
+//! #     host: &mut dyn Host, now: Duration, deliver: fn(u64), notify: fn())
+//! #     -> Result<bool, BadIndex> {
 //! if ring.wants_reconnect() {
 //!     conn.reset(store);
 //!     ring.reconnect();
 //! }
-//! // The request index is read here, before the store is: what was acknowledged before a request
-//! // was sent, the request sees.
-//! if conn.wants_input() && ring.receive(scratch, |bytes| conn.input(bytes)).is_err() {
-//!     conn.fail(store, Failure::RingIndex);
+//! // The requests' index is read here, and the store in `step`: a request sees all that was
+//! // acknowledged before it was sent.
+//! if conn.wants_input() {
+//!     ring.receive(scratch, |bytes| conn.input(bytes))?;
 //! }
 //! loop {
 //!     match conn.step(store, host, now) {
 //!         Progress::Held { seq } => {
-//!             deliver_up_to(seq);
+//!             deliver(seq);
 //!             conn.release(now);
 //!         }
 //!         Progress::Idle | Progress::Waiting | Progress::Stalled => break,
-//!         Progress::Failed(failure) => {
-//!             ring.fail(failure);
-//!             break;
-//!         }
+//!         Progress::Failed(failure) => break ring.fail(failure),
 //!     }
 //! }
-//! match ring.send(conn.unsent()) {
-//!     Ok(count) => conn.advance(count, store),
-//!     Err(_) => conn.fail(store, Failure::RingIndex),
-//! }
+//! let count = ring.send(conn.unsent())?;
+//! conn.advance(count, store);
 //! if ring.take_doorbell() {
-//!     ring_the_bell(); // once, after the last index
+//!     notify(); // Once, after the last index was stored.
 //! }
-//! // Before the ring may grow cold: is there really nothing to do?
-//! ring.look_again(conn.wants_input(), conn.has_output()).unwrap_or(false)
+//! // Whoever would sleep now looks again first: after unmasking the event channel.
+//! ring.look_again(conn.wants_input(), conn.has_output())
 //! # }
 //! ```
+//!
+//! What the worker must see to besides: a guest that is over a limit isn't read, and rings no more
+//! while bytes of it wait, so sweep it when the limit is lifted; MiniOS doesn't ring when it has
+//! made room, so sweep a ring that has output waiting now and then.
 
 mod end;
+#[cfg(any(fuzzing, test, feature = "fuzz"))]
+mod fuzz;
 pub mod guest;
 pub mod layout;
 mod memfd;
 mod raw;
+#[cfg(any(fuzzing, test, feature = "fuzz"))]
+mod rig;
 mod server;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod window;
 
 pub use end::Doorbells;
+#[cfg(any(fuzzing, test, feature = "fuzz"))]
+pub use fuzz::page as fuzz;
 pub use layout::{Lane, Word};
 pub use memfd::Memfd;
 pub(crate) use raw::Memory;

@@ -94,7 +94,7 @@ impl Mapping {
         base: NonNull<u8>,
         release: Box<dyn FnOnce(NonNull<u8>) + Send>,
     ) -> Mapping {
-        debug_assert!(base.is_aligned_to_words());
+        debug_assert!(base.cast::<u32>().is_aligned());
         Mapping { base, release: Some(release) }
     }
 
@@ -237,16 +237,5 @@ impl Memory {
         // SAFETY: the word lies in the page, which is mapped while `self` lives, is aligned since
         // the page is, and is accessed by 32-bit atomics alone: there are no rings here.
         Some(unsafe { AtomicU32::from_ptr(self.0.base.cast::<u32>().add(at).as_ptr()) })
-    }
-}
-
-/// Whether a pointer suits 32-bit atomics.
-trait Aligned {
-    fn is_aligned_to_words(&self) -> bool;
-}
-
-impl Aligned for NonNull<u8> {
-    fn is_aligned_to_words(&self) -> bool {
-        self.cast::<u32>().is_aligned()
     }
 }

@@ -1,8 +1,12 @@
 //! The server's end of a guest's page.
+//!
+//! # Synchronization
+//! As in `end.rs`; features and errors are stored with Release, for guests that load them with
+//! Acquire.
 
 use super::{
     end::{Doorbells, End},
-    layout::{ERROR_COMM, ERROR_NONE, ERROR_PROTO, ERROR_RINGIDX, Lane, Word},
+    layout::{ERROR_COMM, ERROR_NONE, ERROR_PROTO, ERROR_RINGIDX, Lane, RING_SIZE, Word},
     raw::Page,
     shared::Shared,
     window::BadIndex,
@@ -17,6 +21,25 @@ use crate::{
 ///
 /// It takes requests and gives replies as bytes, in pieces of any size; what they mean is a
 /// [`Connection`](crate::v1::Connection)'s business.
+///
+/// ```
+/// # use myriad_ring::page::{Memfd, Scratch, ServerEnd, guest::{GuestEnd, Habits}};
+/// # use myriad_ring::v1::features;
+/// let memory = Memfd::create()?; // stands for a domain's page
+/// let mut server = ServerEnd::new(memory.map()?, features::OFFERED);
+/// server.start();
+/// let mut guest = GuestEnd::new(memory.map()?, Habits::LINUX);
+///
+/// assert_eq!(guest.send(b"some bytes")?, 10);
+/// assert!(guest.take_doorbell()); // the server may be asleep
+///
+/// // Takes four of them; the others stay in the ring.
+/// let taken = server.receive(&mut Scratch::default(), |bytes| bytes.len().min(4))?;
+/// assert_eq!((taken, server.readable()?), (4, 6));
+/// assert_eq!(server.send([&b"a reply, "[..], b"and an event"])?, 21);
+/// assert!(server.take_doorbell() && !server.take_doorbell());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct ServerEnd {
     end: End<Page>,
@@ -219,4 +242,5 @@ const _: () = {
     assert!(Failure::Communication as u32 == ERROR_COMM);
     assert!(Failure::RingIndex as u32 == ERROR_RINGIDX);
     assert!(Failure::Protocol as u32 == ERROR_PROTO);
+    assert!(SCRATCH == RING_SIZE as usize);
 };
