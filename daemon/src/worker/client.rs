@@ -102,6 +102,11 @@ impl Client {
         }
     }
 
+    /// Whether a domain's ring is full: older MiniOS doesn't ring when it has made room.
+    pub(super) fn waits_for_room(&self) -> bool {
+        self.ring().is_some_and(RingLink::is_blocked)
+    }
+
     /// Sends what there is room for.
     pub(super) fn send(&mut self, store: &Store) {
         match &mut self.link {

@@ -226,7 +226,7 @@ impl Worker {
             before = client.conn.pinned_bytes().max(before);
             client.conn.tend(&self.shared.store, &mut self.around, self.now);
             after = client.conn.pinned_bytes().max(after);
-            if client.is_deaf() {
+            if client.is_deaf() || client.waits_for_room() {
                 self.clients.note_busy(number);
             }
             self.clients.note_time(number);

@@ -67,6 +67,10 @@ impl RingLink {
         self.moved || (!self.blocked && conn.has_output())
     }
 
+    pub(in crate::worker) fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
     pub(in crate::worker) fn unblock(&mut self) {
         self.blocked = false;
     }
