@@ -160,6 +160,7 @@ pub fn explore(
         let count = executions.clone();
         let mut builder = loom::model::Builder::new();
         (builder.max_permutations, builder.max_duration) = (None, None);
+        (builder.max_branches, builder.checkpoint_file) = (BRANCHES, None);
         builder.preemption_bound = match loads {
             Loads::Newest => preemptions,
             Loads::Older => None,
@@ -169,6 +170,10 @@ pub fn explore(
             model();
             count.fetch_add(1, Relaxed);
         });
-        println!("{name}, {loads:?}: {executions:?} executions");
+        let executions = executions.load(Relaxed);
+        println!("explored: {name}, {loads:?}: {executions} executions");
     }
 }
+
+/// Steps of one execution; none comes near it unless a loop doesn't end.
+const BRANCHES: usize = 10_000;
