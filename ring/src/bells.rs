@@ -1,4 +1,7 @@
 //! Boards in memory files: the doorbells between the daemon and a process full of guests.
+//!
+//! # Synchronization
+//! That of a board (`board.rs`), whose orderings are passed on.
 
 use std::{
     io,
@@ -147,6 +150,11 @@ impl Words for Pages {
     fn set(&self, at: Place, bits: u32, ordering: Ordering) {
         let (memory, word) = self.find(at);
         memory.set(word, bits, ordering);
+    }
+
+    fn lower(&self, at: Place, ordering: Ordering) -> bool {
+        let (memory, word) = self.find(at);
+        memory.lower(word, ordering)
     }
 
     fn fence(&self) {

@@ -27,6 +27,8 @@ pub(crate) trait Words {
     fn store(&self, at: Place, value: u32, ordering: Ordering);
     fn swap(&self, at: Place, value: u32, ordering: Ordering) -> u32;
     fn set(&self, at: Place, bits: u32, ordering: Ordering);
+    /// Changes 1 to 0; whether it was 1.
+    fn lower(&self, at: Place, ordering: Ordering) -> bool;
     fn fence(&self);
 }
 
@@ -58,7 +60,7 @@ impl<W: Words> Board<W> {
         self.0.set(Place::Summary(word / 32), 1 << (word % 32), Release);
         // Pairs with the fence in `sleep`.
         self.0.fence();
-        self.0.load(Place::Sleeping, Relaxed) != 0 && self.0.swap(Place::Sleeping, 0, Relaxed) != 0
+        self.0.load(Place::Sleeping, Relaxed) != 0 && self.0.lower(Place::Sleeping, Relaxed)
     }
 
     /// Hears all doorbells that have been rung, each once.

@@ -2,6 +2,9 @@
 //!
 //! A thread takes machines in, and another serves each: they wait for one another's sake alone,
 //! and the workers never wait for them.
+//!
+//! # Synchronization
+//! A count of the machines that are inside, relaxed: it publishes nothing.
 
 use std::{io, sync::Arc, thread::Builder};
 

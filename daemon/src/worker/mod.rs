@@ -20,6 +20,7 @@
 //!    `core` and `ring`.
 
 mod accept;
+mod arrivals;
 mod bell;
 mod blame;
 mod client;

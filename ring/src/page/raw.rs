@@ -229,6 +229,12 @@ impl Memory {
         }
     }
 
+    /// Changes 1 to 0; whether it was 1.
+    pub(crate) fn lower(&self, at: usize, ordering: Ordering) -> bool {
+        let lowered = |word: &AtomicU32| word.compare_exchange(1, 0, ordering, Ordering::Relaxed);
+        self.word(at).is_some_and(|word| lowered(word).is_ok())
+    }
+
     /// A word by its number; none beyond the page's end.
     fn word(&self, at: usize) -> Option<&AtomicU32> {
         if at >= PAGE_SIZE / size_of::<u32>() {
