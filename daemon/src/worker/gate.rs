@@ -9,7 +9,10 @@
 use std::{io, sync::Arc, thread::Builder};
 
 use myriad_core::DomId;
-use myriad_ring::page::{Memfd, ServerEnd};
+use myriad_ring::{
+    page::{Memfd, ServerEnd},
+    v1::features,
+};
 use rustix::{
     fd::{AsFd, OwnedFd},
     net::SocketAddrUnix,
@@ -101,7 +104,7 @@ fn ring(shared: &Shared, machine: &Arc<Machine>, domid: DomId) -> Result<Memfd, 
     let made = Memfd::create().and_then(|file| Ok((file.map()?, file)));
     let (page, file) = made.map_err(|error| format!("can't get a page: {error}"))?;
     // Before the guest has the page: what it writes there comes after.
-    let mut end = Box::new(ServerEnd::new(page, info.features));
+    let mut end = Box::new(ServerEnd::new(page, info.features | features::RECONNECTION));
     end.start();
     let message = Message::Ring { domid, end, machine: Arc::clone(machine) };
     shared.mailboxes.post(shared.mailboxes.owner(domid), message);
