@@ -60,8 +60,10 @@ pub const MACHINES: u64 = 64;
 pub const MACHINE_DESCRIPTORS: usize = 253;
 /// Bytes of a message of a machine.
 pub const MACHINE_MESSAGE: usize = 256;
-/// For how long a worker waits for a doorbell without sleeping, after it has heard one.
+/// For how long at most a worker waits for a doorbell without sleeping, after it has heard one …
 pub const HOT: Duration = Duration::from_micros(50);
+/// … and at least, so that it finds out when waiting is worth while again.
+pub const HOT_LEAST: Duration = Duration::from_micros(5);
 /// How often a worker that doesn't sleep looks at sockets and other descriptors.
 pub const POLL_WHILE_HOT: Duration = Duration::from_millis(1);
 /// Requests of one connection that are executed before the others get their turn.

@@ -44,6 +44,9 @@ pub(super) struct Worker {
     pub(super) neighbours: Neighbours,
     /// Until when doorbells are waited for without sleeping.
     hot_until: Duration,
+    /// For how long: half as long after each time in vain, twice after each that was not. (Where
+    /// the guest can't run meanwhile, since it has the same core, all waiting is in vain.)
+    patience: Duration,
     /// When descriptors are looked at next, while the worker doesn't sleep.
     next_poll: Duration,
     /// Clients that have to wait, and when the first of them goes on.
@@ -103,6 +106,7 @@ impl Worker {
             scratch: Scratch::new(),
             neighbours: Neighbours::default(),
             hot_until: Duration::ZERO,
+            patience: limits::HOT,
             next_poll: Duration::ZERO,
             paused: Vec::new(),
             next_resume: Duration::MAX,
@@ -163,7 +167,9 @@ impl Worker {
     /// Waits for something to do, if there is nothing.
     fn sleep(&mut self, batch: &mut Batch) -> io::Result<()> {
         let mut timeout = Some(Duration::ZERO);
-        if self.clients.busy.is_empty() {
+        // While a ring is hot, descriptors are only looked at.
+        let hot = !self.neighbours.is_empty() && self.shared.start.elapsed() < self.hot_until;
+        if self.clients.busy.is_empty() && !hot {
             self.inbox.bell.sleep();
             // Whoever leaves a message or commits from here on rings the bell.
             match self.inbox.messages.try_recv() {
@@ -200,11 +206,15 @@ impl Worker {
                 return true;
             }
             let news = self.neighbours.has_news() || self.events.has_news();
+            if news {
+                self.patience = self.patience.saturating_mul(2).min(limits::HOT);
+            }
             if news || !self.clients.busy.is_empty() {
                 batch.clear();
                 return true;
             }
             if now >= self.hot_until {
+                self.patience = (self.patience / 2).max(limits::HOT_LEAST);
                 return false;
             }
             std::hint::spin_loop();
@@ -220,7 +230,7 @@ impl Worker {
             any = true;
         });
         if any {
-            self.hot_until = self.now.saturating_add(limits::HOT);
+            self.hot_until = self.now.saturating_add(self.patience);
         }
     }
 
