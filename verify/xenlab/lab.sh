@@ -63,7 +63,7 @@ case $daemon in
     ;;
 esac
 {
-  printf 'daemon=%q\narguments=%q\n' "$kind" "$arguments"
+  printf 'export daemon=%q\narguments=%q\n' "$kind" "$arguments"
   for variable in "${variables[@]}"; do
     printf 'export %s=%q\n' "${variable%%=*}" "${variable#*=}"
   done
