@@ -1,11 +1,16 @@
 //! Shows in Xen's control domain, without serving, that the devices do what [`myriad::xen`] expects.
 //!
-//! `xen_probe` alone must not run beside another xenstored, whose event it would take: it binds
-//! the event of changed domains, lists domains and looks at the control domain's ring. With a
-//! domain id (`xen_probe 5`) it maps that guest's page beside whoever serves it, and looks only.
+//! - `xen_probe own`: the event of changed domains and the control domain's ring. Not beside a
+//!   running xenstored, which has bound them.
+//! - `xen_probe guest DOMID`: a guest's page, mapped beside whoever serves it, and only looked at.
+//! - `xen_probe follow`: obeys lines on its input: `look` prints what has changed since the last
+//!   look, `map DOMID` and `unmap` hold a guest's page and let it go. (Beside a xenstored on Xen
+//!   4.17 to 4.20 alone: newer ones tell of a change once.)
+//!
+//! It ends with status 1 where something is not as expected.
 #![forbid(unsafe_code)]
 
-use std::{error::Error, path::Path, sync::Arc};
+use std::{error::Error, fmt::Display, io, path::Path, sync::Arc};
 
 use myriad::{
     hypervisor::Hypervisor,
@@ -13,27 +18,30 @@ use myriad::{
 };
 use myriad_core::DomId;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    print!("{}", probe(Path::new("/run/xenstored/socket")));
-    let host = Arc::new(XenHost::open()?);
-    println!("{}", host.interface());
-    for domain in host.list()? {
-        println!("{domain:?}");
-    }
-    match std::env::args().nth(1) {
-        Some(domid) => look_at(&host, DomId(domid.parse()?)),
-        None => look_at_own(&host),
+type Outcome = Result<(), Box<dyn Error>>;
+
+fn main() -> Outcome {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["own"] => own(),
+        ["guest", domid] => guest(DomId(domid.parse()?)),
+        ["follow"] => follow(),
+        _ => Err("usage: xen_probe own | guest DOMID | follow".into()),
     }
 }
 
-/// The control domain's own ring, and the first look for changes.
-fn look_at_own(host: &Arc<XenHost>) -> Result<(), Box<dyn Error>> {
+fn own() -> Outcome {
+    let found = probe(Path::new("/run/xenstored/socket"));
+    print!("{found}");
+    println!("{}", found.json());
+    let host = Arc::new(XenHost::open()?);
+    println!("{:?}", host.list()?);
+
     let channels = EventChannels::open()?;
     let event = channels.bind_domain_exception()?;
     println!("VIRQ_DOM_EXC is port {}", event.number());
-    if let Err(error) = EventChannels::open()?.bind_domain_exception() {
-        println!("a second time: {error}");
-    }
+    refused("a second time", EventChannels::open()?.bind_domain_exception())?;
     let mut watch = host.watch()?;
     let mut changes = Vec::new();
     watch.changes(&mut changes)?;
@@ -50,15 +58,16 @@ fn look_at_own(host: &Arc<XenHost>) -> Result<(), Box<dyn Error>> {
         println!("pending: port {}", port.number());
         channels.unmask(port)?;
     }
+    println!("pending then: {}", channels.pending()?.count());
+    channels.notify(local)?;
     channels.unbind(local)?;
-    println!("after unbinding: {}", channels.notify(local).unwrap_err());
-    Ok(())
+    refused("after unbinding", channels.notify(local))
 }
 
-/// A guest's page, and what comes of a wrong domain, grant or port.
-fn look_at(host: &XenHost, domid: DomId) -> Result<(), Box<dyn Error>> {
-    println!("domain {domid}: {:?}", host.domain(domid));
-    println!("domain {}: {:?}", domid.0 + 1000, host.domain(DomId(domid.0 + 1000)));
+fn guest(domid: DomId) -> Outcome {
+    let host = XenHost::open()?;
+    let other = DomId(domid.0 + 1000);
+    println!("domain {domid}: {:?}, {other}: {:?}", host.domain(domid), host.domain(other));
     for round in 0..200 {
         let page = map_granted(domid, XENSTORE_GRANT)?;
         if round == 0 {
@@ -66,11 +75,42 @@ fn look_at(host: &XenHost, domid: DomId) -> Result<(), Box<dyn Error>> {
         }
     }
     let maps = std::fs::read_to_string("/proc/self/maps")?;
-    println!("mappings of gntdev after 200 rounds: {}", maps.matches("gntdev").count());
-    println!("grant 7: {}", map_granted(domid, 7).map(drop).unwrap_err());
-    println!("no domain: {}", map_granted(DomId(30_000), 1).map(drop).unwrap_err());
-    println!("port 999: {}", EventChannels::open()?.bind(domid, 999).unwrap_err());
+    let left = maps.matches("gntdev").count();
+    println!("mappings left after 200: {left}");
+    refused("another grant", map_granted(domid, 7))?;
+    refused("another domain", map_granted(other, XENSTORE_GRANT))?;
+    refused("another port", EventChannels::open()?.bind(domid, 999))?;
+    if left == 0 { Ok(()) } else { Err("pages stay mapped".into()) }
+}
+
+fn follow() -> Outcome {
+    let host = Arc::new(XenHost::open()?);
+    let mut watch = host.watch()?;
+    let mut held: Option<Mapped> = None;
+    for line in io::stdin().lines() {
+        match line?.split_whitespace().collect::<Vec<_>>().as_slice() {
+            ["look"] => {
+                let mut changes = Vec::new();
+                watch.changes(&mut changes)?;
+                println!("changes: {changes:?}");
+            }
+            ["map", domid] => held = Some(map_granted(DomId(domid.parse()?), XENSTORE_GRANT)?),
+            ["unmap"] => println!("unmapped: {}", held.take().is_some()),
+            _ => return Err("a line is `look`, `map DOMID` or `unmap`".into()),
+        }
+    }
     Ok(())
+}
+
+/// Prints the error that was to come.
+fn refused<T, E: Display>(what: &str, result: Result<T, E>) -> Outcome {
+    match result {
+        Ok(_) => Err(format!("{what}: not refused").into()),
+        Err(error) => {
+            println!("{what}: {error}");
+            Ok(())
+        }
+    }
 }
 
 /// The numbers in a ring page, by `io/xs_wire.h`.
@@ -85,9 +125,7 @@ fn show(what: &str, page: &Mapped) {
         ("error", 2072),
         ("evtchn_port", 2076),
     ];
-    let fields: Vec<String> = names
-        .iter()
-        .map(|(name, at)| format!("{name} {}", page.peek(*at).unwrap_or_default()))
-        .collect();
-    println!("{what}: {}", fields.join(", "));
+    let field =
+        |(name, at): &(&str, usize)| format!("{name} {}", page.peek(*at).unwrap_or_default());
+    println!("{what}: {}", names.iter().map(field).collect::<Vec<_>>().join(", "));
 }

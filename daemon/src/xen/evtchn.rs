@@ -185,12 +185,13 @@ const BYTES_PER_READ: usize = PORTS_PER_READ * PORT_BYTES;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::pipe::{PipeFlags, pipe_with};
+    use rustix::fs::{OFlags, fcntl_setfl};
 
     /// Over a pipe, which gives and takes bytes as the device does.
     fn over_pipe() -> (EventChannels, EventChannels) {
-        let (read, write) = pipe_with(PipeFlags::NONBLOCK | PipeFlags::CLOEXEC).unwrap();
-        (EventChannels { device: read }, EventChannels { device: write })
+        let (read, write) = std::io::pipe().unwrap();
+        fcntl_setfl(&read, OFlags::NONBLOCK).unwrap();
+        (EventChannels { device: read.into() }, EventChannels { device: write.into() })
     }
 
     #[test]

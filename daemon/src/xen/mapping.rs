@@ -105,7 +105,10 @@ impl Buffer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::fs::{MemfdFlags, ftruncate, memfd_create, pwrite};
+    use rustix::{
+        fs::{MemfdFlags, ftruncate, memfd_create},
+        io::pwrite,
+    };
 
     #[test]
     fn pages_are_seen_from_both_sides_until_they_are_dropped() {

@@ -45,7 +45,8 @@ type = "pv"
 memory = 4
 vcpus = 1
 kernel = "/lab/nano.elf"
-on_crash = "${ON_CRASH:-destroy}"
+on_poweroff = "${ON_SHUTDOWN:-destroy}"
+on_crash = "${ON_SHUTDOWN:-destroy}"
 CONFIG
   xl create -q "/tmp/$1.cfg" >&2 && xl domid "$1"
 }
