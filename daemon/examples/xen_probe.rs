@@ -1,4 +1,5 @@
-//! Shows in Xen's control domain, without serving, that the devices do what [`myriad::xen`] expects.
+//! Shows in Xen's control domain, without serving, that its devices do what [`myriad::xen`]
+//! expects of them.
 //!
 //! - `xen_probe own`: the event of changed domains and the control domain's ring. Not beside a
 //!   running xenstored, which has bound them.

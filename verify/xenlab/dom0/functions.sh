@@ -39,7 +39,7 @@ no_domain() {
 
 # create_nano NAME: starts the small guest, prints its domid.
 create_nano() {
-  cat >"/tmp/$1.cfg" <<CONFIG
+  cat >"./$1.cfg" <<CONFIG
 name = "$1"
 type = "pv"
 memory = 4
@@ -48,12 +48,12 @@ kernel = "/lab/nano.elf"
 on_poweroff = "${ON_SHUTDOWN:-destroy}"
 on_crash = "${ON_SHUTDOWN:-destroy}"
 CONFIG
-  xl create -q "/tmp/$1.cfg" >&2 && xl domid "$1"
+  xl create -q "./$1.cfg" >&2 && xl domid "$1"
 }
 
 # create_linux NAME: starts a Linux guest (needs the lab's option -l), prints its domid.
 create_linux() {
-  cat >"/tmp/$1.cfg" <<CONFIG
+  cat >"./$1.cfg" <<CONFIG
 name = "$1"
 type = "pv"
 memory = 160
@@ -62,7 +62,7 @@ kernel = "/lab/vmlinuz"
 ramdisk = "/lab/linux.cpio"
 extra = "console=hvc0 quiet mitigations=off"
 CONFIG
-  xl create -q "/tmp/$1.cfg" >&2 && xl domid "$1"
+  xl create -q "./$1.cfg" >&2 && xl domid "$1"
 }
 
 # tell DOMID COMMAND: gives a guest a command, and waits for its answer, which it prints.

@@ -15,13 +15,13 @@ create_kept() {
 
 # ask LINE: gives the follower a line, and prints what it answers.
 ask() {
-  asked=$(wc -l </tmp/answers)
+  asked=$(wc -l <answers)
   echo "$1" >&3
   await 20 answered || fail "no answer to $1"
-  tail -1 /tmp/answers
+  tail -1 answers
 }
 answered() {
-  [ "$(wc -l </tmp/answers)" -gt "$asked" ]
+  [ "$(wc -l <answers)" -gt "$asked" ]
 }
 
 # expect LINE TEXT: the answer to the line has the text.
@@ -38,10 +38,10 @@ domid=$(create_kept a) || fail "no guest"
 await_value 60 /local/domain/"$domid"/data/hello "from $domid" || fail "the guest doesn't write"
 ./xen_probe guest "$domid" || fail "the probe"
 
-mkfifo /tmp/lines
-: >/tmp/answers
-./xen_probe follow </tmp/lines >>/tmp/answers 2>&1 &
-exec 3>/tmp/lines
+mkfifo lines
+: >answers
+./xen_probe follow <lines >>answers 2>&1 &
+exec 3>lines
 expect look "Appeared(Domain { domid: DomId($domid)"
 expect look "changes: []"
 echo "map $domid" >&3
