@@ -21,7 +21,7 @@ packages=(
   libtinfo6 libunwind8 libuuid1 libyajl2 libzstd1 zlib1g
 )
 xen_programs=(xl xenstored oxenstored xenconsoled xenconsole xen-init-dom0 xenstore-control
-  lsevtchn test-xenstore)
+  libxl-save-helper lsevtchn test-xenstore)
 modules=(xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs/xenfs)
 
 main() {
@@ -142,7 +142,7 @@ needed() {
 make_linux_guest() {
   local root=$work/linux-guest
   rm -rf "$root"
-  mkdir -p "$root"/{bin,dev,proc,sys,usr/bin}
+  mkdir -p "$root"/{bin,dev,proc,sbin,sys,usr/bin}
   cp "$work/unpacked/busybox-static/bin/busybox" "$root/bin/"
   ln -s busybox "$root/bin/sh"
   cp "$work/unpacked/xenstore-utils/usr/bin/xenstore" "$root/usr/bin/"

@@ -250,7 +250,9 @@ struct header {
 };
 
 static char reply[PAYLOAD_MAX + 1];
-static uint32_t last_request, events;
+static uint32_t last_request;
+/* Whether the command has changed since it was last read. */
+static int commanded;
 
 /* Reads one message to `reply`. */
 static struct header receive(void)
@@ -261,6 +263,8 @@ static struct header receive(void)
     give_up("a message is too long");
   get(reply, header.len);
   reply[header.len] = 0;
+  if (header.type == XS_WATCH_EVENT && equal(reply, "data/command"))
+    commanded = 1;
   return header;
 }
 
@@ -273,10 +277,8 @@ static long request(enum type type, uint32_t transaction, const void *payload, s
   notify(start->store_evtchn);
   for (;;) {
     header = receive();
-    if (header.type == XS_WATCH_EVENT) {
-      events++;
+    if (header.type == XS_WATCH_EVENT)
       continue;
-    }
     if (header.request != last_request)
       give_up("a reply to another request");
     if (header.type == XS_ERROR)
@@ -401,7 +403,6 @@ static void reconnect(void)
   while (store->connection)
     wait_for_store();
   barrier();
-  events = 0;
   if (watch("data/command") < 0)
     give_up("no watch after the reset");
   write(0, "data/answer", "reconnected");
@@ -498,9 +499,9 @@ void guest_main(struct start_info *info)
   print("\n");
 
   for (;;) {
-    while (!events)
-      events += receive().type == XS_WATCH_EVENT;
-    events = 0;
+    while (!commanded)
+      receive();
+    commanded = 0;
     if (read("data/command") <= 0)
       continue;
     char command[128];
