@@ -9,7 +9,7 @@ use rustix::io::Errno;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum XenError {
-    /// {path} can't be opened
+    /// A device or file can't be opened.
     #[error("{path} can't be opened: {source}; {}", remedy_of_open(*source))]
     Open {
         /// The device or file.

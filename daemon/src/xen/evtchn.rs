@@ -173,7 +173,10 @@ impl Iterator for Pending {
 }
 
 fn failed(operation: &'static str, source: Errno) -> XenError {
-    let remedy = "this is a fault of the daemon's or the kernel's, report it";
+    let remedy = match source {
+        Errno::NOTCONN => "the port is not bound by this worker; report this",
+        _ => "see the kernel's log, and report this",
+    };
     XenError::Device { device: EVTCHN, operation, source, remedy }
 }
 

@@ -10,6 +10,7 @@
 use std::{fs::File, io::Read, os::fd::AsFd};
 
 use myriad_core::DomId;
+use rustix::io::Errno;
 
 use super::{
     device::{self, GNTDEV, XSD_KVA, XSD_PORT},
@@ -38,8 +39,7 @@ pub fn map_granted(domid: DomId, grant_ref: u32) -> Result<Mapped, XenError> {
         operation: "mapping the granted ring page",
         domid,
         source,
-        remedy: "has the domain died, or its builder not granted it? \
-                 many guests need a greater vm.max_map_count",
+        remedy: remedy(source),
     })
 }
 
@@ -75,6 +75,16 @@ impl OwnRing {
     }
 }
 
+fn remedy(source: Errno) -> &'static str {
+    match source {
+        Errno::NOMEM => "raise vm.max_map_count, or give the control domain more memory",
+        Errno::NOSPC => {
+            "the control domain has no grant handle left: raise Xen's gnttab_max_*frames"
+        }
+        _ => "has the domain died, or has its builder not granted it?",
+    }
+}
+
 /// A port that can be: zero never is.
 fn parse_port(text: &str) -> Option<u32> {
     text.trim_end().parse().ok().filter(|port| *port != 0)
@@ -83,6 +93,12 @@ fn parse_port(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_cause_has_its_remedy() {
+        assert!(remedy(Errno::NOMEM).contains("vm.max_map_count"));
+        assert!(remedy(Errno::INVAL).contains("died"));
+    }
 
     #[test]
     fn a_port_is_a_number_that_is_not_zero() {
