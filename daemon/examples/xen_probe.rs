@@ -15,7 +15,7 @@ use std::{error::Error, fmt::Display, io, path::Path, sync::Arc};
 
 use myriad::{
     hypervisor::Hypervisor,
-    xen::{EventChannels, Mapped, OwnRing, XENSTORE_GRANT, XenHost, map_granted, probe},
+    xen::{EventChannels, Mapped, OwnRing, RingFile, XENSTORE_GRANT, XenError, XenHost, probe},
 };
 use myriad_core::DomId;
 
@@ -51,8 +51,8 @@ fn own() -> Outcome {
     watch.changes(&mut changes)?;
     println!("second look: {changes:?}");
 
-    let ring = OwnRing::map()?;
-    show("the control domain's ring", &ring.page);
+    let ring = OwnRing::open()?;
+    show("the control domain's ring", &ring.file.map()?);
     let local = channels.bind(DomId::ZERO, ring.port)?;
     println!("port {} of domain 0 is port {} here", ring.port, local.number());
     for port in channels.pending()? {
@@ -70,7 +70,7 @@ fn guest(domid: DomId) -> Outcome {
     let other = DomId(domid.0 + 1000);
     println!("domain {domid}: {:?}, {other}: {:?}", host.domain(domid), host.domain(other));
     for round in 0..200 {
-        let page = map_granted(domid, XENSTORE_GRANT)?;
+        let page = map(domid, XENSTORE_GRANT)?;
         if round == 0 {
             show("its ring", &page);
         }
@@ -78,8 +78,8 @@ fn guest(domid: DomId) -> Outcome {
     let maps = std::fs::read_to_string("/proc/self/maps")?;
     let left = maps.matches("gntdev").count();
     println!("mappings left after 200: {left}");
-    refused("another grant", map_granted(domid, 7))?;
-    refused("another domain", map_granted(other, XENSTORE_GRANT))?;
+    refused("another grant", map(domid, 7))?;
+    refused("another domain", map(other, XENSTORE_GRANT))?;
     refused("another port", EventChannels::open()?.bind(domid, 999))?;
     if left == 0 { Ok(()) } else { Err("pages stay mapped".into()) }
 }
@@ -95,12 +95,16 @@ fn follow() -> Outcome {
                 watch.changes(&mut changes)?;
                 println!("changes: {changes:?}");
             }
-            ["map", domid] => held = Some(map_granted(DomId(domid.parse()?), XENSTORE_GRANT)?),
+            ["map", domid] => held = Some(map(DomId(domid.parse()?), XENSTORE_GRANT)?),
             ["unmap"] => println!("unmapped: {}", held.take().is_some()),
             _ => return Err("a line is `look`, `map DOMID` or `unmap`".into()),
         }
     }
     Ok(())
+}
+
+fn map(domid: DomId, grant_ref: u32) -> Result<Mapped, XenError> {
+    RingFile::granted(domid, grant_ref)?.map()
 }
 
 /// Prints the error that was to come.

@@ -85,8 +85,8 @@ loglvl=warning guest_loglvl=warning dom0_mem=${dom0_memory}M,max:${dom0_memory}M
 qemu=$!
 
 # What the script says, while it says it.
-tail -n +1 -F -s 0.2 --pid="$qemu" "$run/script.log" 2>/dev/null | tr -d '\r' |
-  awk '/^@lab begin/ { on = 1; next } /^@lab (exit|files)/ { on = 0 } on { print; fflush() }' &
+tail -n +1 -F -s 0.2 --pid="$qemu" "$run/script.log" 2>/dev/null |
+  sed -u -n -e 's/\r$//' -e '/^@lab begin/,/^@lab exit/{/^@lab/!p}' &
 tail=$!
 began=$SECONDS
 while kill -0 "$qemu" 2>/dev/null; do

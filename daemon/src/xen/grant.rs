@@ -7,7 +7,11 @@
 //! list: it keeps the grants of one file in a list, which would make each of 10,000 guests slower
 //! to add than the last.
 
-use std::{fs::File, io::Read, os::fd::AsFd};
+use std::{
+    fs::File,
+    io::Read,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+};
 
 use myriad_core::DomId;
 use rustix::io::Errno;
@@ -24,54 +28,95 @@ use super::{
 /// `grant_table.h`).
 pub const XENSTORE_GRANT: u32 = 1;
 
-/// Maps a page that a domain grants to this one.
+/// A page that can be mapped, once: one page of [`RingFile::as_fd`] at [`RingFile::offset`], shared.
 ///
-/// # Errors
-/// Where the domain is gone, or never granted it; where the process may have no more mappings
-/// (`ENOMEM`, `vm.max_map_count`) or descriptors.
-pub fn map_granted(domid: DomId, grant_ref: u32) -> Result<Mapped, XenError> {
-    let device = device::open_rw(GNTDEV)?;
-    let mut request = MapGrantRef { count: 1, pad: 0, index: 0, domid: domid.0.into(), grant_ref };
-    let mapped = ioctl::call(device.as_fd(), &mut request)
-        .and_then(|_| Mapped::new(&device, request.index, 1));
-    mapped.map_err(|source| XenError::OfDomain {
-        device: GNTDEV,
-        operation: "mapping the granted ring page",
-        domid,
-        source,
-        remedy: remedy(source),
-    })
+/// The mapping outlives this, and ends with munmap alone.
+#[derive(Debug)]
+pub struct RingFile {
+    file: OwnedFd,
+    offset: u64,
+    /// Whose grant it is; none for the control domain's own.
+    domid: Option<DomId>,
 }
 
-/// The control domain's own ring, and the port at its other end, which is also the control
-/// domain's.
+/// The control domain's own ring.
 #[derive(Debug)]
 pub struct OwnRing {
     /// Its page.
-    pub page: Mapped,
-    /// The port to bind, of domain 0.
+    pub file: RingFile,
+    /// The port at its other end, which is the control domain's too: to be bound, of domain 0.
     pub port: u32,
 }
 
+impl RingFile {
+    /// A page that a domain grants to this one. Xen is asked when it is mapped.
+    ///
+    /// # Errors
+    /// Where the device can't be opened, such as for want of descriptors.
+    pub fn granted(domid: DomId, grant_ref: u32) -> Result<RingFile, XenError> {
+        let mut ring = RingFile { file: device::open_rw(GNTDEV)?, offset: 0, domid: Some(domid) };
+        let mut request =
+            MapGrantRef { count: 1, pad: 0, index: 0, domid: domid.0.into(), grant_ref };
+        ioctl::call(ring.as_fd(), &mut request).map_err(|source| ring.failed(source))?;
+        ring.offset = request.index;
+        Ok(ring)
+    }
+
+    /// Where the page is in the file.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Maps it here.
+    ///
+    /// # Errors
+    /// `EINVAL` where the domain is gone, or never granted it; `ENOMEM` where the process may have
+    /// no more mappings (`vm.max_map_count`).
+    pub fn map(&self) -> Result<Mapped, XenError> {
+        Mapped::new(&self.file, self.offset, 1).map_err(|source| self.failed(source))
+    }
+
+    /// What to say where mapping it failed.
+    #[must_use]
+    pub fn failed(&self, source: Errno) -> XenError {
+        match self.domid {
+            Some(domid) => XenError::OfDomain {
+                device: GNTDEV,
+                operation: "mapping the granted ring page",
+                domid,
+                source,
+                remedy: remedy(source),
+            },
+            None => XenError::Device {
+                device: XSD_KVA,
+                operation: "mapping the control domain's own ring",
+                source,
+                remedy: "only the control domain has it",
+            },
+        }
+    }
+}
+
+impl AsFd for RingFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
 impl OwnRing {
-    /// Maps it.
+    /// Opens it.
     ///
     /// # Errors
     /// Where this is not the control domain, or its xenstored is meant to run in another domain.
-    pub fn map() -> Result<OwnRing, XenError> {
+    pub fn open() -> Result<OwnRing, XenError> {
         let mut text = String::new();
         let file = File::from(device::open_read(XSD_PORT)?);
         let no_port = || XenError::NoPort { path: XSD_PORT.into() };
         file.take(PORT_TEXT_MAX).read_to_string(&mut text).map_err(|_| no_port())?;
         let port = parse_port(&text).ok_or_else(no_port)?;
-        let device = device::open_rw(XSD_KVA)?;
-        let page = Mapped::new(&device, 0, 1).map_err(|source| XenError::Device {
-            device: XSD_KVA,
-            operation: "mapping the control domain's own ring",
-            source,
-            remedy: "only the control domain has it",
-        })?;
-        Ok(OwnRing { page, port })
+        let file = RingFile { file: device::open_rw(XSD_KVA)?, offset: 0, domid: None };
+        Ok(OwnRing { file, port })
     }
 }
 
@@ -98,6 +143,20 @@ mod tests {
     fn each_cause_has_its_remedy() {
         assert!(remedy(Errno::NOMEM).contains("vm.max_map_count"));
         assert!(remedy(Errno::INVAL).contains("died"));
+    }
+
+    #[test]
+    fn a_failure_names_whose_page_it_is() {
+        let file = || File::open("/dev/null").unwrap().into();
+        let granted = RingFile { file: file(), offset: 0, domid: Some(DomId(7)) };
+        let error = granted.map().unwrap_err().to_string();
+        assert!(error.contains("mapping the granted ring page of domain 7 failed"), "{error}");
+        let own = RingFile { file: file(), offset: 0, domid: None };
+        let error = own.map().unwrap_err().to_string();
+        assert!(
+            error.starts_with("/proc/xen/xsd_kva: mapping the control domain's own"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub use doctor::{Access, Diagnosis, Finding, SocketState, Verdict, probe};
 pub use domains::{Change, Domain, Known, Reason};
 pub use error::XenError;
 pub use evtchn::{EventChannels, LocalPort, Pending};
-pub use grant::{OwnRing, XENSTORE_GRANT, map_granted};
+pub use grant::{OwnRing, RingFile, XENSTORE_GRANT};
 pub use host::{DomainWatch, Interface, XenHost};
 pub use layout::{RELEASES, Release};
 pub use mapping::Mapped;
