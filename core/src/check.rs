@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use crate::accounts::{record_bytes, watch_bytes};
 use crate::acl::{Acl, AclBuf};
 use crate::domain::Instance;
 use crate::path::Path;
 use crate::perms::Access;
 use crate::state::{Env, State};
-use crate::tree::{Node, unordered};
+use crate::tree::{At, Node, unordered};
 
 /// What a recount gives.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Count {
     control_nodes: u64,
-    /// Nodes, topmost owned paths and watches by instance.
-    domains: BTreeMap<Instance, (u32, Vec<String>, u32)>,
+    /// Nodes, topmost owned paths, watches and bytes by instance.
+    domains: BTreeMap<Instance, (u32, Vec<String>, u32, u64)>,
     /// Matches by index and escaped key.
     indices: BTreeMap<(u8, String), Vec<String>>,
 }
@@ -30,7 +31,7 @@ pub(crate) fn check(env: &Env, state: &State) -> Result<(), Vec<String>> {
         let (a, b) = (found.control_nodes, noted.control_nodes);
         faults.push(format!("the control domain owns {a} nodes, accounted {b}"));
     }
-    let empty = (0, Vec::new(), 0);
+    let empty = (0, Vec::new(), 0, 0);
     for instance in found.domains.keys().chain(noted.domains.keys()) {
         let a = found.domains.get(instance).unwrap_or(&empty);
         let b = noted.domains.get(instance).unwrap_or(&empty);
@@ -56,18 +57,19 @@ fn recount(env: &Env, state: &State) -> Count {
         Path::ROOT,
         root,
         above.as_acl(),
-        &mut |node: Node<'_>, parent: Acl<'_>, path: &dyn Fn() -> String| {
+        &mut |node: Node<'_>, parent: Acl<'_>, at: At<'_>| {
             let owner = node.acl().owner();
+            let text = at.path();
             if owner.instance == Instance::CONTROL {
                 count.control_nodes += 1;
             } else if living(owner.instance) {
                 let domain = count.domains.entry(owner.instance).or_default();
                 domain.0 += 1;
+                domain.3 += record_bytes(at.bytes(), node.record()).unsigned_abs();
                 if parent.owner().instance != owner.instance {
-                    domain.1.push(path());
+                    domain.1.push(text.clone());
                 }
             }
-            let text = path();
             for (index, captures) in env.definitions.matches(Path::trusted(&text)) {
                 let key = crate::key::escape(node.value()).into_owned();
                 count.indices.entry((index, key)).or_default().push(captures);
@@ -78,7 +80,9 @@ fn recount(env: &Env, state: &State) -> Count {
         if let Some((_, life)) = watch.caller().guest()
             && living(life)
         {
-            count.domains.entry(life).or_default().2 += 1;
+            let domain = count.domains.entry(life).or_default();
+            domain.2 += 1;
+            domain.3 += watch_bytes(watch.path(), watch.token()).unsigned_abs();
         }
     }
     count.domains.values_mut().for_each(|d| d.1.sort_unstable());
@@ -91,8 +95,9 @@ fn accounts(env: &Env, state: &State) -> Count {
     for domain in state.domains.iter().filter(|d| d.instance != Instance::CONTROL) {
         let mut owned: Vec<String> = domain.owned.iter().map(|p| p.as_str().to_owned()).collect();
         owned.sort_unstable();
-        if domain.nodes > 0 || domain.watches > 0 || !owned.is_empty() {
-            count.domains.insert(domain.instance, (domain.nodes, owned, domain.watches));
+        if domain.nodes > 0 || domain.watches > 0 || domain.memory > 0 || !owned.is_empty() {
+            let all = (domain.nodes, owned, domain.watches, domain.memory);
+            count.domains.insert(domain.instance, all);
         }
     }
     for index in 0u8..u8::try_from(env.definitions.names().count()).unwrap_or(0) {

@@ -23,6 +23,8 @@ pub(crate) struct Domain {
     /// Nodes that it owns.
     pub(crate) nodes: u32,
     pub(crate) watches: u32,
+    /// Bytes of those nodes and watches.
+    pub(crate) memory: u64,
     /// Its own quotas, where SET_QUOTA gave it any.
     quotas: Option<Arc<OwnQuotas>>,
     /// The topmost nodes that it owns: those whose parent has another owner.
@@ -95,6 +97,7 @@ impl Domains {
             features: None,
             nodes: 0,
             watches: 0,
+            memory: 0,
             quotas: None,
             owned: Trie::default(),
         }));
@@ -104,8 +107,14 @@ impl Domains {
         self.table.remove(keys.number(domid.0.into()), |d| d.domid == domid)
     }
 
-    /// Counts nodes that their owner got or lost. Nodes of the dead belong to nobody's account.
-    pub(crate) fn count_nodes(&mut self, keys: &Keys, owner: (DomId, Instance), change: i64) {
+    /// Counts nodes that their owner got or lost, and their bytes, which for the control domain
+    /// need not be known. Nodes of the dead belong to nobody's account.
+    pub(crate) fn count_nodes(
+        &mut self,
+        keys: &Keys,
+        owner: (DomId, Instance),
+        (change, bytes): (i64, i64),
+    ) {
         if owner.1 == Instance::CONTROL {
             self.control_nodes = self.control_nodes.saturating_add_signed(change);
             return;
@@ -116,6 +125,7 @@ impl Domains {
         if let Some(domain) = self.get_mut(keys, owner.0) {
             let count = i64::from(domain.nodes).saturating_add(change);
             domain.nodes = u32::try_from(count).unwrap_or(0);
+            domain.memory = domain.memory.saturating_add_signed(bytes);
         }
     }
 
@@ -172,6 +182,7 @@ impl Domain {
             features: self.features.unwrap_or(default_features),
             nodes: self.nodes,
             watches: self.watches,
+            memory: self.memory,
             quotas,
         }
     }
@@ -196,6 +207,13 @@ pub struct DomainInfo {
     pub nodes: u32,
     /// Watches that it has registered.
     pub watches: u32,
+    /// Bytes of its nodes and watches, as the quota `memory` counts them (C's
+    /// `domain_memory_add`; XSA-326): of a node its path, its entry among its siblings, its
+    /// permissions, its value and [`crate::limits::NODE_HEAD_BYTES`], nearly as C counts them; of
+    /// a watch its path, its token and [`crate::limits::WATCH_HEAD_BYTES`]. 0 for the control
+    /// domain, whose bytes nothing limits. What waits to be sent to it is its connection's to
+    /// count.
+    pub memory: u64,
     /// Its own quotas where set, else the global ones.
     pub quotas: Quotas,
 }

@@ -21,7 +21,8 @@ pub trait Writes: Reads {
     ///
     /// # Errors
     /// [`Error::AccessDenied`] without write permission at the node or its nearest ancestor;
-    /// [`Error::Quota`]; [`Error::ReadOnly`] below a reserved root.
+    /// [`Error::Quota`]; [`Error::OutOfMemory`] at the owner's quota `memory`;
+    /// [`Error::ReadOnly`] below a reserved root.
     fn write(&mut self, caller: &Caller, path: Path<'_>, value: &[u8]) -> Result<(), Error>;
 
     /// Creates a node without a value; an existing one stays as it is.
@@ -42,7 +43,7 @@ pub trait Writes: Reads {
     /// # Errors
     /// [`Error::UnknownDomain`] where that is so of the owner; [`Error::OwnerChange`] for a guest
     /// that gives the node away; [`Error::AccessDenied`] for one that doesn't own it;
-    /// [`Error::NotFound`], [`Error::Quota`], [`Error::ReadOnly`].
+    /// [`Error::NotFound`], [`Error::Quota`], [`Error::OutOfMemory`], [`Error::ReadOnly`].
     fn set_perms(&mut self, caller: &Caller, path: Path<'_>, perms: &[Perm]) -> Result<(), Error>;
 }
 
@@ -71,7 +72,7 @@ impl<'s> Edit<'s> {
     ///
     /// # Errors
     /// [`Error::Exists`] for a path and token that the connection has registered;
-    /// [`Error::Quota`].
+    /// [`Error::Quota`]; [`Error::OutOfMemory`] at the quota `memory`.
     pub fn watch(
         &mut self,
         conn: ConnId,
@@ -127,7 +128,8 @@ impl<'s> Edit<'s> {
         self.work.introduce(self.env, domid)
     }
 
-    /// RELEASE, or the death of a domain: its nodes go with all below them, then
+    /// RELEASE, or the death of a domain: its nodes go with all below them (or to the control
+    /// domain, see [`crate::Config::keep_orphans`]), then
     /// `@releaseDomain` fires if it was introduced. Its connection's watches are not touched.
     ///
     /// # Errors

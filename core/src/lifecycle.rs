@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::accounts::watch_bytes;
 use crate::acl::AclBuf;
 use crate::caller::Caller;
 use crate::domain::{DomId, Instance};
@@ -10,8 +11,9 @@ use crate::error::Error;
 use crate::path::Path;
 use crate::perms::Perm;
 use crate::quota::Quota;
+use crate::record::ChangeKind;
 use crate::state::{Env, Special, Want};
-use crate::watch::{ConnId, Spec, WatchPath};
+use crate::watch::{ConnId, Spec, Watch, WatchPath};
 use crate::work::Work;
 
 impl Work {
@@ -24,8 +26,10 @@ impl Work {
         self.state.within(env, &spec.caller, Quota::Watches, |d| {
             d.map_or(0, |d| d.watches as usize) + 1
         })?;
+        let bytes = watch_bytes(spec.path.as_str(), spec.token);
+        self.state.afford(env, &spec.caller, spec.caller.guest(), bytes)?;
         self.state.watches.add(&env.keys, spec);
-        self.count_watches(env, &spec.caller, 1);
+        self.count_watches(env, &spec.caller, (1, bytes));
         Ok(())
     }
 
@@ -41,19 +45,20 @@ impl Work {
         let found = watches.find(&env.keys, conn, path, token).ok_or(Error::NotFound)?;
         let caller = found.caller();
         watches.remove(&env.keys, conn, path, token);
-        self.count_watches(env, &caller, -1);
+        self.count_watches(env, &caller, (-1, -watch_bytes(path.as_str(), token)));
         Ok(())
     }
 
     /// Removes all watches of a connection.
     pub(crate) fn drop_watches(&mut self, env: &Env, conn: ConnId) {
-        let first = self.state.watches.of_conn(&env.keys, conn).first().map(|w| w.caller());
-        let Some(caller) = first else { return };
+        let all = self.state.watches.of_conn(&env.keys, conn);
+        let Some(caller) = all.first().map(Watch::caller) else { return };
+        let bytes: i64 = all.iter().map(|w| watch_bytes(w.path(), w.token())).sum();
         let gone = self.state.watches.remove_all(&env.keys, conn);
-        self.count_watches(env, &caller, -i64::try_from(gone).unwrap_or(0));
+        self.count_watches(env, &caller, (-i64::try_from(gone).unwrap_or(0), -bytes));
     }
 
-    fn count_watches(&mut self, env: &Env, caller: &Caller, change: i64) {
+    fn count_watches(&mut self, env: &Env, caller: &Caller, (change, bytes): (i64, i64)) {
         self.dirty = true;
         self.state.indices.heed(self.state.watches.any_on_indices());
         let Some((domid, life)) = caller.guest() else { return };
@@ -63,6 +68,7 @@ impl Work {
         if let Some(domain) = self.state.domains.get_mut(&env.keys, domid) {
             let count = i64::from(domain.watches) + change;
             domain.watches = u32::try_from(count).unwrap_or(0);
+            domain.memory = domain.memory.saturating_add_signed(bytes);
         }
     }
 
@@ -131,7 +137,8 @@ impl Work {
         true
     }
 
-    /// A domain is gone: its nodes go with all below them (XSA-322), its entries count for
+    /// A domain is gone: its nodes go with all below them (XSA-322) or, with `keep_orphans`, to
+    /// the control domain; its entries count for
     /// nobody from now on, and those who watch for it are told.
     pub(crate) fn release(&mut self, env: &Env, domid: DomId) -> Result<(), Error> {
         let unknown = Error::UnknownDomain(domid);
@@ -167,19 +174,22 @@ impl Work {
         ranked.into_iter().map(|(_, path)| path).collect()
     }
 
-    /// Removes what a dying domain owns. The root stays, and goes to the control domain.
+    /// Removes what a dying domain owns. The root stays, and goes to the control domain; with
+    /// `keep_orphans` all else does so too, without an event (C's `domain_tree_remove_sub`): what
+    /// it owns below is topmost then.
     fn bury(&mut self, env: &Env, path: Path<'_>, life: Instance) -> Result<(), Error> {
         let Some(node) = self.state.tree.get(&env.keys, path) else { return Ok(()) };
         let before = node.acl().to_buf();
         if before.as_acl().owner().instance != life {
             return Ok(());
         }
-        if !path.is_root() {
+        if !path.is_root() && !env.keep_orphans {
             return self.remove(env, path);
         }
-        let control = Some((DomId::ZERO, Instance::CONTROL));
+        let control = Some((env.control, Instance::CONTROL));
         let list = AclBuf::inherited(before.as_acl(), control);
         self.state.set_acl(env, path, &before, &list);
+        self.changes.push(ChangeKind::Perms, path.as_str());
         Ok(())
     }
 

@@ -13,6 +13,13 @@ pub const BLOCK_SLACK_BYTES: usize = 256;
 pub const PATH_BYTES: usize = 4095;
 /// Bytes of a value in a message: the payload less the shortest path and its NUL.
 pub const VALUE_BYTES: usize = 4094;
+/// Bytes that a node counts beside what it holds: C 4.17's record header (`core.c`,
+/// `xs_tdb_record_hdr`; today's takes 16).
+pub const NODE_HEAD_BYTES: usize = 24;
+/// Bytes that an entry of a permission list counts (C's `struct xs_permissions`).
+pub const PERM_BYTES: usize = 8;
+/// Bytes that a watch counts beside path and token: what it takes here. (C counts none.)
+pub const WATCH_HEAD_BYTES: usize = 64;
 /// Entries of a permission list: the shortest entry and its NUL take three bytes of a payload.
 pub const ACL_ENTRIES: usize = 1400;
 /// Facts and effects that one transaction of the control domain may gather.

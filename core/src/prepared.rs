@@ -130,7 +130,7 @@ impl Prepared {
     fn replay(&self, work: &mut Work) -> Result<(), Error> {
         for effect in &self.effects {
             effect.apply(&self.env, work).map_err(|error| match error {
-                Error::Quota(_) => error,
+                Error::Quota(_) | Error::OutOfMemory(_) => error,
                 _ => Error::Conflict,
             })?;
         }

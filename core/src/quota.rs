@@ -9,37 +9,38 @@ pub enum Quota {
     Nodes,
     /// Watches that a domain has registered.
     Watches,
-    /// Transactions that a domain has open.
-    Transactions,
     /// Requests whose answers or events are not delivered yet.
     Outstanding,
-    /// Nodes that one transaction touches.
-    TransactionNodes,
-    /// Bytes kept for a domain.
+    /// Bytes kept for a domain: its nodes, its watches, and what waits to be sent to it.
     Memory,
     /// Bytes above which a domain is reported.
     SoftMemory,
-    /// Bytes of a node: value, name and permissions.
-    NodeSize,
+    /// Transactions that a domain has open.
+    Transactions,
+    /// Nodes that one transaction touches.
+    TransactionNodes,
     /// Entries of one node's permissions.
     NodePermissions,
     /// Bytes of a path.
     PathMax,
+    /// Bytes of a node: value, permissions and a head.
+    NodeSize,
 }
 
 impl Quota {
-    /// All of them, in the order in which GET_QUOTA lists their names.
+    /// All of them, in the order in which GET_QUOTA lists their names: that of C's `enum accitem`
+    /// (`domain.h`), a soft quota after the hard one of its name (`do_get_quota`, `domain.c`).
     pub const ALL: [Quota; 10] = [
         Quota::Nodes,
         Quota::Watches,
-        Quota::Transactions,
         Quota::Outstanding,
-        Quota::TransactionNodes,
         Quota::Memory,
         Quota::SoftMemory,
-        Quota::NodeSize,
+        Quota::Transactions,
+        Quota::TransactionNodes,
         Quota::NodePermissions,
         Quota::PathMax,
+        Quota::NodeSize,
     ];
 
     /// The name in GET_QUOTA, SET_QUOTA, CONTROL and `-Q`.

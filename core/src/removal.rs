@@ -2,14 +2,14 @@
 
 use smallvec::SmallVec;
 
-use crate::accounts::PATH_COPY_BYTES;
+use crate::accounts::{PATH_COPY_BYTES, record_bytes};
 use crate::acl::Acl;
 use crate::domain::{DomId, Instance};
 use crate::domains::Domains;
 use crate::index::Indices;
 use crate::path::Path;
 use crate::state::{Env, State};
-use crate::tree::{Block, Node, Visit, unordered};
+use crate::tree::{At, Block, Node, Visit, unordered};
 
 impl State {
     /// Removes a node and all below it: accounts and indices first, while it can be seen.
@@ -21,8 +21,8 @@ impl State {
         let mut removal = Removal { env, domains, indices, nodes: 0, lost, stamp: *generation };
         unordered(path, node, parent.acl(), &mut removal);
         let Removal { nodes, lost, .. } = removal;
-        for (owner, count) in lost {
-            domains.count_nodes(&env.keys, owner, -count);
+        for (owner, count, bytes) in lost {
+            domains.count_nodes(&env.keys, owner, (-count, -bytes));
         }
         *retired += PATH_COPY_BYTES + nodes * NODE_BYTES;
         tree.remove(&env.keys, path, *generation);
@@ -37,17 +37,20 @@ struct Removal<'s> {
     domains: &'s mut Domains,
     indices: &'s mut Indices,
     nodes: u64,
-    /// How many nodes each owner loses.
-    lost: SmallVec<[(Owner, i64); 4]>,
+    /// How many nodes each owner loses, and of how many bytes.
+    lost: SmallVec<[(Owner, i64, i64); 4]>,
     stamp: u64,
 }
 
 impl Removal<'_> {
-    fn count(&mut self, owner: Owner, count: u32) {
+    fn count(&mut self, owner: Owner, count: u32, bytes: i64) {
         self.nodes += u64::from(count);
-        match self.lost.iter_mut().find(|(o, _)| *o == owner) {
-            Some((_, sum)) => *sum += i64::from(count),
-            None => self.lost.push((owner, count.into())),
+        match self.lost.iter_mut().find(|(o, ..)| *o == owner) {
+            Some((_, nodes, sum)) => {
+                *nodes += i64::from(count);
+                *sum += bytes;
+            }
+            None => self.lost.push((owner, count.into(), bytes)),
         }
     }
 
@@ -64,15 +67,18 @@ impl Removal<'_> {
 }
 
 impl<'t> Visit<'t> for Removal<'_> {
-    fn node(&mut self, node: Node<'t>, parent: Acl<'t>, path: &dyn Fn() -> String) {
+    fn node(&mut self, node: Node<'t>, parent: Acl<'t>, at: At<'_>) {
         let record = node.record();
         let owner = owner(record.acl());
-        self.count(owner, 1);
-        if owner.1 != Instance::CONTROL && parent.owner().instance != owner.1 {
-            let path = path();
-            self.domains.note_owned(&self.env.keys, owner, Path::trusted(&path), false);
+        if owner.1 == Instance::CONTROL {
+            self.count(owner, 1, 0);
+        } else {
+            self.count(owner, 1, record_bytes(at.bytes(), record));
+            if parent.owner().instance != owner.1 {
+                self.domains.note_owned(&self.env.keys, owner, Path::trusted(&at.path()), false);
+            }
         }
-        self.unindex(record.name(), record.value(), path);
+        self.unindex(record.name(), record.value(), || at.path());
     }
 
     /// A block of the control domain needs no look at each node's owner.
@@ -82,7 +88,7 @@ impl<'t> Visit<'t> for Removal<'_> {
         if others {
             return false;
         }
-        block.each_list(|list, count| self.count(owner(list), count));
+        block.each_list(|list, count| self.count(owner(list), count, 0));
         for (index, record) in block.records() {
             self.unindex(record.name(), record.value(), || path(index));
         }

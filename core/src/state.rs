@@ -25,6 +25,8 @@ pub(crate) struct Env {
     pub(crate) control: DomId,
     /// Features of a domain for which SET_FEATURE set none.
     pub(crate) features: u32,
+    /// Whether the nodes of a domain that dies stay, as the control domain's (`-K`).
+    pub(crate) keep_orphans: bool,
 }
 
 /// The special nodes that have permissions.

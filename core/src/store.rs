@@ -38,6 +38,9 @@ pub struct Config {
     pub feed_slots: usize,
     /// Feature bits of domains for which none were set.
     pub features: u32,
+    /// Whether the nodes of a domain that dies go to the control domain, instead of being removed
+    /// (C's `--keep-orphans`).
+    pub keep_orphans: bool,
     /// Whether someone calls [`Store::reclaim`]: large versions wait for it then, instead of
     /// being freed by whoever lets go of them last.
     pub reclaimer: bool,
@@ -51,6 +54,7 @@ impl Default for Config {
             indices: Vec::new(),
             feed_slots: FEED_SLOTS,
             features: 0,
+            keep_orphans: false,
             reclaimer: false,
         }
     }
@@ -111,6 +115,7 @@ impl Store {
             definitions: Definitions::new(&config.indices)?,
             control: config.control,
             features: config.features,
+            keep_orphans: config.keep_orphans,
         };
         let first = Version::first(State::new(config.quotas));
         let ring = Ring::new(config.feed_slots, FEED_BYTES);

@@ -79,7 +79,8 @@ impl Transaction {
     ///
     /// # Errors
     /// [`Error::Conflict`] where another commit has changed what an answer was given by;
-    /// [`Error::Poisoned`] where it went over a quota; [`Error::Quota`] where one is used up now.
+    /// [`Error::Poisoned`] where it went over a quota; [`Error::Quota`] or
+    /// [`Error::OutOfMemory`] where one is used up now.
     pub fn commit(mut self) -> Outcome<()> {
         self.commit_or_blame().0
     }

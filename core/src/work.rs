@@ -5,7 +5,7 @@ use crate::caller::Caller;
 use crate::domain::{DomId, Instance};
 use crate::error::{Error, Refusal};
 use crate::footprint::Footprint;
-use crate::limits::{ACL_ENTRIES, TRANSACTION_ENTRIES, VALUE_BYTES};
+use crate::limits::{ACL_ENTRIES, NODE_HEAD_BYTES, PERM_BYTES, TRANSACTION_ENTRIES, VALUE_BYTES};
 use crate::path::{Path, split_first};
 use crate::perms::Perm;
 use crate::quota::Quota;
@@ -34,7 +34,8 @@ pub(crate) struct Birth {
     bytes: usize,
     above: Instance,
     pub(crate) owner: (DomId, Instance),
-    entries: usize,
+    /// Permissions of each; not counted for the control domain.
+    pub(crate) entries: usize,
     /// Their permissions; those of the node at whose spot they are made need no copy.
     pub(crate) list: Result<Spot, AclBuf>,
 }
@@ -45,7 +46,8 @@ impl Birth {
         let above = (acl.owner().domid, acl.owner().instance);
         let guest = caller.guest();
         let owner = guest.unwrap_or(above);
-        let entries = if guest.is_some() { acl.entries().count() } else { 0 };
+        let counted = owner.1 != Instance::CONTROL;
+        let entries = if counted { acl.entries().count() } else { 0 };
         let spot = spot.filter(|_| owner == above);
         let list = spot.ok_or_else(|| AclBuf::inherited(acl, guest));
         Birth { bytes, above: above.1, owner, entries, list }
@@ -121,7 +123,8 @@ impl Work {
             Place::Node(node) => {
                 let entries = || node.acl().entries().count();
                 self.state.within(env, caller, Quota::NodeSize, |_| size(value, entries()))?;
-                self.state.set_value(env, path, value);
+                let grown = self.state.afford_value(env, caller, node, value)?;
+                self.state.set_value(env, path, value, grown);
                 self.changes.push(ChangeKind::Written, path.as_str());
             }
             Place::Missing { nearest, bytes, spot } => {
@@ -205,6 +208,7 @@ impl Work {
         }
         let bytes = size(node.value(), perms.len());
         self.state.within(env, caller, Quota::NodeSize, |_| bytes)?;
+        self.state.afford_list(env, caller, node, perms.len())?;
         let before = node.acl().to_buf();
         self.state.set_acl(env, path, &before, &list);
         self.changes.push(ChangeKind::Perms, path.as_str());
@@ -229,6 +233,7 @@ impl Work {
         self.state
             .within(env, caller, Quota::Nodes, |d| d.map_or(0, |d| d.nodes as usize) + new())?;
         let mut end = text.len() - below.len();
+        self.state.afford_nodes(env, caller, (text, end), birth, value)?;
         let mut rest = below;
         while !rest.is_empty() {
             let (name, more) = split_first(rest);
@@ -420,8 +425,7 @@ impl Tx {
     }
 }
 
-/// Bytes of a node as its quota counts them: C's record header, eight bytes per permission, and
-/// the value.
+/// Bytes of a node as its quota counts them: C's record header, permissions, and the value.
 fn size(value: &[u8], entries: usize) -> usize {
-    24 + 8 * entries + value.len()
+    NODE_HEAD_BYTES + PERM_BYTES * entries + value.len()
 }

@@ -15,6 +15,8 @@ use proptest::prelude::*;
 struct Node {
     value: Vec<u8>,
     perms: Vec<Perm>,
+    /// Entries of domains that have died since, which are stored and not shown.
+    buried: usize,
     order: u64,
 }
 
@@ -27,7 +29,7 @@ struct Model {
 
 impl Model {
     fn new() -> Model {
-        let root = Node { value: vec![], perms: perms(&[(b'n', 0)]), order: 0 };
+        let root = Node { value: vec![], perms: perms(&[(b'n', 0)]), buried: 0, order: 0 };
         Model { nodes: BTreeMap::from([("/".into(), root)]), order: 0 }
     }
 
@@ -72,7 +74,7 @@ impl Model {
 
     fn create(&mut self, path: &str, domid: u16, value: &[u8]) {
         let from = self.ancestor(path).to_owned();
-        let mut list = self.nodes[&from].perms.clone();
+        let Node { perms: mut list, buried, .. } = self.nodes[&from].clone();
         if domid != 0 {
             list[0].domid = DomId(domid);
         }
@@ -83,7 +85,7 @@ impl Model {
         for at in missing.into_iter().rev() {
             self.order += 1;
             let value = if at == path { value.to_vec() } else { vec![] };
-            let node = Node { value, perms: list.clone(), order: self.order };
+            let node = Node { value, perms: list.clone(), buried, order: self.order };
             self.nodes.insert(at.to_owned(), node);
         }
     }
@@ -129,6 +131,7 @@ impl Model {
             return Err(Error::OwnerChange);
         }
         node.perms = list.to_vec();
+        node.buried = 0;
         Ok(())
     }
 
@@ -151,6 +154,16 @@ impl Model {
             .collect();
         found.sort_unstable();
         Ok(found.into_iter().map(|(_, name)| name.to_owned()).collect())
+    }
+
+    /// Head, path, name with a NUL, permissions (the stored ones: see `buried`) and value.
+    fn bytes(&self, domid: u16) -> u64 {
+        let own = self.nodes.iter().filter(|(_, n)| n.perms[0].domid.0 == domid);
+        let name = |path: &str| path.rsplit('/').next().map_or(0, str::len) + 1;
+        let entries = |n: &Node| n.perms.len() + n.buried;
+        let bytes =
+            |(p, n): (&String, &Node)| 24 + p.len() + name(p) + 8 * entries(n) + n.value.len();
+        own.map(bytes).sum::<usize>() as u64
     }
 
     fn release(&mut self, domid: u16) {
@@ -243,7 +256,9 @@ fn bury(model: &mut Model, domid: u16) {
     model.release(domid);
     for node in model.nodes.values_mut() {
         let mut first = true;
+        let before = node.perms.len();
         node.perms.retain(|p| std::mem::take(&mut first) || p.domid.0 != domid);
+        node.buried += before - node.perms.len();
     }
 }
 
@@ -307,6 +322,10 @@ fn compare(store: &Store, model: &Model) -> Result<(), TestCaseError> {
         prop_assert_eq!(view.get_perms(&Caller::Control, path), Ok(node.perms.clone()));
     }
     prop_assert_eq!(view.check(), Ok(()));
+    for domid in 1..4 {
+        let domain = view.domain(DomId(domid)).expect("a known domain");
+        prop_assert_eq!(domain.memory, model.bytes(domid), "domain {}", domid);
+    }
     for key in [&b""[..], b"x"] {
         let mut found: Vec<String> = view
             .lookup("domain-name", key)

@@ -29,6 +29,9 @@ pub enum ServeError {
     /// live update is not there yet
     #[error("--live-update: not supported by this version; start without it")]
     LiveUpdate,
+    /// the control domain's ring is not served yet
+    #[error("--event: this version serves no ring of Xen's; start without it")]
+    Event,
     /// the run directory can't be made
     #[error("can't make the run directory {path}: {source}; set XENSTORED_RUNDIR to another")]
     RunDir {
@@ -65,6 +68,9 @@ pub fn run(options: Options) -> Result<(), ServeError> {
     if options.live_update {
         return Err(ServeError::LiveUpdate);
     }
+    if options.event.is_some() {
+        return Err(ServeError::Event);
+    }
     let places = Places::from_env();
     let detached = detach::is_child() && !options.no_fork;
     let options = options.with_absolute_paths();
@@ -78,9 +84,6 @@ pub fn run(options: Options) -> Result<(), ServeError> {
     let logs = logs::install(&options)?;
     let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT])?;
     raise_file_limit();
-    if options.keep_orphans {
-        warn!("--keep-orphans has no effect: the nodes of domains that die are removed");
-    }
 
     let host = simulated_host(&options)?;
     let control = options.priv_domid;
@@ -88,6 +91,7 @@ pub fn run(options: Options) -> Result<(), ServeError> {
         control,
         quotas: options.quotas(),
         features: features::OFFERED,
+        keep_orphans: options.keep_orphans,
         reclaimer: true,
         ..Config::default()
     })?;

@@ -110,6 +110,9 @@ fn wrong_options_end_with_2_and_name_the_option() {
     let output = run(dir.path(), &["-N", "-U"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("--live-update"));
+    let output = run(dir.path(), &["-N", "-e", "3"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("--event"));
     let output = run(dir.path(), &["-N", "-T", "/nonexistent/log"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("--trace-file"));

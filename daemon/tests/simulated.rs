@@ -79,6 +79,18 @@ fn a_domain_that_dies_takes_its_nodes_and_its_successor_inherits_nothing() {
 }
 
 #[test]
+fn orphans_are_kept_where_that_is_asked_for() {
+    let daemon = Daemon::start(&["--keep-orphans"]);
+    build(&daemon, 5);
+    daemon.guest(5).write("data/a", "1").unwrap();
+    let mut dom0 = daemon.connect();
+    dom0.ok(Op::Release, b"5\0");
+    assert_eq!(dom0.read("/local/domain/5/data/a").unwrap(), "1");
+    assert_eq!(dom0.ok(Op::GetPerms, b"/local/domain/5/data/a\0"), b"n0\0");
+    assert_eq!(dom0.control(&["check"]).as_deref(), Ok("OK"));
+}
+
+#[test]
 fn the_end_of_a_domain_is_told_in_order_and_not_to_itself() {
     let daemon = Daemon::start(&["--workers", "3"]);
     for round in 0..20 {
@@ -156,12 +168,28 @@ fn usage_is_told_by_the_worker_that_serves_the_domain() {
         let text = daemon.connect().control(&["quota", &domid.to_string()]).unwrap();
         let expected = format!(
             "Domain {domid}:\nnodes           :        1\nwatches         :        2\n\
-             transactions    :        1\noutstanding     :        0\n"
+             transactions    :        1\noutstanding     :        0\n\
+             memory          :      213\n"
         );
+        // The home is 24 for its head, 15 its path, 2 its name, 8 each permission; a watch is 64
+        // for its head, 17 its path, 1 its token.
         assert_eq!(text, expected);
+        assert_eq!(guest.write("data", "12345"), Ok(b"OK\0".to_vec()));
+        let text = daemon.connect().control(&["quota", &domid.to_string()]).unwrap();
+        assert!(text.ends_with("memory          :      275\n"), "{text}");
     }
     let most = daemon.connect().control(&["quota", "max"]).unwrap();
-    assert!(most.contains("watches          :        2\ntransactions     :        1\n"), "{most}");
+    let lines: Vec<_> = most.lines().filter_map(|line| line.split_once(": ")).collect();
+    let of = |(name, most): &(&str, &str)| {
+        (name.trim_end().to_owned(), most.trim_start().parse::<u32>().unwrap())
+    };
+    let [nodes, watches, outstanding, memory, transactions] = &lines[..] else { panic!("{most}") };
+    assert_eq!(of(nodes), ("nodes".into(), 2));
+    assert_eq!(of(watches), ("watches".into(), 2));
+    assert_eq!(of(transactions), ("transactions".into(), 1));
+    assert_eq!(of(outstanding).0, "outstanding");
+    // Replies that waited count too.
+    assert!(of(memory).0 == "memory" && of(memory).1 >= 275, "{most}");
 }
 
 #[test]
@@ -214,6 +242,27 @@ fn a_quota_refusal_is_logged_once() {
     let lines: Vec<_> = log.lines().filter(|l| l.contains("quota")).collect();
     assert_eq!(lines.len(), 1, "{log}");
     assert!(lines[0].contains("domain 7") && lines[0].contains("`nodes` of 5"), "{}", lines[0]);
+}
+
+#[test]
+fn a_guest_at_its_quota_of_memory_is_refused_and_logged() {
+    let daemon = Daemon::start(&["-Q", "memory=1000", "-q", "memory=500"]);
+    build(&daemon, 7);
+    let mut guest = daemon.guest(7);
+    guest.write("a", &"v".repeat(600)).unwrap();
+    assert_eq!(guest.write("b", &"v".repeat(600)), Err("ENOMEM".into()));
+    assert_eq!(guest.read("b"), Err("ENOENT".into()));
+    // What the control domain does is not refused, but stalls the guest until it is undone.
+    let mut dom0 = daemon.connect();
+    dom0.write("/local/domain/7/big", &"v".repeat(2000)).unwrap();
+    let sent = guest.send(Op::Mkdir, 0, b"c\0");
+    dom0.ok(Op::Rm, b"/local/domain/7/big\0");
+    assert_eq!(guest.receive().unwrap().0.req_id, sent);
+    let (_, dir) = daemon.stop();
+    let log = std::fs::read_to_string(dir.path().join("stderr")).unwrap();
+    let count = |what: &str| log.lines().filter(|l| l.contains(what)).count();
+    assert_eq!(count("domain 7 is at its quota `memory` of 1000"), 1, "{log}");
+    assert_eq!(count("domain 7 is at its quota `soft-memory` of 500"), 1, "{log}");
 }
 
 #[test]

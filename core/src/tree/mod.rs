@@ -15,7 +15,7 @@ mod walk;
 
 pub(crate) use block::{Block, Part, Parts, Record, Spot, Stamps};
 pub(crate) use dir::{Child, Dir};
-pub(crate) use walk::{Visit, Walk, unordered};
+pub(crate) use walk::{At, Visit, Walk, unordered};
 
 use std::sync::Arc;
 

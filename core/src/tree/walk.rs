@@ -47,8 +47,8 @@ impl<'t> Walk<'t> {
 
 /// What [`unordered`] shows a subtree to.
 pub(crate) trait Visit<'t> {
-    /// A node, the permissions of its parent, and a way to its path.
-    fn node(&mut self, node: Node<'t>, parent: Acl<'t>, path: &dyn Fn() -> String);
+    /// A node, the permissions of its parent, and where it is.
+    fn node(&mut self, node: Node<'t>, parent: Acl<'t>, at: At<'_>);
 
     /// All of a block, and a way to the paths of its records. False: show each of them.
     fn block(&mut self, block: &'t Block, path: &dyn Fn(u16) -> String) -> bool {
@@ -57,9 +57,32 @@ pub(crate) trait Visit<'t> {
     }
 }
 
-impl<'t, F: FnMut(Node<'t>, Acl<'t>, &dyn Fn() -> String)> Visit<'t> for F {
-    fn node(&mut self, node: Node<'t>, parent: Acl<'t>, path: &dyn Fn() -> String) {
-        self(node, parent, path);
+impl<'t, F: FnMut(Node<'t>, Acl<'t>, At<'_>)> Visit<'t> for F {
+    fn node(&mut self, node: Node<'t>, parent: Acl<'t>, at: At<'_>) {
+        self(node, parent, at);
+    }
+}
+
+/// Where a visited node is. Its path isn't built unless it is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct At<'p> {
+    top: &'p str,
+    below: &'p [u8],
+}
+
+impl At<'_> {
+    pub(crate) fn path(self) -> String {
+        let below = std::str::from_utf8(self.below).unwrap_or_default();
+        if below.is_empty() { self.top.to_owned() } else { join(self.top, below) }
+    }
+
+    /// How long the path is.
+    pub(crate) fn bytes(self) -> usize {
+        match (self.top.len(), self.below.len()) {
+            (top, 0) => top,
+            (1, below) => 1 + below,
+            (top, below) => top + 1 + below,
+        }
     }
 }
 
@@ -85,14 +108,14 @@ pub(crate) fn unordered<'t>(
 fn visit_dirs<'t>(path: Path<'_>, dir: &'t Dir, parent: Acl<'t>, visit: &mut impl Visit<'t>) {
     let mut stack = vec![(path.as_str().to_owned(), dir, parent)];
     while let Some((path, dir, parent)) = stack.pop() {
-        visit.node(dir.node(), parent, &|| path.clone());
+        visit.node(dir.node(), parent, At { top: &path, below: b"" });
         let own = dir.own.root().acl();
         for child in dir.children.iter() {
             let child_path = || join(&path, std::str::from_utf8(child.name()).unwrap_or_default());
             match child {
                 Child::Dir(dir) => stack.push((child_path(), dir, own)),
                 Child::Block(block) if block.len() == 1 => {
-                    visit.node(child.node(), own, &child_path);
+                    visit.node(child.node(), own, At { top: &path, below: child.name() });
                 }
                 Child::Block(block) => visit_block(&child_path(), block, own, visit),
             }
@@ -101,7 +124,7 @@ fn visit_dirs<'t>(path: Path<'_>, dir: &'t Dir, parent: Acl<'t>, visit: &mut imp
 }
 
 fn visit_block<'t>(path: &str, block: &'t Block, above: Acl<'t>, visit: &mut impl Visit<'t>) {
-    if !visit.block(block, &|index| path_in(path, block, 0, index)) {
+    if !visit.block(block, &|index| path_in(path, block, index)) {
         visit_records(path, (block, 0), above, visit, |_| true);
     }
 }
@@ -113,18 +136,19 @@ fn visit_records<'t>(
     visit: &mut impl Visit<'t>,
     inside: impl Fn(u16) -> bool,
 ) {
+    let above_top = block.record(top).below().len();
     for (index, record) in block.records().skip(usize::from(top)).filter(|(i, _)| inside(*i)) {
         let parent = if index == top { above } else { block.record(record.parent()).acl() };
         let node = Node { block, index, dir: None };
-        visit.node(node, parent, &|| path_in(top_path, block, top, index));
+        let below = record.below().get(above_top..).unwrap_or_default();
+        let below = below.strip_prefix(b"/").unwrap_or(below);
+        visit.node(node, parent, At { top: top_path, below });
     }
 }
 
-/// The path of a record below `top`, whose path is known.
-fn path_in(top_path: &str, block: &Block, top: u16, index: u16) -> String {
-    let below = block.below(index).get(block.below(top).len()..).unwrap_or_default();
-    let below = below.strip_prefix('/').unwrap_or(below);
-    if below.is_empty() { top_path.to_owned() } else { join(top_path, below) }
+/// The path of a record of a block.
+fn path_in(path: &str, block: &Block, index: u16) -> String {
+    At { top: path, below: block.record(index).below() }.path()
 }
 
 fn join(parent: &str, name: &str) -> String {

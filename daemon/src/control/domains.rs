@@ -117,7 +117,7 @@ fn refused(error: SimError) -> Errno {
     match error {
         SimError::Exists(_) => Errno::EEXIST,
         SimError::Unknown(_) => Errno::ENOENT,
-        SimError::Control(_) => Errno::EINVAL,
+        SimError::NoId(_) | SimError::Control(_) => Errno::EINVAL,
     }
 }
 

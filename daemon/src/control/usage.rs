@@ -11,12 +11,14 @@ use myriad_ring::v1::Connection;
 use crate::sync::{AtomicU32, Ordering::Relaxed};
 
 /// What a domain uses of the quotas that are counted: nodes, watches, transactions, outstanding
-/// requests.
+/// requests, and bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage([u32; COUNTED.len()]);
 
-/// The quotas whose use is counted, in the order in which C 4.17 shows them.
-const COUNTED: [Quota; 4] = [Quota::Nodes, Quota::Watches, Quota::Transactions, Quota::Outstanding];
+/// The quotas whose use is counted, in the order in which C 4.17 shows them
+/// (`domain_get_quota`, `xenstored_domain.c`).
+const COUNTED: [Quota; 5] =
+    [Quota::Nodes, Quota::Watches, Quota::Transactions, Quota::Outstanding, Quota::Memory];
 
 impl Usage {
     /// What a domain uses; none if the store doesn't know it. `conn`: its connection, if it has
@@ -27,7 +29,10 @@ impl Usage {
         let transactions = conn.map_or(0, Connection::transactions);
         let transactions = u32::try_from(transactions).unwrap_or(u32::MAX);
         let outstanding = conn.map_or(0, Connection::outstanding);
-        Some(Usage([domain.nodes, domain.watches, transactions, outstanding]))
+        let waiting = conn.map_or(0, Connection::waiting);
+        let memory = domain.memory.saturating_add(u64::try_from(waiting).unwrap_or(u64::MAX));
+        let memory = u32::try_from(memory).unwrap_or(u32::MAX);
+        Some(Usage([domain.nodes, domain.watches, transactions, outstanding, memory]))
     }
 
     /// As `quota <domid>` shows it.
@@ -62,12 +67,16 @@ impl HighWater {
         self.0.iter().for_each(|most| most.store(0, Relaxed));
     }
 
-    /// As `quota max` shows it.
+    /// As `quota max` shows it: in the order of today's C (`domain_max_global_acc`, `domain.c`),
+    /// whose maxima of single nodes, paths and transactions are not kept here.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::from("Max. seen accounting values:\n");
-        for (quota, most) in COUNTED.iter().zip(&self.0) {
-            let _ = writeln!(text, "{:<17}: {:8}", quota.name(), most.load(Relaxed));
+        for quota in Quota::ALL {
+            let counted = COUNTED.iter().zip(&self.0).find(|(c, _)| **c == quota);
+            if let Some((_, most)) = counted {
+                let _ = writeln!(text, "{:<17}: {:8}", quota.name(), most.load(Relaxed));
+            }
         }
         text
     }
@@ -80,13 +89,14 @@ mod tests {
     #[test]
     fn the_most_of_each_is_kept_until_reset() {
         let seen = HighWater::default();
-        seen.note(&Usage([5, 1, 0, 9]));
-        seen.note(&Usage([3, 2, 0, 1]));
+        seen.note(&Usage([5, 1, 0, 9, 300]));
+        seen.note(&Usage([3, 2, 0, 1, 200]));
         let expected = "Max. seen accounting values:\n\
                         nodes            :        5\n\
                         watches          :        2\n\
-                        transactions     :        0\n\
-                        outstanding      :        9\n";
+                        outstanding      :        9\n\
+                        memory           :      300\n\
+                        transactions     :        0\n";
         assert_eq!(seen.text(), expected);
         seen.reset();
         assert!(!seen.text().contains('5'));

@@ -98,7 +98,7 @@ pub struct Options {
     #[arg(short = 'w', long, value_name = "WHAT=SECONDS")]
     timeout: Vec<TimeoutSetting>,
 
-    /// Accepted without effect: C keeps the nodes of domains that die then, a security risk
+    /// Keep the nodes of domains that die, as the control domain's, instead of removing them
     #[arg(short = 'K', long)]
     pub keep_orphans: bool,
 
@@ -112,7 +112,7 @@ pub struct Options {
     #[arg(value_parser = values::domid)]
     pub priv_domid: DomId,
 
-    /// The event channel port of the control domain's ring
+    /// The event channel port of the control domain's ring: refused by this version
     #[arg(short = 'e', long, value_name = "PORT", value_parser = values::number)]
     pub event: Option<u32>,
 

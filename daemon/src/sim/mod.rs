@@ -6,35 +6,28 @@
 //! `RUNDIR/sim` where a real one has a ring.
 //!
 //! # Synchronization
-//! The table is immutable and replaced whole (arc-swap): asking it takes no lock, so a guest's
-//! SET_PERMS can't wait for another's.
+//! A slot per domain id, one word each, changed by compare-and-swap. What is in it is the whole
+//! truth about the domain here, and publishes nothing else: relaxed throughout. So a guest's
+//! SET_PERMS, which asks for a domain, waits for nobody, and a domain costs the same however many
+//! there are.
 
 mod command;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::fmt;
 
-use arc_swap::ArcSwap;
 use myriad_core::DomId;
 
 pub use command::{Command, CommandError};
 
-use crate::hypervisor::{Condition, DomainState, Hypervisor};
+use crate::{
+    hypervisor::{Condition, DomainState, Hypervisor},
+    sync::{AtomicU64, Ordering::Relaxed},
+};
 
 /// The domains of the simulated host.
-#[derive(Debug)]
 pub struct Host {
-    table: ArcSwap<Table>,
-}
-
-#[derive(Clone, Debug)]
-struct Table {
-    domains: BTreeMap<DomId, DomainState>,
-    next_unique_id: u64,
-    /// Those that can be reached.
-    attached: BTreeSet<DomId>,
+    slots: Box<[AtomicU64]>,
+    next_unique_id: AtomicU64,
 }
 
 /// Why a simulated domain could not be changed.
@@ -47,6 +40,9 @@ pub enum SimError {
     /// there is no such domain
     #[error("there is no domain {0}: create it first")]
     Unknown(DomId),
+    /// no domain can have this id
+    #[error("no domain has the id {0}: ids end at 32751")]
+    NoId(DomId),
     /// the control domain is not simulated
     #[error("domain {0} is the control domain, which can't be changed")]
     Control(DomId),
@@ -56,33 +52,35 @@ impl Host {
     /// A host where only the control domain runs.
     #[must_use]
     pub fn new(control: DomId) -> Host {
-        let state = DomainState { unique_id: 1, condition: Condition::Running };
-        let domains = BTreeMap::from([(control, state)]);
-        Host {
-            table: ArcSwap::from_pointee(Table {
-                domains,
-                next_unique_id: 2,
-                attached: BTreeSet::new(),
-            }),
+        let slots = (0..DomId::SELF.0).map(|_| AtomicU64::new(NOBODY)).collect();
+        let host = Host { slots, next_unique_id: AtomicU64::new(1) };
+        if let Some(slot) = host.slot(control) {
+            slot.store(host.newborn(), Relaxed);
         }
+        host
     }
 
-    /// Creates domains: all or none.
+    /// Creates domains: all or none, though some may be seen for a moment.
     ///
     /// # Errors
-    /// [`SimError::Exists`].
+    /// [`SimError::Exists`], [`SimError::NoId`].
     pub fn create(&self, domids: &[DomId]) -> Result<(), SimError> {
-        self.change(|table| {
-            for &domid in domids {
-                let state =
-                    DomainState { unique_id: table.next_unique_id, condition: Condition::Running };
-                if table.domains.insert(domid, state).is_some() {
-                    return Err(SimError::Exists(domid));
+        for (done, &domid) in domids.iter().enumerate() {
+            let newborn = self.newborn();
+            let fill = |word| unpack(word).is_none().then_some(newborn | word & ATTACHED);
+            let made = self.slot(domid).ok_or(SimError::NoId(domid)).and_then(|slot| {
+                let filled = slot.fetch_update(Relaxed, Relaxed, fill);
+                filled.map_err(|_| SimError::Exists(domid))
+            });
+            if let Err(error) = made {
+                let made_before = domids.iter().take(done).filter_map(|made| self.slot(*made));
+                for slot in made_before {
+                    slot.fetch_and(ATTACHED, Relaxed);
                 }
-                table.next_unique_id += 1;
+                return Err(error);
             }
-            Ok(())
-        })
+        }
+        Ok(())
     }
 
     /// Shuts a domain down, or crashes it; doing so again changes nothing.
@@ -90,11 +88,7 @@ impl Host {
     /// # Errors
     /// [`SimError::Unknown`], [`SimError::Control`].
     pub fn stop(&self, domid: DomId, control: DomId, as_: Condition) -> Result<(), SimError> {
-        self.change(|table| {
-            let state = guest(table, domid, control)?;
-            state.condition = as_;
-            Ok(())
-        })
+        self.change(domid, control, |word| word & !CONDITION | pack(as_)).map(drop)
     }
 
     /// Destroys a domain: its id is free again.
@@ -102,65 +96,86 @@ impl Host {
     /// # Errors
     /// [`SimError::Unknown`], [`SimError::Control`].
     pub fn destroy(&self, domid: DomId, control: DomId) -> Result<(), SimError> {
-        self.change(|table| {
-            guest(table, domid, control)?;
-            table.domains.remove(&domid);
-            Ok(())
-        })
+        // Whether it could be reached is asked afterwards, by `detach`.
+        self.change(domid, control, |word| word & ATTACHED).map(drop)
     }
 
     /// Notes that a domain can be reached; false where it could already.
     pub fn attach(&self, domid: DomId) -> bool {
-        let before = self.table.rcu(|table| {
-            let mut table = Table::clone(table);
-            table.attached.insert(domid);
-            table
-        });
-        !before.attached.contains(&domid)
+        self.slot(domid).is_some_and(|slot| slot.fetch_or(ATTACHED, Relaxed) & ATTACHED == 0)
     }
 
     /// Notes that a domain can't be reached any more; whether it could.
     pub fn detach(&self, domid: DomId) -> bool {
-        let before = self.table.rcu(|table| {
-            let mut table = Table::clone(table);
-            table.attached.remove(&domid);
-            table
-        });
-        before.attached.contains(&domid)
+        self.slot(domid).is_some_and(|slot| slot.fetch_and(!ATTACHED, Relaxed) & ATTACHED != 0)
     }
 
     /// All domains, by id.
     #[must_use]
     pub fn list(&self) -> Vec<(DomId, DomainState)> {
-        self.table.load().domains.iter().map(|(domid, state)| (*domid, *state)).collect()
+        let all = (0..).map(DomId).zip(&self.slots);
+        all.filter_map(|(domid, slot)| Some((domid, unpack(slot.load(Relaxed))?))).collect()
     }
 
+    fn slot(&self, domid: DomId) -> Option<&AtomicU64> {
+        self.slots.get(usize::from(domid.0))
+    }
+
+    /// The word of a domain that begins to run.
+    fn newborn(&self) -> u64 {
+        self.next_unique_id.fetch_add(1, Relaxed) << UNIQUE_ID | pack(Condition::Running)
+    }
+
+    /// Changes a guest that exists.
     fn change(
         &self,
-        mut f: impl FnMut(&mut Table) -> Result<(), SimError>,
-    ) -> Result<(), SimError> {
-        let mut result = Ok(());
-        // Runs again where another thread changed the table meanwhile: each turn of the loop
-        // means that someone else's change succeeded.
-        self.table.rcu(|old| {
-            let mut new = Table::clone(old);
-            result = f(&mut new);
-            if result.is_ok() { Arc::new(new) } else { Arc::clone(old) }
-        });
-        result
+        domid: DomId,
+        control: DomId,
+        f: impl Fn(u64) -> u64,
+    ) -> Result<u64, SimError> {
+        if domid == control {
+            return Err(SimError::Control(domid));
+        }
+        let slot = self.slot(domid).ok_or(SimError::Unknown(domid))?;
+        let change = |word| unpack(word).map(|_| f(word));
+        slot.fetch_update(Relaxed, Relaxed, change).map_err(|_| SimError::Unknown(domid))
     }
 }
 
-fn guest(table: &mut Table, domid: DomId, control: DomId) -> Result<&mut DomainState, SimError> {
-    if domid == control {
-        return Err(SimError::Control(domid));
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host").field("domains", &self.list().len()).finish_non_exhaustive()
     }
-    table.domains.get_mut(&domid).ok_or(SimError::Unknown(domid))
+}
+
+// A word: unique id, condition (0: no such domain), and whether it can be reached. The last one
+// outlives the domain: what there was to reach it by is still to be taken down.
+const ATTACHED: u64 = 1;
+const CONDITION: u64 = 6;
+const UNIQUE_ID: u32 = 3;
+const NOBODY: u64 = 0;
+
+fn pack(condition: Condition) -> u64 {
+    match condition {
+        Condition::Running => 2,
+        Condition::Shutdown => 4,
+        Condition::Crashed => 6,
+    }
+}
+
+fn unpack(word: u64) -> Option<DomainState> {
+    let condition = match word & CONDITION {
+        2 => Condition::Running,
+        4 => Condition::Shutdown,
+        6 => Condition::Crashed,
+        _ => return None,
+    };
+    Some(DomainState { unique_id: word >> UNIQUE_ID, condition })
 }
 
 impl Hypervisor for Host {
     fn domain(&self, domid: DomId) -> Option<DomainState> {
-        self.table.load().domains.get(&domid).copied()
+        self.slot(domid).and_then(|slot| unpack(slot.load(Relaxed)))
     }
 }
 
@@ -198,6 +213,20 @@ mod tests {
         let stopped = host.stop(CONTROL, CONTROL, Condition::Shutdown);
         assert_eq!(stopped, Err(SimError::Control(CONTROL)));
         assert_eq!(host.list().len(), 1);
+    }
+
+    #[test]
+    fn what_is_attached_is_taken_down_after_the_domain_is_gone_or_another_has_come() {
+        let host = Host::new(CONTROL);
+        host.create(&[DomId(3)]).unwrap();
+        assert!(host.attach(DomId(3)));
+        host.destroy(DomId(3), CONTROL).unwrap();
+        assert_eq!(host.domain(DomId(3)), None);
+        host.create(&[DomId(3)]).unwrap();
+        assert!(host.detach(DomId(3)) && host.domain(DomId(3)).is_some());
+        let beyond = DomId::SELF;
+        assert_eq!(host.create(&[DomId(4), beyond]), Err(SimError::NoId(beyond)));
+        assert_eq!(host.domain(DomId(4)), None);
     }
 
     #[test]

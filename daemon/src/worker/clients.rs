@@ -59,9 +59,12 @@ impl Clients {
     }
 }
 
-/// Whether time brings something: transactions that pin versions, events that expire.
+/// Whether time brings something: transactions that pin versions, events that expire, memory that
+/// another domain frees.
 fn needs_tending(client: &Client) -> bool {
-    client.conn.transactions() > 0 || client.conn.next_deadline().is_some()
+    client.conn.transactions() > 0
+        || client.conn.next_deadline().is_some()
+        || client.conn.is_over_memory()
 }
 
 /// The number that a client has at its worker.

@@ -145,11 +145,6 @@ impl Block {
         (0..self.len()).zip(offsets.as_chunks::<2>().0).map(record)
     }
 
-    /// The path of a record from the root of the block; empty for the root itself.
-    pub(super) fn below(&self, index: u16) -> &str {
-        text(self.record(index).below())
-    }
-
     /// Visits the distinct permission lists (some perhaps more than once), and how many records
     /// in a row have each.
     pub(crate) fn each_list(&self, mut visit: impl FnMut(Acl<'_>, u32)) {

@@ -79,7 +79,7 @@ impl<'b> Record<'b> {
 
     /// The path from the block's root; empty for the root itself.
     #[inline]
-    pub(super) fn below(self) -> &'b [u8] {
+    pub(in crate::tree) fn below(self) -> &'b [u8] {
         cut(self.heap, self.at + FIXED, self.below_len())
     }
 

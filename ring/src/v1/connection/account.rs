@@ -1,7 +1,10 @@
 //! What a guest's connection uses, against its quotas.
 //!
-//! The store counts nodes and watches; a connection its transactions, its outstanding requests
-//! and the bytes that wait to be sent. Privileged callers have no account here, only the bounds
+//! The store counts nodes and watches, and their bytes; a connection its transactions, its
+//! outstanding requests and the bytes that wait to be sent. The quota `memory` is for both kinds
+//! of bytes together (C's `domain_memory_add`; XSA-326): the store refuses nodes and watches that
+//! would reach it on their own, and the connection long replies, events, watches and further
+//! reading where all would. Privileged callers have no account here, only the bounds
 //! of [`crate::v1::limits`].
 
 use std::time::Duration;
@@ -14,6 +17,8 @@ use crate::v1::{connection::host::Report, limits::MEMORY_REPORT_EVERY};
 pub(crate) struct Account {
     domain: DomId,
     quotas: Quotas,
+    /// Bytes of its nodes and watches.
+    memory: u64,
     /// One bit per quota: a refusal was reported.
     refused: u16,
     /// Reports that no host has been told yet.
@@ -28,6 +33,7 @@ impl Account {
         Account {
             domain,
             quotas: Quotas::default(),
+            memory: 0,
             refused: 0,
             untold: Vec::new(),
             hard: false,
@@ -39,19 +45,25 @@ impl Account {
     /// Takes over what the store says of the domain.
     pub(crate) fn update(&mut self, info: &DomainInfo) {
         self.quotas = info.quotas;
+        self.memory = info.memory;
     }
 
     pub(crate) fn limit(&self, quota: Quota) -> u32 {
         self.quotas.get(quota)
     }
 
+    /// Bytes that count for the quota `memory`, with so many in the connection.
+    fn used(&self, waiting: usize) -> u32 {
+        let waiting = u64::try_from(waiting).unwrap_or(u64::MAX);
+        u32::try_from(self.memory.saturating_add(waiting)).unwrap_or(u32::MAX)
+    }
+
     /// The quota that keeps the domain's requests from being read.
     pub(crate) fn stalls(&self, outstanding: u32, waiting: usize) -> Option<Quota> {
-        let memory = u32::try_from(waiting).unwrap_or(u32::MAX);
         if self.quotas.reached(Quota::Outstanding, outstanding) {
             Some(Quota::Outstanding)
         } else {
-            self.quotas.reached(Quota::Memory, memory).then_some(Quota::Memory)
+            self.quotas.reached(Quota::Memory, self.used(waiting)).then_some(Quota::Memory)
         }
     }
 
@@ -81,7 +93,7 @@ impl Account {
     /// Whether the memory quota refuses `more` bytes while `waiting` wait to be sent; notes the
     /// crossing of both memory quotas (C's `domain_chk_quota`).
     pub(crate) fn memory_refuses(&mut self, waiting: usize, more: usize, now: Duration) -> bool {
-        let used = u32::try_from(waiting.saturating_add(more)).unwrap_or(u32::MAX);
+        let used = self.used(waiting.saturating_add(more));
         if self.quotas.reached(Quota::Memory, used) {
             if !self.hard {
                 self.hard = true;
@@ -172,5 +184,20 @@ mod tests {
         assert_eq!(account.untold(), []);
         assert!(!account.memory_refuses(0, 0, at(12)));
         assert_eq!(account.untold(), [below(Quota::Memory), below(Quota::SoftMemory)]);
+    }
+
+    #[test]
+    fn what_the_store_keeps_and_what_waits_count_together() {
+        let mut account = account();
+        account.memory = 700;
+        assert_eq!(account.stalls(0, 299), None);
+        assert_eq!(account.stalls(0, 300), Some(Quota::Memory));
+        assert!(!account.memory_refuses(200, 99, at(0)));
+        let soft = Refusal { domain: DomId(5), quota: Quota::SoftMemory, limit: 500 };
+        assert_eq!(account.untold(), [Report::AboveSoft(soft)]);
+        assert!(account.memory_refuses(200, 100, at(1)));
+        account.memory = u64::MAX;
+        assert!(account.memory_refuses(0, 0, at(2)));
+        assert_eq!(account.stalls(0, usize::MAX), Some(Quota::Memory));
     }
 }

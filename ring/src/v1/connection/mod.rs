@@ -40,7 +40,7 @@ mod tests;
 
 use std::{task::Waker, time::Duration};
 
-use myriad_core::{Caller, ConnId, DomId, Errno, Store, Transaction};
+use myriad_core::{Caller, ConnId, DomId, Errno, Quota, Store, Transaction};
 
 pub use host::{Conflict, ControlReply, Executed, Host, Peer, Report};
 pub use output::Event;
@@ -192,6 +192,7 @@ impl Connection {
             self.session.tell(host);
             return Progress::Stalled;
         }
+        self.session.note_memory(self.queue.waiting(), now);
         let ticket = self.session.open_ticket();
         let mut reply = Vec::with_capacity(REPLY_GUESS);
         let header = message.header;
@@ -314,6 +315,19 @@ impl Connection {
     pub fn pinned_bytes(&self) -> u64 {
         let open = self.session.transactions.iter();
         open.map(Transaction::pinned_bytes).max().unwrap_or(0)
+    }
+
+    /// Bytes that wait to be sent.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.waiting()
+    }
+
+    /// Whether a guest's quota `memory` keeps its requests from being read. What lowers its use
+    /// can be another's doing: [`Connection::tend`] looks again.
+    #[must_use]
+    pub fn is_over_memory(&self) -> bool {
+        !self.is_failed() && matches!(self.over(), Some(Over::Quota(Quota::Memory)))
     }
 
     /// How many of a guest's requests are outstanding.

@@ -34,7 +34,7 @@ impl Ops<'_> {
 
     pub(super) fn get_quota(&mut self, query: &QuotaQuery<'_>) -> Done {
         let text = match query {
-            QuotaQuery::Names => LISTED.map(Quota::name).join(" "),
+            QuotaQuery::Names => Quota::ALL.map(Quota::name).join(" "),
             QuotaQuery::Global { name } => self.store.pin().quotas().get(quota(name)?).to_string(),
             QuotaQuery::Domain { domid, name } => {
                 let info = self.alive(*domid)?;
@@ -71,17 +71,3 @@ fn quota(name: &[u8]) -> Result<Quota, Failed> {
 
 /// The value that stands for "there is no such quota" in C.
 const NO_QUOTA: u32 = u32::MAX;
-
-/// The quotas in the order of C's reply.
-const LISTED: [Quota; 10] = [
-    Quota::Nodes,
-    Quota::Watches,
-    Quota::Outstanding,
-    Quota::Memory,
-    Quota::SoftMemory,
-    Quota::Transactions,
-    Quota::TransactionNodes,
-    Quota::NodePermissions,
-    Quota::PathMax,
-    Quota::NodeSize,
-];

@@ -139,8 +139,9 @@ fn a_request_is_outstanding_until_its_events_are_sent() {
 
 #[test]
 fn memory_refuses_long_replies_and_stops_the_reading() {
-    let (mut world, dom0, guest) = guest(Quota::Memory, 1000);
+    let (mut world, dom0, guest) = guest(Quota::Memory, 0);
     world.ok(dom0, Op::Write, 0, &[&b"/local/domain/5/a\0"[..], &[b'v'; 700]].concat());
+    let limit = world.ok_memory(dom0, 1000);
     world.send(guest, Op::Read, 0, b"a\0");
     world.send(guest, Op::Read, 0, b"a\0");
     // The second finds no room: an error does.
@@ -152,22 +153,70 @@ fn memory_refuses_long_replies_and_stops_the_reading() {
     assert_eq!(seen[1].payload, b"ENOMEM\0");
     assert_eq!(world.desk.refused(), []);
     world.conns[guest].tend(&world.store, &mut world.desk, Duration::from_secs(20));
-    let refusal = Refusal { domain: DomId(5), quota: Quota::Memory, limit: 1000 };
+    let refusal = Refusal { domain: DomId(5), quota: Quota::Memory, limit };
     let again = Report::BelowAgain(DomId(5), Quota::Memory);
     assert_eq!(world.desk.reports, [Report::Refused(refusal), again]);
 }
 
 #[test]
 fn memory_at_the_quota_stalls_a_guest() {
-    let (mut world, dom0, guest) = guest(Quota::Memory, 600);
+    let (mut world, dom0, guest) = guest(Quota::Memory, 0);
     world.ok(dom0, Op::Write, 0, &[&b"/local/domain/5/a\0"[..], &[b'v'; 500]].concat());
+    world.ok_memory(dom0, 600);
     world.send(guest, Op::Read, 0, b"a\0");
-    world.ok_quota(dom0, b"5\0memory\x00500\0");
+    world.ok_memory(dom0, 500);
     world.send(guest, Op::Read, 0, b"a\0");
     assert_eq!(world.run(guest), Some(Progress::Stalled));
     assert!(!world.conns[guest].wants_input());
     assert_eq!(world.desk.refused(), [Quota::Memory]);
     assert_eq!(world.ask_watch(guest), Err("ENOMEM".into()));
+}
+
+#[test]
+fn nodes_and_watches_are_refused_at_the_quota_of_memory() {
+    let (mut world, dom0, guest) = guest(Quota::Memory, 0);
+    let limit = world.ok_memory(dom0, 500);
+    let long = [&b"a\0"[..], &[b'v'; 500]].concat();
+    assert_eq!(world.ask(guest, Op::Write, 0, &long), Err("ENOMEM".into()));
+    assert_eq!(world.ask(guest, Op::Read, 0, b"a\0"), Err("ENOENT".into()));
+    let refusal = Refusal { domain: DomId(5), quota: Quota::Memory, limit };
+    assert_eq!(world.desk.reports, [Report::Refused(refusal)]);
+    world.ok(guest, Op::Write, 0, b"a\0v");
+    assert_eq!(world.ask(guest, Op::Write, 0, &long), Err("ENOMEM".into()));
+    let token = format!("a\0{}\0", "t".repeat(400));
+    assert_eq!(world.ask(guest, Op::Watch, 0, token.as_bytes()), Err("ENOMEM".into()));
+    assert_eq!(world.watches(guest), 0);
+    assert_eq!(world.desk.refused(), [Quota::Memory]);
+}
+
+#[test]
+fn nodes_above_the_soft_quota_of_memory_are_reported() {
+    let (mut world, dom0, guest) = guest(Quota::SoftMemory, 600);
+    world.ok(guest, Op::Write, 0, &[&b"a\0"[..], &[b'v'; 700]].concat());
+    world.ok(guest, Op::Read, 0, b"a\0");
+    let refusal = Refusal { domain: DomId(5), quota: Quota::SoftMemory, limit: 600 };
+    assert_eq!(world.desk.reports, [Report::AboveSoft(refusal)]);
+    world.ok(dom0, Op::Rm, 0, b"/local/domain/5/a\0");
+    world.now = Duration::from_secs(20);
+    world.ok(guest, Op::Mkdir, 0, b"b\0");
+    world.ok(guest, Op::Mkdir, 0, b"c\0");
+    let below = Report::BelowAgain(DomId(5), Quota::SoftMemory);
+    assert_eq!(world.desk.reports, [Report::AboveSoft(refusal), below]);
+}
+
+#[test]
+fn a_guest_whose_nodes_were_made_to_be_too_much_is_read_again_when_they_go() {
+    let (mut world, dom0, guest) = guest(Quota::Memory, 600);
+    // The control domain is not refused.
+    world.ok(dom0, Op::Write, 0, &[&b"/local/domain/5/a\0"[..], &[b'v'; 700]].concat());
+    world.send(guest, Op::Mkdir, 0, b"b\0");
+    assert_eq!(world.run(guest), Some(Progress::Stalled));
+    assert!(world.conns[guest].is_over_memory() && !world.conns[guest].wants_input());
+    world.ok(dom0, Op::Rm, 0, b"/local/domain/5/a\0");
+    world.conns[guest].tend(&world.store, &mut world.desk, world.now);
+    assert!(!world.conns[guest].is_over_memory() && world.conns[guest].wants_input());
+    assert_ne!(world.run(guest), Some(Progress::Stalled));
+    assert_eq!(world.seen(guest).len(), 1);
 }
 
 #[test]
@@ -210,8 +259,13 @@ impl World {
         self.conns[at].deliver(event, self.now);
     }
 
-    fn ok_quota(&mut self, at: usize, payload: &[u8]) {
-        assert_eq!(self.ok(at, Op::SetQuota, 0, payload), OK);
+    /// Sets the quota `memory` of domain 5 to what it uses and so much more.
+    fn ok_memory(&mut self, dom0: usize, more: u64) -> u32 {
+        let used = self.store.pin().domain(DomId(5)).unwrap().memory;
+        let limit = u32::try_from(used + more).unwrap();
+        let set = format!("5\0memory\0{limit}\0");
+        assert_eq!(self.ok(dom0, Op::SetQuota, 0, set.as_bytes()), OK);
+        limit
     }
 
     /// A WATCH that finds no room in the memory quota, and one that does.
