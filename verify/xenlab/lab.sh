@@ -10,6 +10,7 @@
 #   -o FOLDER     gets what the script leaves in /out, and the consoles
 #   -t SECONDS    after which QEMU is ended (600)        -m MEGABYTES  dom0's memory (1024)
 #   -M MEGABYTES  the machine's memory (4096)            -l  the files of a Linux guest, too
+# Environment: XENLAB_DIR, for what is kept (target/xenlab); XEN_ARGS, for Xen's command line.
 # Exit status: the script's; 120 nothing booted or it took too long, 121 the daemon didn't answer,
 #              122 the toolstack's own programs failed.
 set -euo pipefail
@@ -30,9 +31,10 @@ while getopts a:e:o:t:m:M:l option; do
   esac
 done
 shift $((OPTIND - 1))
-[ $# -ge 2 ] || { sed -n '2,17s/^# \{0,1\}//p' "$0" >&2; exit 120; }
+[ $# -ge 2 ] || { sed -n '2,18s/^# \{0,1\}//p' "$0" >&2; exit 120; }
 daemon=$1 script=$2
 shift 2
+trap 'echo "lab: line $LINENO failed" >&2; exit 120' ERR
 
 "$here/image.sh" "$work" >&2 || { echo "lab: no image, see above" >&2; exit 120; }
 

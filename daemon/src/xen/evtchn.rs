@@ -17,6 +17,9 @@ use super::{
 
 /// The event channels of one worker: one descriptor, readable while a port is pending.
 ///
+/// Wait for it level-triggered: the kernel wakes waiters for the first pending port alone.
+/// Another thread may notify and unmask.
+///
 /// Dropping it unbinds all of its ports.
 #[derive(Debug)]
 pub struct EventChannels {

@@ -28,7 +28,7 @@ use super::{
 /// `grant_table.h`).
 pub const XENSTORE_GRANT: u32 = 1;
 
-/// A page that can be mapped, once: one page of [`RingFile::as_fd`] at [`RingFile::offset`], shared.
+/// A page that can be mapped, once: of this file, at [`RingFile::offset`], shared.
 ///
 /// The mapping outlives this, and ends with munmap alone.
 #[derive(Debug)]

@@ -257,6 +257,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn it_can_be_used_from_any_thread() {
+        fn shared<T: Send + Sync>() {}
+        fn sent<T: Send>() {}
+        shared::<XenHost>();
+        shared::<crate::xen::EventChannels>();
+        sent::<DomainWatch>();
+        sent::<crate::xen::Mapped>();
+    }
+
+    #[test]
     fn an_interface_is_named_and_used() {
         let old = Interface { xen: (4, 17), stable: false, release: Some(&RELEASES[0]) };
         let text = "Xen 4.17, the interface of Xen 4.17 (domctl 0x15, sysctl 0x15)";
