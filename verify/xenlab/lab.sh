@@ -10,6 +10,7 @@
 #   -o FOLDER     gets what the script leaves in /out, and the consoles
 #   -t SECONDS    after which QEMU is ended (600)        -m MEGABYTES  dom0's memory (1024)
 #   -M MEGABYTES  the machine's memory (4096)            -l  the files of a Linux guest, too
+#   -x FILE       another hypervisor, unpacked (the tools stay 4.17's, so DAEMON is `none`)
 # Environment: XENLAB_DIR, for what is kept (target/xenlab); XEN_ARGS, for Xen's command line.
 # Exit status: the script's; 120 nothing booted or it took too long, 121 the daemon didn't answer,
 #              122 the toolstack's own programs failed.
@@ -17,8 +18,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 work=${XENLAB_DIR:-$(cd "$here/../.." && pwd)/target/xenlab}
 
-arguments= variables=() out= seconds=600 dom0_memory=1024 memory=4096 linux=
-while getopts a:e:o:t:m:M:l option; do
+arguments= variables=() out= seconds=600 dom0_memory=1024 memory=4096 linux= hypervisor=$work/xen
+while getopts a:e:o:t:m:M:lx: option; do
   case $option in
     a) arguments=$OPTARG ;;
     e) variables+=("$OPTARG") ;;
@@ -27,11 +28,12 @@ while getopts a:e:o:t:m:M:l option; do
     m) dom0_memory=$OPTARG ;;
     M) memory=$OPTARG ;;
     l) linux=yes ;;
+    x) hypervisor=$OPTARG ;;
     *) exit 120 ;;
   esac
 done
 shift $((OPTIND - 1))
-[ $# -ge 2 ] || { sed -n '2,18s/^# \{0,1\}//p' "$0" >&2; exit 120; }
+[ $# -ge 2 ] || { sed -n '2,19s/^# \{0,1\}//p' "$0" >&2; exit 120; }
 daemon=$1 script=$2
 shift 2
 trap 'echo "lab: line $LINENO failed" >&2; exit 120' ERR
@@ -79,7 +81,7 @@ cat "$work/dom0.cpio" "$run/payload.cpio" >"$run/initrd"
 qemu-system-x86_64 -accel tcg -cpu max,-smap,-xsave,-xsaveopt,-avx,-avx2 \
   -machine pc -smp 1 -m "$memory" -nodefaults -display none -monitor none -no-reboot \
   -serial "file:$run/console.log" -serial "file:$run/script.log" \
-  -kernel "$work/xen" \
+  -kernel "$hypervisor" \
   -append "console=com1 com1=115200,8n1 noreboot bootscrub=0 spec-ctrl=no \
 loglvl=warning guest_loglvl=warning dom0_mem=${dom0_memory}M,max:${dom0_memory}M ${XEN_ARGS:-}" \
   -initrd "$work/vmlinuz console=hvc0 quiet panic=1 mitigations=off,$run/initrd" \
