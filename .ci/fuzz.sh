@@ -1,5 +1,5 @@
 #!/bin/bash
-# Both fuzz targets, a minute each, by libFuzzer on stable Rust.
+# All fuzz targets, a minute each, by libFuzzer on stable Rust.
 #
 #   .ci/fuzz.sh [SECONDS [TARGET...]]     such as: .ci/fuzz.sh 3600 connection
 #
@@ -15,10 +15,10 @@ export RUSTFLAGS="--cfg fuzzing -Cdebug-assertions -Coverflow-checks -Cpasses=sa
   -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters
   -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares"
 CARGO_PROFILE_RELEASE_LTO=off cargo build --release --locked --quiet -p myriad-fuzz \
-  --features libfuzzer --bin fuzz-codec --bin fuzz-connection --target "$host" \
-  --target-dir target/fuzz
+  --features libfuzzer --bin fuzz-codec --bin fuzz-connection --bin fuzz-page \
+  --target "$host" --target-dir target/fuzz
 
-for target in ${targets:-codec connection}; do
+for target in ${targets:-codec connection page}; do
   corpus=verify/fuzz/corpus/$target
   artifacts=verify/fuzz/artifacts/$target
   mkdir -p "$corpus" "$artifacts"

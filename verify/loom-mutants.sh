@@ -1,20 +1,19 @@
-#!/bin/sh
+#!/bin/bash
 # Breaks publication and the feed, one fault at a time, and sees the models of verify/tests/loom_*
-# catch each. Works on a copy in a temporary directory; needs loom in cargo's cache or a network.
+# find each. Works on a copy below target/mutants; takes a few minutes.
 #
-#   verify/loom-mutants.sh          all mutants
-#   verify/loom-mutants.sh NAME     one
-set -eu
-
+#   verify/loom-mutants.sh           all mutants
+#   verify/loom-mutants.sh NAME...   some
+set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
-work=${MUTANTS_DIR:-$(mktemp -d)}
-only=${1:-}
-failed=0
+work=$root/target/mutants
+only=" $* "
+failed=0 caught=0
 
 # A package of the models alone: the same relative places, loom as the one dependency.
 mkdir -p "$work/verify/src" "$work/core"
-: > "$work/verify/src/lib.rs"
-cat > "$work/verify/Cargo.toml" <<TOML
+: >"$work/verify/src/lib.rs"
+cat >"$work/verify/Cargo.toml" <<'TOML'
 [package]
 name = "mutants"
 version = "0.0.0"
@@ -25,57 +24,130 @@ loom = "0.7"
 [lints.rust]
 unexpected_cfgs = "allow"
 TOML
+cp "$root/Cargo.lock" "$work/verify/Cargo.lock"
 
 run() {
-    (cd "$work/verify" && RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR="$work/target" \
-        RUST_BACKTRACE=0 cargo test --release --quiet --test "$1" > "$work/log" 2>&1)
+  (cd "$work/verify" && RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR="$work/target" RUST_BACKTRACE=0 \
+    cargo test --release --quiet --test "$1" "$2" >"$work/log" 2>&1)
 }
 
-# mutant NAME MODEL FILE SED: the model must fail on the file so changed.
+# mutant NAME MODEL TEST FILE SED: the test of the model must fail on the file so changed.
 mutant() {
-    [ -z "$only" ] || [ "$only" = "$1" ] || return 0
-    rm -rf "$work/core/src" "$work/verify/tests"
-    cp -r "$root/core/src" "$work/core/src"
-    mkdir "$work/verify/tests"
-    cp -r "$root"/verify/tests/loom_* "$work/verify/tests/"
-    sed -i -E "$4" "$work/core/src/$3"
-    if cmp -s "$root/core/src/$3" "$work/core/src/$3"; then
-        echo "$1: the source has changed, the mutant with it must"
-        failed=1
-    elif run "$2"; then
-        echo "$1: NOT CAUGHT"
-        failed=1
-    elif grep -q "could not compile" "$work/log"; then
-        echo "$1: does not compile"
-        failed=1
-    else
-        echo "$1: caught, $(grep -m1 -A1 "panicked at" "$work/log" | tail -n 1 | cut -c1-70)"
-    fi
+  case $only in "  " | *" $1 "*) ;; *) return 0 ;; esac
+  rm -rf "$work/core/src" "$work/verify/tests"
+  cp -r "$root/core/src" "$work/core/src"
+  mkdir "$work/verify/tests"
+  cp -r "$root"/verify/tests/loom_* "$work/verify/tests/"
+  sed -i -E "$5" "$work/core/src/$4"
+  if ! grep -q "^fn $3()" "$root/verify/tests/$2.rs"; then
+    echo "$1: $2 has no test $3" && failed=1
+  elif cmp -s "$root/core/src/$4" "$work/core/src/$4"; then
+    echo "$1: the source has changed, the mutant with it must" && failed=1
+  elif run "$2" "$3"; then
+    echo "$1: NOT CAUGHT by $3" && failed=1
+  elif grep -q "could not compile" "$work/log"; then
+    echo "$1: does not compile" && failed=1
+  elif ! grep -q "^test $3 \.\.\. FAILED\|panicked at" "$work/log"; then
+    echo "$1: $3 did not run" && failed=1
+  else
+    caught=$((caught + 1))
+    echo "$1: caught by $3: $(grep -m1 -A1 "panicked at" "$work/log" | tail -n 1 | cut -c1-60)"
+  fi
 }
 
-# Publication.
-mutant swap-always-wins loom_publish cell.rs 's/Arc::ptr_eq\(&before, current\)/{ let _ = before; true }/'
-mutant slot-before-base loom_publish publish.rs \
-    '/let base = self.cell.load\(\);/{N;N;s/(.*base.*)\n(.*)\n(.*slot.*)/\2\n\3\n\1/}'
-mutant helps-what-is-applied loom_publish publish.rs 's/&& first.id != base.applied\(\)/\&\& first.id != 0/'
-mutant nobody-helps loom_publish publish.rs 's/&& first.id != base.applied\(\)/\&\& first.id == 0/'
-mutant owner-does-not-look loom_publish publish.rs 's/if base.applied\(\) == id \{/if base.applied() == id + 1 {/'
-mutant owner-takes-any-result loom_publish publish.rs 's/if base.applied\(\) == id \{/if base.applied() >= 1 {/'
-mutant withdraws-at-once loom_publish publish.rs \
-    's/^( *)(\/\/ Ends: every failed swap)/\1self.slot.replace(\&mine, \&Arc::new(None));\n\1\2/'
-mutant pushes-another-aside loom_publish publish.rs 's/if empty.is_some\(\) \{/if empty.is_some() \&\& id == 0 {/'
-mutant never-withdraws loom_publish publish.rs 's/self.slot.replace\(&mine, &Arc::new\(None\)\);//'
+# P1: the swap lets in a version only on top of the one that it was built on.
+mutant swap-always-wins loom_publish two_committers_lose_no_update cell.rs \
+  's/Arc::ptr_eq\(&before, current\)/{ let _ = before; true }/'
+mutant swap-always-wins-in-turn loom_turns who_waits_for_a_turn_gets_in_after_it cell.rs \
+  's/Arc::ptr_eq\(&before, current\)/{ let _ = before; true }/'
 
-# The feed.
-mutant base-not-linked loom_feed publish.rs 's/hooks.building_on\(base\);//'
-mutant base-linked-late loom_feed publish.rs \
-    '/hooks.building_on\(base\);/d;s/(let won = self.cell.replace.*)/\1\n        hooks.building_on(base);/'
-mutant links-over-newer loom_feed feed.rs 's/is_none_or\(\|s\| s < record.seq\)/is_none_or(|_| true)/'
-mutant takes-newer-for-wanted loom_feed feed.rs 's/found.seq == wanted/found.seq >= wanted/'
-mutant takes-older-for-wanted loom_feed feed.rs 's/found.seq == wanted/found.seq <= wanted/'
-mutant link-not-released loom_feed feed.rs 's/compare_exchange\(current, next, Release, Relaxed/compare_exchange(current, next, Relaxed, Relaxed/'
-mutant get-not-acquired loom_feed feed.rs \
-    '/pairs with the Release in/{n;s/slot.load\(Acquire/slot.load(Relaxed/}'
-mutant retires-what-it-lost-to loom_feed feed.rs 's/^( *)(new = Some\(lost.new\);)/\1retire(current, \&guard);\n\1\2/'
+# P2: an announced proposal is applied once, and its owner learns the result.
+mutant slot-before-base loom_publish a_place_for_announcements_is_used_again publish.rs \
+  '/let base = self.cell.load\(\);/{N;N;s/(.*base.*)\n(.*)\n(.*slot.*)/\2\n\3\n\1/}'
+mutant helps-what-is-applied loom_publish an_announced_commit_is_applied_once_beside_a_committer \
+  publish.rs 's/&& first.id != base.applied\(\)/\&\& first.id != 0/'
+mutant owner-does-not-look loom_publish an_announced_commit_is_applied_once_beside_a_committer \
+  publish.rs 's/if base.applied\(\) == id \{/if base.applied() == id + 1 {/'
+mutant owner-takes-any-result loom_publish a_place_for_announcements_is_used_again publish.rs \
+  's/if base.applied\(\) == id \{/if base.applied() >= 1 {/'
+mutant announces-over-another loom_publish two_announcements_are_applied_once_each publish.rs \
+  '/fn announce</,$s/if empty.is_some\(\) \{/if empty.is_some() \&\& id == 0 {/'
+mutant ids-are-the-same loom_publish a_place_for_announcements_is_used_again publish.rs \
+  '/fn announce</,$s/ids.fetch_add\(1/ids.fetch_add(0/'
+mutant never-withdraws loom_publish a_place_for_announcements_is_used_again publish.rs \
+  '/fn announce</,$s/self.slot.replace\(&mine, &Arc::new\(None\)\);//'
 
+# P3: overtaking is bounded, of announcements and of turns.
+mutant nobody-helps loom_publish two_others_overtake_once_each publish.rs \
+  's/&& first.id != base.applied\(\)/\&\& first.id == 0/'
+mutant withdraws-at-once loom_publish two_others_overtake_once_each publish.rs \
+  's/^( *)(\/\/ Ends: every failed swap)/\1self.slot.replace(\&mine, \&Arc::new(None));\n\1\2/'
+mutant turn-is-not-heeded loom_turns who_waits_for_a_turn_gets_in_after_it publish.rs \
+  's/None => return Attempt::Turn\(first.id\)/None => {}/'
+mutant one-wait-for-all-turns loom_turns a_turn_after_another_is_waited_for publish.rs \
+  's/None if past == Some\(first.id\)/None if past.is_some()/'
+mutant own-turn-is-heeded loom_turns who_waits_for_a_turn_gets_in_after_it publish.rs \
+  's/None if past == Some\(first.id\)/None if past == Some(first.id + 1)/'
+mutant turn-ids-are-the-same loom_turns a_turn_after_another_is_waited_for publish.rs \
+  '/fn take_turn</,/^    }/s/ids.fetch_add\(1/ids.fetch_add(0/'
+mutant turn-over-another loom_turns two_editors_want_a_turn publish.rs \
+  '/fn take_turn</,/^    }/s/if empty.is_some\(\) \{/if false {/'
+mutant turn-that-was-not-given loom_turns two_editors_want_a_turn publish.rs \
+  's/self.slot.replace\(&empty, &mine\).then_some\(\(id, mine\)\)/{ self.slot.replace(\&empty, \&mine); Some((id, mine)) }/'
+mutant turn-is-not-ended loom_turns who_waits_for_a_turn_gets_in_after_it publish.rs \
+  '/fn end_turn</,/^    }/s/self.slot.replace\(mine, &Arc::new\(None\)\);/let _ = mine;/'
+mutant waits-for-any-turn loom_turns two_editors_want_a_turn publish.rs \
+  's/filter\(\|a\| a.id == id\)/filter(|a| a.id >= id)/'
+mutant lost-tries-do-not-count loom_turns who_waits_for_a_turn_gets_in_after_it publish.rs \
+  's/announced.lost.fetch_add\(1/announced.lost.fetch_add(0/'
+mutant turn-is-a-proposal-applied loom_turns a_turn_and_an_announcement_want_the_slot publish.rs \
+  's/\&\& first.id != base.applied\(\)/\&\& first.id > base.applied() + 1/'
+
+# F1: a record is linked before the next publication.
+mutant base-not-linked loom_feed a_consumer_sees_each_record_of_two_committers publish.rs \
+  's/hooks.building_on\(base\);//'
+mutant base-linked-late loom_feed a_consumer_sees_each_record_of_two_committers publish.rs \
+  '/hooks.building_on\(base\);/d;s/(let won = self.cell.replace.*)/\1\n        hooks.building_on(base);/'
+
+# F2: each record once, in order, or the consumer is told; none is freed while it is read.
+mutant links-over-newer loom_feed linking_can_be_helped feed.rs \
+  's/is_none_or\(\|s\| s < record.seq\)/is_none_or(|_| true)/'
+mutant takes-newer-for-wanted loom_feed a_slow_consumer_is_overrun_by_two_committers feed.rs \
+  's/found.seq == wanted/found.seq >= wanted/'
+mutant takes-older-for-wanted loom_feed linking_can_be_helped feed.rs \
+  's/found.seq == wanted/found.seq <= wanted/'
+mutant retires-what-it-lost-to loom_feed a_slow_consumer_is_overrun_by_two_committers feed.rs \
+  's/^( *)(new = Some\(lost.new\);)/\1retire(current, \&guard);\n\1\2/'
+mutant retires-before-it-is-out loom_trim laps_and_bytes_meet feed.rs \
+  '/fn remove\(/,/^    }/s/if swapped \{/if swapped || seq(current, guard) == Some(wanted) {/'
+mutant link-not-released loom_feed a_consumer_sees_each_record_of_two_committers feed.rs \
+  's/compare_exchange\(current, next, Release, Relaxed/compare_exchange(current, next, Relaxed, Relaxed/'
+mutant get-not-acquired loom_feed linking_can_be_helped feed.rs \
+  '/fn get\(/,/^    }/s/slot.load\(Acquire/slot.load(Relaxed/'
+mutant link-not-acquired loom_feed linking_can_be_helped feed.rs \
+  '/let mut current = /s/slot.load\(Acquire/slot.load(Relaxed/'
+mutant link-again-not-acquired loom_feed linking_can_be_helped feed.rs \
+  '/^ +current = slot/s/slot.load\(Acquire/slot.load(Relaxed/'
+mutant remove-not-acquired loom_trim laps_and_bytes_meet feed.rs \
+  '/fn remove\(/,/^    }/s/slot.load\(Acquire/slot.load(Relaxed/'
+
+# F2 and A2: bytes are bounded, and no record goes without need.
+mutant never-lets-go loom_trim a_slow_consumer_is_overrun_by_bytes feed.rs \
+  's/while self.bytes.load\(Relaxed\) > self.most \{/while self.bytes.load(Relaxed) > u64::MAX - 1 {/'
+mutant lets-go-of-the-newest loom_trim a_record_that_comes_back_goes_again feed.rs \
+  's/if oldest >= newest \{/if oldest > newest {/;s/\) > self.most \{/) >= self.most {/'
+mutant lets-go-of-any loom_trim the_newest_stays feed.rs \
+  's/seq\(current, guard\) == Some\(wanted\)/seq(current, guard).is_some()/'
+mutant does-not-count-off loom_trim what_is_let_go_of_was_counted feed.rs \
+  's/self.bytes.fetch_sub\(old.bytes\(\), Relaxed\);/let _ = old;/'
+mutant counts-late loom_trim what_is_let_go_of_was_counted feed.rs \
+  's/^ +self.bytes.fetch_add\(record.bytes\(\), Relaxed\);//;s/^( +)(self.let_go\(current, &guard\);)/\1self.bytes.fetch_add(record.bytes(), Relaxed);\n\1\2/'
+mutant counts-what-lost loom_trim a_record_that_comes_back_goes_again feed.rs \
+  's/if new.is_some\(\) \{/if false {/'
+mutant comes-back loom_trim a_record_that_comes_back_goes_again feed.rs \
+  's/self.remove\(slot, record.seq, &guard\);//'
+mutant goes-through-what-laps-took loom_trim what_laps_took_is_not_gone_through feed.rs \
+  's/before.max\(.*\);/before;/'
+
+echo "$caught caught"
 exit $failed

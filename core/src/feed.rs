@@ -60,7 +60,7 @@ impl Ring {
     /// Puts a record into its slot, unless it or a later one is there.
     pub(crate) fn link(&self, record: &Arc<Record>) {
         let Some(slot) = self.slot(record.seq) else { return };
-        // Relaxed: one that is let go of and comes back for a lap does no harm.
+        // Relaxed: a hint; one that is let go of meanwhile is taken out again below.
         if record.seq < self.oldest.load(Relaxed) {
             return;
         }
@@ -70,13 +70,20 @@ impl Ring {
         let mut new: Option<Owned<Arc<Record>>> = None;
         // Ends: each turn either swaps or meets a record that is newer than the one before.
         while seq(current, &guard).is_none_or(|s| s < record.seq) {
-            let next = new.take().unwrap_or_else(|| Owned::new(record.clone()));
+            let next = new.take().unwrap_or_else(|| {
+                // Relaxed: a count, on which nothing else hangs. Counted before it can be found
+                // and let go of, so that the sum is never below zero.
+                self.bytes.fetch_add(record.bytes(), Relaxed);
+                Owned::new(record.clone())
+            });
             // Release: pairs with the Acquire in `get`.
             match slot.compare_exchange(current, next, Release, Relaxed, &guard) {
                 Ok(_) => {
-                    // Relaxed: a count, on which nothing else hangs.
-                    self.bytes.fetch_add(record.bytes(), Relaxed);
                     self.let_go(current, &guard);
+                    // Relaxed: as above. It has come back; unseen here, it stays for a lap at most.
+                    if record.seq < self.oldest.load(Relaxed) {
+                        self.remove(slot, record.seq, &guard);
+                    }
                     return self.trim(record.seq, &guard);
                 }
                 Err(lost) => {
@@ -86,26 +93,39 @@ impl Ring {
                 }
             }
         }
+        if new.is_some() {
+            // Relaxed: as above. Another was faster.
+            self.bytes.fetch_sub(record.bytes(), Relaxed);
+        }
     }
 
     /// Lets go of the oldest records, but not of the newest, while there are too many bytes.
     fn trim(&self, newest: u64, guard: &Guard) {
-        // Ends: each turn moves `oldest` on, by us or by another, and it stops at `newest`.
+        // Ends: each turn moves `oldest` on, by us or by another, through the ring at most once,
+        // and it stops at `newest`.
         while self.bytes.load(Relaxed) > self.most {
-            let oldest = self.oldest.load(Relaxed);
+            let before = self.oldest.load(Relaxed);
+            // What lies a whole ring back has been replaced.
+            let oldest = before.max((newest + 1).saturating_sub(self.slots.len() as u64));
             if oldest >= newest {
                 return;
             }
-            let mine = self.oldest.compare_exchange(oldest, oldest + 1, Relaxed, Relaxed).is_ok();
-            let Some(slot) = self.slot(oldest).filter(|_| mine) else { continue };
-            // Acquire: pairs with the Release in `link`.
-            let current = slot.load(Acquire, guard);
-            // Release: pairs with the Acquire in `link`, which may find the empty slot.
-            let swapped = seq(current, guard) == Some(oldest)
-                && slot.compare_exchange(current, Shared::null(), Release, Relaxed, guard).is_ok();
-            if swapped {
-                self.let_go(current, guard);
+            let mine = self.oldest.compare_exchange(before, oldest + 1, Relaxed, Relaxed).is_ok();
+            if let Some(slot) = self.slot(oldest).filter(|_| mine) {
+                self.remove(slot, oldest, guard);
             }
+        }
+    }
+
+    /// Takes a record out of its slot, unless it isn't there any more.
+    fn remove(&self, slot: &Atomic<Arc<Record>>, wanted: u64, guard: &Guard) {
+        // Acquire: pairs with the Release in `link`.
+        let current = slot.load(Acquire, guard);
+        // Release: pairs with the Acquire in `link`, which may find the empty slot.
+        let swapped = seq(current, guard) == Some(wanted)
+            && slot.compare_exchange(current, Shared::null(), Release, Relaxed, guard).is_ok();
+        if swapped {
+            self.let_go(current, guard);
         }
     }
 

@@ -1,5 +1,5 @@
-//! What a hostile reading of the store turned up, a test each: bounds and faults. What it says about
-//! answers, events and facts is in `review_semantics.rs`; who gets on, in `liveness.rs`.
+//! What a hostile reading of the store turned up, a test each: bounds and faults. What it says
+//! about answers, events and facts is in `review_semantics.rs`; who gets on, in `liveness.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
 
 use myriad_core::limits::{GUEST_TRANSACTION_EFFECTS, PINNED_BYTES};

@@ -8,7 +8,7 @@ use myriad_core::limits::FEED_SLOTS;
 /// Workers that are started when the command line doesn't say (or one per core, if fewer).
 pub const DEFAULT_WORKERS: u16 = 4;
 /// The most workers that may be asked for.
-pub const MAX_WORKERS: u16 = 256;
+pub const MAX_WORKERS: u16 = 250;
 /// The greatest number that an option takes (`INT_MAX`, as in C).
 pub const OPTION_NUMBER_MAX: u32 = 0x7FFF_FFFF;
 /// The longest path that `-M` can allow (`XENSTORE_REL_PATH_MAX` in `xs_wire.h`).
@@ -54,6 +54,16 @@ pub const PIECES_PER_WRITE: usize = 64;
 pub const ACCEPTS_PER_SWEEP: usize = 64;
 /// How long no client is taken in after the system had no descriptor for one.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Processes full of simulated guests, each with a thread of the daemon.
+pub const MACHINES: u64 = 64;
+/// Descriptors that one message to a machine carries (the kernel's bound is 253): workers and two.
+pub const MACHINE_DESCRIPTORS: usize = 253;
+/// Bytes of a message of a machine.
+pub const MACHINE_MESSAGE: usize = 256;
+/// For how long a worker waits for a doorbell without sleeping, after it has heard one.
+pub const HOT: Duration = Duration::from_micros(50);
+/// How often a worker that doesn't sleep looks at sockets and other descriptors.
+pub const POLL_WHILE_HOT: Duration = Duration::from_millis(1);
 /// Requests of one connection that are executed before the others get their turn.
 pub const REQUESTS_PER_SWEEP: usize = 64;
 /// Commits, as [`crate::worker`] weighs them, after which all workers are woken: so that none

@@ -1,6 +1,11 @@
 //! The xenstore protocol without I/O: the codec of protocol v1, the server's connection state
-//! machine, and the client side.
-#![forbid(unsafe_code)]
+//! machine, the client side, and the page of memory that a guest shares with the server.
+#![deny(unsafe_code)] // Allowed in `page/raw.rs` alone.
 
+pub mod bells;
+mod board;
 pub mod client;
+pub mod limits;
+pub mod page;
+mod sync;
 pub mod v1;

@@ -48,6 +48,9 @@ pub enum Error {
     /// others' commits made each attempt fail
     #[error("a transaction failed {0} times in a row")]
     Starved(u32),
+    /// the simulated host refused, or a ring broke
+    #[error("the simulated guests: {0}")]
+    Machine(String),
     /// it would take too long
     #[error("not done within {0:?}")]
     TooLong(Duration),

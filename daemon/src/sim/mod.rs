@@ -12,6 +12,7 @@
 //! there are.
 
 mod command;
+pub mod machine;
 
 use std::fmt;
 

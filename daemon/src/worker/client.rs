@@ -1,32 +1,21 @@
-//! One client: its connection and its socket.
+//! One client: its connection, and what links it to the outside.
 
 use std::io;
 
 use myriad_core::Store;
-use myriad_ring::v1::connection::Connection;
-use rustix::{fd::OwnedFd, io::Errno};
+use myriad_ring::v1::connection::{Connection, Failure};
 
 use super::{
     blame::Blame,
-    poll::{Interest, Poll},
-    send::{Sent, send},
+    link::{RingLink, SocketLink},
+    poll::Poll,
+    run::Scratch,
 };
 
-/// A connection with its socket.
+/// A connection with its link.
 pub(super) struct Client {
     pub(super) conn: Connection,
-    socket: OwnedFd,
-    interest: Interest,
-    /// Bytes that were read when the connection had no room for them.
-    carry: Vec<u8>,
-    /// The client has sent its last byte.
-    ended: bool,
-    /// The client will never read again: what there is to send goes nowhere.
-    mute: bool,
-    /// It has hung up, so that the socket isn't waited for any more: what it sent before is.
-    gone: bool,
-    /// The last send found the socket full.
-    blocked: bool,
+    link: Link,
     /// Whether it stands in the worker's lists of the same names.
     pub(super) dirty: bool,
     pub(super) busy: bool,
@@ -37,104 +26,120 @@ pub(super) struct Client {
     pub(super) blame: Option<Box<Blame>>,
 }
 
+/// The two ways to be reached.
+enum Link {
+    Socket(SocketLink),
+    Ring(RingLink),
+}
+
 impl Client {
-    pub(super) fn new(conn: Connection, socket: OwnedFd) -> Client {
-        Client {
-            conn,
-            socket,
-            interest: Interest::READ,
-            carry: Vec::new(),
-            ended: false,
-            mute: false,
-            gone: false,
-            blocked: false,
-            dirty: false,
-            busy: false,
-            tended: false,
-            paused: false,
-            blame: None,
+    pub(super) fn on_socket(conn: Connection, socket: SocketLink) -> Client {
+        Client::new(conn, Link::Socket(socket))
+    }
+
+    pub(super) fn on_ring(conn: Connection, ring: RingLink) -> Client {
+        Client::new(conn, Link::Ring(ring))
+    }
+
+    fn new(conn: Connection, link: Link) -> Client {
+        let (dirty, busy, tended, paused) = (false, false, false, false);
+        Client { conn, link, dirty, busy, tended, paused, blame: None }
+    }
+
+    pub(super) fn ring(&self) -> Option<&RingLink> {
+        match &self.link {
+            Link::Ring(ring) => Some(ring),
+            Link::Socket(_) => None,
         }
     }
 
     pub(super) fn add_to(&self, poll: &Poll, number: u64) -> io::Result<()> {
-        poll.add(&self.socket, number, self.interest)
+        match &self.link {
+            Link::Socket(socket) => socket.add_to(poll, number),
+            Link::Ring(_) => Ok(()),
+        }
     }
 
-    /// Gives the connection what there is to give: first what it had no room for, then what the
-    /// socket has, in one read. Whether it was given anything.
-    pub(super) fn read(&mut self, scratch: &mut [u8]) -> bool {
-        if self.refill() {
-            return true;
+    /// Gives the connection what there is to give, in one go. Whether it was given anything.
+    pub(super) fn read(&mut self, scratch: &mut Scratch, store: &Store) -> bool {
+        match &mut self.link {
+            Link::Socket(socket) => socket.read(&mut self.conn, &mut scratch.socket),
+            Link::Ring(ring) => ring.read(&mut self.conn, &mut scratch.ring, store),
         }
-        if self.ended || !self.carry.is_empty() || !self.conn.wants_input() {
-            return false;
-        }
-        match rustix::io::read(&self.socket, &mut *scratch) {
-            Ok(0) => self.ended = true,
-            Ok(count) => {
-                let bytes = scratch.get(..count).unwrap_or_default();
-                let taken = self.conn.input(bytes);
-                self.carry.extend_from_slice(bytes.get(taken..).unwrap_or_default());
-                return true;
-            }
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(_) => self.ended = true,
-        }
-        false
     }
 
     /// Gives the connection what it had no room for. Whether there was any.
     pub(super) fn refill(&mut self) -> bool {
-        if self.carry.is_empty() {
-            return false;
+        match &mut self.link {
+            Link::Socket(socket) => socket.refill(&mut self.conn),
+            // What there was no room for is still in the ring.
+            Link::Ring(_) => false,
         }
-        let taken = self.conn.input(&self.carry);
-        self.carry.drain(..taken);
-        if self.carry.is_empty() {
-            self.carry = Vec::new();
-        }
-        taken > 0
     }
 
-    /// Whether nothing more will come, and nothing that came waits.
+    /// Whether nothing more will come, and nothing that came waits. A ring has no end: its domain
+    /// has.
     pub(super) fn has_ended(&self) -> bool {
-        self.ended && self.carry.is_empty()
+        match &self.link {
+            Link::Socket(socket) => socket.has_ended(),
+            Link::Ring(_) => false,
+        }
     }
 
-    /// Whether there is something to send, and the socket isn't known to be full.
+    /// Whether there is something to be done about sending.
     pub(super) fn can_send(&self) -> bool {
-        !self.blocked && self.conn.has_output()
+        match &self.link {
+            Link::Socket(socket) => socket.can_send(&self.conn),
+            Link::Ring(ring) => ring.can_send(&self.conn),
+        }
     }
 
-    /// The socket has room again.
+    /// There may be room again.
     pub(super) fn unblock(&mut self) {
-        self.blocked = false;
+        match &mut self.link {
+            Link::Socket(socket) => socket.unblock(),
+            Link::Ring(ring) => ring.unblock(),
+        }
     }
 
-    /// Sends what the socket takes.
+    /// Whether a domain's ring is full: older MiniOS doesn't ring when it has made room.
+    pub(super) fn waits_for_room(&self) -> bool {
+        self.ring().is_some_and(RingLink::is_blocked)
+    }
+
+    /// Sends what there is room for.
     pub(super) fn send(&mut self, store: &Store) {
-        let sent = if self.mute { Sent::Closed } else { send(&self.socket, &mut self.conn, store) };
-        self.blocked = sent == Sent::Blocked;
-        if sent == Sent::Closed {
-            self.mute = true;
-            let unsent = self.conn.unsent().map(<[u8]>::len).sum();
-            self.conn.advance(unsent, store);
+        match &mut self.link {
+            Link::Socket(socket) => socket.send(&mut self.conn, store),
+            Link::Ring(ring) => ring.send(&mut self.conn, store),
         }
     }
 
     /// The client has hung up. What it sent before is executed all the same, and nothing sent.
     pub(super) fn hang_up(&mut self, poll: &Poll) -> io::Result<()> {
-        if !self.gone {
-            poll.remove(&self.socket)?;
-            self.interest = Interest::NOTHING;
+        match &mut self.link {
+            Link::Socket(socket) => socket.hang_up(poll),
+            Link::Ring(_) => Ok(()),
         }
-        (self.mute, self.gone, self.blocked) = (true, true, false);
-        Ok(())
     }
 
-    /// Whether it has hung up, and what it sent before is still to be read and can be.
-    pub(super) fn left_something(&self) -> bool {
-        self.gone && !self.ended && self.conn.wants_input()
+    /// Whether there is more to be read, and nothing else will say so.
+    pub(super) fn left_something(&mut self, store: &Store) -> bool {
+        match &mut self.link {
+            Link::Socket(socket) => socket.left_something(&self.conn),
+            Link::Ring(ring) => ring.left_something(&mut self.conn, store),
+        }
+    }
+
+    /// The connection has failed: true where the client has to go, which a domain never has.
+    pub(super) fn fail(&mut self, failure: Failure) -> bool {
+        match &mut self.link {
+            Link::Socket(_) => true,
+            Link::Ring(ring) => {
+                ring.fail(failure);
+                false
+            }
+        }
     }
 
     /// The domain was introduced again. False where the client must go: it would get the rest of
@@ -142,28 +147,38 @@ impl Client {
     pub(super) fn reset(&mut self, store: &Store) -> bool {
         let whole = !self.conn.has_output();
         self.conn.reset(store);
-        self.carry = Vec::new();
-        whole
+        match &mut self.link {
+            Link::Socket(socket) => {
+                socket.reset();
+                whole
+            }
+            Link::Ring(ring) => {
+                ring.introduce();
+                true
+            }
+        }
     }
 
     /// Waits for what can be used, and for nothing else. Where more requests wait already,
     /// reading is left as it is: the next sweep comes anyhow.
     pub(super) fn update_interest(&mut self, poll: &Poll, number: u64) -> io::Result<()> {
-        let wants = !self.ended && !self.paused && self.carry.is_empty() && self.conn.wants_input();
-        if self.gone {
-            return Ok(());
+        match &mut self.link {
+            Link::Socket(socket) => {
+                let state = (self.busy, self.paused);
+                socket.update_interest(&self.conn, state, poll, number)
+            }
+            Link::Ring(ring) => {
+                ring.note_deaf(self.paused || !self.conn.wants_input());
+                Ok(())
+            }
         }
-        let read = if self.busy { self.interest.read } else { wants };
-        let interest = Interest { read, write: self.blocked };
-        if interest != self.interest {
-            poll.modify(&self.socket, number, interest)?;
-            self.interest = interest;
-        }
-        Ok(())
     }
 
     /// Whether nothing of it is read: it is over a limit, or waits for an answer.
     pub(super) fn is_deaf(&self) -> bool {
-        !self.interest.read
+        match &self.link {
+            Link::Socket(socket) => socket.is_deaf(),
+            Link::Ring(ring) => ring.is_deaf(),
+        }
     }
 }

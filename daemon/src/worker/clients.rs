@@ -65,6 +65,7 @@ fn needs_tending(client: &Client) -> bool {
     client.conn.transactions() > 0
         || client.conn.next_deadline().is_some()
         || client.conn.is_over_memory()
+        || client.waits_for_room()
 }
 
 /// The number that a client has at its worker.

@@ -34,6 +34,11 @@ impl Directory {
         let _ = std::fs::remove_file(self.path(domid));
     }
 
+    /// Where machines full of guests connect.
+    pub(super) fn machines(&self) -> PathBuf {
+        self.0.join("machines.socket")
+    }
+
     /// Removes the directory with all sockets.
     pub(super) fn remove(&self) -> io::Result<()> {
         match std::fs::remove_dir_all(&self.0) {

@@ -10,10 +10,10 @@ use std::{
 };
 
 use myriad_core::{ConnId, DomId, Errno};
-use myriad_ring::v1::connection::Ticket;
+use myriad_ring::{page::ServerEnd, v1::connection::Ticket};
 use rustix::fd::OwnedFd;
 
-use super::bell::Bell;
+use super::{bell::Bell, machine::Machine};
 
 /// A message to a worker.
 ///
@@ -26,6 +26,12 @@ pub(super) enum Message {
     Client { socket: OwnedFd, number: u64 },
     /// A domain can be reached here.
     Listen { domid: DomId, listener: OwnedFd },
+    /// A machine full of guests has come.
+    Machine(Arc<Machine>),
+    /// A machine has gone.
+    MachineGone(u64),
+    /// A domain has a ring, which has been started.
+    Ring { domid: DomId, end: Box<ServerEnd>, machine: Arc<Machine> },
     /// A domain was introduced, perhaps again: its connection starts afresh.
     Introduced(DomId),
     /// A domain was released, or is dead.

@@ -20,13 +20,17 @@
 //!    `core` and `ring`.
 
 mod accept;
+mod arrivals;
 mod bell;
 mod blame;
 mod client;
 mod clients;
 mod events;
+mod gate;
 mod guests;
 mod host;
+mod link;
+mod machine;
 mod mailbox;
 mod pauses;
 mod poll;
@@ -129,6 +133,7 @@ impl Team {
             rings: rings::Rings::new(),
             reclaimer,
         });
+        gate::open(Arc::clone(&shared))?;
         let mut listener = Some(listener.try_clone()?);
         let mut threads = vec![reclaiming];
         for (id, inbox) in (0..).zip(inboxes) {

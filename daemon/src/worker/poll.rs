@@ -93,6 +93,11 @@ impl Batch {
         Batch { events: Vec::with_capacity(limits::EVENTS_PER_SWEEP) }
     }
 
+    /// Forgets what the last wait reported.
+    pub(super) fn clear(&mut self) {
+        self.events.clear();
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = Ready> {
         self.events.iter().map(Ready::of)
     }

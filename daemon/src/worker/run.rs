@@ -6,19 +6,19 @@ use std::{
     time::Duration,
 };
 
-use myriad_core::{Caller, ConnId, DomId};
-use myriad_ring::v1::{connection::Peer, limits::INPUT_MAX};
+use myriad_core::{ConnId, DomId};
+use myriad_ring::{page, v1::limits::INPUT_MAX};
 use rustix::fd::OwnedFd;
-use tracing::warn;
 
 use super::{
     Shared,
     accept::{Acceptor, Listener},
-    clients::{Clients, number_of},
+    clients::Clients,
     events::Events,
     guests::Guests,
     host::Around,
-    mailbox::{Inbox, Message},
+    machine::Neighbours,
+    mailbox::Inbox,
     poll::{Batch, Poll, Ready},
 };
 use crate::limits;
@@ -39,7 +39,13 @@ pub(super) struct Worker {
     pub(super) events: Events,
     pub(super) around: Around,
     pub(super) next_number: u64,
-    pub(super) scratch: Box<[u8]>,
+    pub(super) scratch: Scratch,
+    /// The machines whose guests are served here.
+    pub(super) neighbours: Neighbours,
+    /// Until when doorbells are waited for without sleeping.
+    hot_until: Duration,
+    /// When descriptors are looked at next, while the worker doesn't sleep.
+    next_poll: Duration,
     /// Clients that have to wait, and when the first of them goes on.
     pub(super) paused: Vec<u64>,
     pub(super) next_resume: Duration,
@@ -52,10 +58,24 @@ pub(super) struct Worker {
     pub(super) tended_weight: u64,
 }
 
+/// Memory for bytes on their way in.
+pub(super) struct Scratch {
+    pub(super) socket: Box<[u8]>,
+    pub(super) ring: page::Scratch,
+}
+
+impl Scratch {
+    fn new() -> Scratch {
+        let socket = vec![0; INPUT_MAX].into_boxed_slice();
+        Scratch { socket, ring: page::Scratch::default() }
+    }
+}
+
 /// Tokens of what isn't a client: above all numbers of clients.
 const BELL: u64 = u64::MAX;
 const LISTENER: u64 = u64::MAX - 1;
-const GUESTS: u64 = 1 << 62;
+pub(super) const MACHINES: u64 = u64::MAX - 2;
+pub(super) const GUESTS: u64 = 1 << 62;
 
 impl Worker {
     pub(super) fn new(
@@ -80,7 +100,10 @@ impl Worker {
             paused_guests: Vec::new(),
             clients: Clients::default(),
             next_number: 0,
-            scratch: vec![0; INPUT_MAX].into_boxed_slice(),
+            scratch: Scratch::new(),
+            neighbours: Neighbours::default(),
+            hot_until: Duration::ZERO,
+            next_poll: Duration::ZERO,
             paused: Vec::new(),
             next_resume: Duration::MAX,
             rounds: 0,
@@ -106,7 +129,9 @@ impl Worker {
     /// One turn.
     fn sweep(&mut self, batch: &mut Batch) -> io::Result<()> {
         self.around.trace.refresh();
-        self.sleep(batch)?;
+        if !self.spin(batch) {
+            self.sleep(batch)?;
+        }
         self.now = self.shared.start.elapsed();
         self.around.trace.refresh();
         self.read_inbox();
@@ -114,6 +139,7 @@ impl Worker {
         for event in batch.iter() {
             self.happened(event)?;
         }
+        self.hear();
         for number in std::mem::take(&mut self.clients.busy) {
             if let Some(client) = self.clients.get(number) {
                 client.busy = false;
@@ -147,9 +173,55 @@ impl Worker {
                 Err(TryRecvError::Empty) => timeout = self.until_deadline(),
             }
         }
+        if timeout != Some(Duration::ZERO) && !self.neighbours.sleep() {
+            timeout = Some(Duration::ZERO);
+        }
         self.poll.wait(timeout, batch)?;
+        self.neighbours.awake();
         self.inbox.bell.awake();
         Ok(())
+    }
+
+    /// While rings are hot: waits a little for doorbells without a system call. True where there
+    /// was one, or other work, so that descriptors can wait for another while.
+    fn spin(&mut self, batch: &mut Batch) -> bool {
+        if self.neighbours.is_empty() {
+            return false;
+        }
+        loop {
+            let now = self.shared.start.elapsed();
+            if now >= self.next_poll {
+                self.next_poll = now.saturating_add(limits::POLL_WHILE_HOT);
+                return false;
+            }
+            if let Ok(message) = self.inbox.messages.try_recv() {
+                self.handle(message);
+                batch.clear();
+                return true;
+            }
+            let news = self.neighbours.has_news() || self.events.has_news();
+            if news || !self.clients.busy.is_empty() {
+                batch.clear();
+                return true;
+            }
+            if now >= self.hot_until {
+                return false;
+            }
+            std::hint::spin_loop();
+        }
+    }
+
+    /// Finds the rings whose doorbells were rung.
+    fn hear(&mut self) {
+        let clients = &mut self.clients;
+        let mut any = false;
+        self.neighbours.hear(|number| {
+            clients.note_busy(number);
+            any = true;
+        });
+        if any {
+            self.hot_until = self.now.saturating_add(limits::HOT);
+        }
     }
 
     fn until_deadline(&self) -> Option<Duration> {
@@ -161,64 +233,9 @@ impl Worker {
         Some(deadline.saturating_sub(self.shared.start.elapsed()))
     }
 
-    /// Acts on all messages.
-    pub(super) fn read_inbox(&mut self) {
-        while let Ok(message) = self.inbox.messages.try_recv() {
-            self.handle(message);
-        }
-    }
-
-    fn handle(&mut self, message: Message) {
-        match message {
-            Message::Client { socket, number } => {
-                self.add(Peer::Socket(number), Caller::Control, socket);
-            }
-            Message::Listen { domid, listener } => {
-                let token = GUESTS | u64::from(domid.0);
-                match Listener::new(listener, token, &self.poll) {
-                    Ok(listener) => self.guests.insert(domid, listener),
-                    Err(error) => warn!("domain {domid} can't be reached: {error}"),
-                }
-            }
-            Message::Introduced(domid) => {
-                let number = self.guests.get(domid).and_then(|guest| guest.client);
-                if let Some(number) = number
-                    && let Some(client) = self.clients.get(number)
-                    && !client.reset(&self.shared.store)
-                {
-                    self.close(number);
-                }
-            }
-            Message::Gone(domid) => {
-                if let Some(number) = self.guests.remove(domid).and_then(|guest| guest.client) {
-                    self.close(number);
-                }
-            }
-            Message::Usage(domid, asker) => self.tell_usage(domid, asker),
-            Message::QuotasChanged(Some(domid)) => self.wake_guest(domid),
-            Message::QuotasChanged(None) => self.wake_all(),
-            Message::Resume(conn) => self.clients.note_busy(number_of(conn)),
-            Message::Answer(conn, answer) => {
-                let number = number_of(conn);
-                self.deliver(None);
-                if let Some(client) = self.clients.get(number) {
-                    client.conn.answer(&answer);
-                    self.clients.note_output(number);
-                    self.clients.note_busy(number);
-                }
-            }
-            Message::Quiesce(round) => {
-                self.shared.mailboxes.post(round.asker.worker(), Message::Quiet(round));
-            }
-            Message::Quiet(round) => self.note_quiet(number_of(round.asker), round),
-            Message::Ticket(seq, ticket) => self.events.expect(seq, ticket),
-            Message::Stop => self.stopping = true,
-        }
-    }
-
     fn happened(&mut self, event: Ready) -> io::Result<()> {
         match event.token {
-            BELL => {}
+            BELL | MACHINES => {}
             LISTENER => {
                 if let Some(acceptor) = &mut self.acceptor {
                     acceptor.accept(&self.shared.mailboxes, &self.poll, self.now);
@@ -242,30 +259,5 @@ impl Worker {
             }
         }
         Ok(())
-    }
-
-    fn accept_guest(&mut self, token: u64) {
-        let domid = DomId(u16::try_from(token).unwrap_or(u16::MAX));
-        let Some(guest) = self.guests.get(domid) else { return };
-        let Some(socket) = guest.listener.accept(&self.poll, self.now) else {
-            if guest.listener.deadline().is_some() {
-                self.paused_guests.push(domid);
-            }
-            return;
-        };
-        let before = guest.client.take();
-        if let Some(number) = before {
-            self.close(number);
-        }
-        let info = self.shared.store.pin().domain(domid).filter(|info| info.introduced);
-        let Some(info) = info else { return };
-        let caller = Caller::Guest { domid, instance: info.instance };
-        let number = self.add(Peer::Domain(domid), caller, socket);
-        if let Some(guest) = self.guests.get(domid) {
-            guest.client = number;
-        }
-        if let Some(number) = number {
-            self.shared.rings.begun(domid, ConnId::new(self.id, number));
-        }
     }
 }

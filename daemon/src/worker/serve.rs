@@ -5,12 +5,22 @@ use myriad_ring::v1::connection::{Connection, Peer, Progress};
 use rustix::fd::OwnedFd;
 use tracing::warn;
 
-use super::{client::Client, events::Own, mailbox::Message, run::Worker};
+use super::{client::Client, events::Own, link::SocketLink, mailbox::Message, run::Worker};
 use crate::{control::Usage, limits};
 
 impl Worker {
     /// Takes a client in; its number, unless the system has no room for it.
     pub(super) fn add(&mut self, peer: Peer, caller: Caller, socket: OwnedFd) -> Option<u64> {
+        self.add_client(peer, caller, |conn| Client::on_socket(conn, SocketLink::new(socket)))
+    }
+
+    /// The same for any link.
+    pub(super) fn add_client(
+        &mut self,
+        peer: Peer,
+        caller: Caller,
+        client: impl FnOnce(Connection) -> Client,
+    ) -> Option<u64> {
         let number = self.next_number;
         self.next_number = number.wrapping_add(1);
         let id = ConnId::new(self.id, number);
@@ -22,7 +32,7 @@ impl Worker {
                 .with_event_timeout(settings.watch_event_timeout)
                 .with_waker(self.shared.mailboxes.waker(id)),
         };
-        let client = Client::new(conn, socket);
+        let client = client(conn);
         if let Err(error) = client.add_to(&self.poll, number) {
             warn!("a client can't be served: {error}");
             return None;
@@ -37,6 +47,9 @@ impl Worker {
         client.conn.close(&self.shared.store);
         let peer = client.conn.peer();
         if let Peer::Domain(domid) = peer {
+            if let Some(ring) = client.ring() {
+                self.neighbours.ended(ring.machine(), domid, number);
+            }
             self.guests.ended(domid, number);
             self.shared.rings.ended(domid, client.conn.id());
         }
@@ -54,7 +67,7 @@ impl Worker {
             return self.update_interest(number);
         }
         let Some(client) = self.clients.get(number) else { return };
-        if client.read(&mut self.scratch) && guest.is_some() {
+        if client.read(&mut self.scratch, &self.shared.store) && guest.is_some() {
             // What was done to the domain before it sent this comes first.
             self.read_inbox();
         }
@@ -76,16 +89,16 @@ impl Worker {
                 Progress::Idle if client.has_ended() && !client.conn.has_output() => {
                     return self.close(number);
                 }
-                Progress::Idle if client.left_something() => {
+                Progress::Idle if client.left_something(&self.shared.store) => {
                     self.clients.note_busy(number);
                     break;
                 }
-                Progress::Failed(_) => {
+                Progress::Failed(failure) if client.fail(failure) => {
                     self.flush(number);
                     return self.close(number);
                 }
                 // One that has ended may still read its answers.
-                Progress::Idle | Progress::Waiting | Progress::Stalled => break,
+                _ => break,
             }
         }
         if guest.is_some() {
@@ -213,7 +226,7 @@ impl Worker {
             before = client.conn.pinned_bytes().max(before);
             client.conn.tend(&self.shared.store, &mut self.around, self.now);
             after = client.conn.pinned_bytes().max(after);
-            if client.is_deaf() {
+            if client.is_deaf() || client.waits_for_room() {
                 self.clients.note_busy(number);
             }
             self.clients.note_time(number);

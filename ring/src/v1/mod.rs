@@ -22,7 +22,7 @@ pub mod fuzz;
 #[cfg(test)]
 mod tests;
 #[cfg(any(fuzzing, test, feature = "fuzz"))]
-mod world;
+pub(crate) mod world;
 
 pub use args::{ControlArgs, DomArg, PermArgs, QuotaQuery};
 pub use assemble::{Assembler, Message, OverLong};

@@ -1,10 +1,10 @@
 //! What the fuzzers start from: inputs made of requests as real clients send them.
 //!
-//! The targets are `targets/codec.rs` and `targets/connection.rs`, their inputs what
-//! `myriad_ring::v1::fuzz` takes. The seeds lie in `seeds/`, one file each, so that a fuzzer can
-//! read them; `cargo run -p myriad-fuzz --bin fuzz-seeds` writes them again after a change here.
-//! An input that made a target fail is kept there too, once it is mended, under a name that says
-//! what it was: the tests run every file.
+//! The targets are `targets/codec.rs`, `targets/connection.rs` and `targets/page.rs`, their inputs
+//! what `myriad_ring::v1::fuzz` and `myriad_ring::page::fuzz` take. The seeds lie in `seeds/`, one
+//! file each, so that a fuzzer can read them; `cargo run -p myriad-fuzz --bin fuzz-seeds` writes
+//! them again after a change here. An input that made a target fail is kept there too, once it is
+//! mended, under a name that says what it was: the tests run every file.
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 mod codec;
 mod connection;
 pub mod mutate;
+mod page;
 
 /// A target and what it starts from.
 #[derive(Clone, Copy, Debug)]
@@ -25,9 +26,10 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 2] = [
+pub const TARGETS: [Target; 3] = [
     Target { name: "codec", run: myriad_ring::v1::fuzz::codec, seeds: codec::seeds },
     Target { name: "connection", run: myriad_ring::v1::fuzz::connection, seeds: connection::seeds },
+    Target { name: "page", run: myriad_ring::page::fuzz, seeds: page::seeds },
 ];
 
 impl Target {

@@ -3,6 +3,7 @@
 mod basic;
 mod connections;
 mod parallel;
+mod rings;
 mod storm;
 mod victim;
 mod watches;
@@ -28,6 +29,8 @@ pub enum Scenario {
     Storm(storm::Storm),
     /// Create VMs from many connections at once.
     Parallel(parallel::Parallel),
+    /// Read and write from simulated guests on rings (needs a daemon that has such).
+    Rings(rings::Rings),
     /// Read on one connection while another one does something big.
     Victim(victim::Victim),
 }
@@ -46,6 +49,7 @@ impl Scenario {
             Scenario::Watches(options) => options.run(peer, context),
             Scenario::Storm(options) => options.run(peer, context),
             Scenario::Parallel(options) => options.run(peer, context),
+            Scenario::Rings(options) => options.run(peer, context),
             Scenario::Victim(options) => options.run(peer, context),
         }
     }
@@ -61,6 +65,7 @@ impl Scenario {
             Scenario::Watches(_) => "watches",
             Scenario::Storm(_) => "storm",
             Scenario::Parallel(_) => "parallel",
+            Scenario::Rings(_) => "rings",
             Scenario::Victim(_) => "victim",
         }
     }

@@ -1,0 +1,112 @@
+//! Where machines come in: the threads that hand out boards and rings.
+//!
+//! A thread takes machines in, and another serves each: they wait for one another's sake alone,
+//! and the workers never wait for them.
+//!
+//! # Synchronization
+//! A count of the machines that are inside, relaxed: it publishes nothing.
+
+use std::{io, sync::Arc, thread::Builder};
+
+use myriad_core::DomId;
+use myriad_ring::{
+    page::{Memfd, ServerEnd},
+    v1::features,
+};
+use rustix::{
+    fd::{AsFd, OwnedFd},
+    net::SocketAddrUnix,
+};
+use tracing::{info, warn};
+
+use super::{Shared, machine::Machine, mailbox::Message};
+use crate::{
+    hypervisor::Hypervisor,
+    limits,
+    options::DomidRange,
+    sim::machine::{ATTACH, HELLO, REFUSED, RING, receive, send, seqpacket},
+    sync::{AtomicU64, Ordering::Relaxed},
+};
+
+/// Opens the gate: the threads end with the process.
+pub(super) fn open(shared: Arc<Shared>) -> io::Result<()> {
+    let path = shared.sockets.machines();
+    let listener = seqpacket()?;
+    rustix::net::bind(&listener, &SocketAddrUnix::new(&path)?)?;
+    rustix::net::listen(&listener, limits::LISTEN_BACKLOG)?;
+    let inside = Arc::new(AtomicU64::new(0));
+    Builder::new().name("gate".into()).spawn(move || {
+        for number in 0.. {
+            let socket = match rustix::net::accept(&listener) {
+                Ok(socket) => socket,
+                Err(rustix::io::Errno::INTR | rustix::io::Errno::CONNABORTED) => continue,
+                Err(error) => {
+                    warn!("no machine of simulated guests is taken in any more: {error}");
+                    return;
+                }
+            };
+            let (shared, inside) = (Arc::clone(&shared), Arc::clone(&inside));
+            if inside.fetch_add(1, Relaxed) >= limits::MACHINES {
+                inside.fetch_sub(1, Relaxed);
+                // It is told by the end of the connection.
+                warn!("a machine is refused: there are {} already", limits::MACHINES);
+                continue;
+            }
+            let serve = move || {
+                if let Err(error) = serve(&shared, &socket, number) {
+                    info!("a machine of simulated guests is gone: {error}");
+                }
+                let gone = |worker| shared.mailboxes.post(worker, Message::MachineGone(number));
+                shared.mailboxes.workers().for_each(gone);
+                inside.fetch_sub(1, Relaxed);
+            };
+            if let Err(error) = Builder::new().name(format!("machine-{number}")).spawn(serve) {
+                warn!("a machine of simulated guests can't be served: {error}");
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// Serves a machine until it goes.
+fn serve(shared: &Shared, socket: &OwnedFd, number: u64) -> io::Result<()> {
+    let workers = shared.mailboxes.count();
+    let machine = Arc::new(Machine::new(number, workers)?);
+    for worker in shared.mailboxes.workers() {
+        shared.mailboxes.post(worker, Message::Machine(Arc::clone(&machine)));
+    }
+    send(socket, &format!("{HELLO}{workers}"), &machine.descriptors())?;
+    loop {
+        let (text, _) = receive(socket)?;
+        if text.is_empty() {
+            return Ok(());
+        }
+        let range = text.strip_prefix(ATTACH).and_then(|range| range.parse::<DomidRange>().ok());
+        let Some(range) = range else {
+            let text = format!("{REFUSED}{text}: use `attach DOMID[-DOMID]`");
+            send(socket, &text, &[])?;
+            continue;
+        };
+        for domid in range.iter() {
+            match ring(shared, &machine, domid) {
+                Ok(page) => send(socket, &format!("{RING}{domid}"), &[page.as_fd()])?,
+                Err(reason) => send(socket, &format!("{REFUSED}{domid} {reason}"), &[])?,
+            }
+        }
+    }
+}
+
+/// Makes a ring for a domain, and tells its worker.
+fn ring(shared: &Shared, machine: &Arc<Machine>, domid: DomId) -> Result<Memfd, String> {
+    shared.host.domain(domid).ok_or("doesn't exist: create it first")?;
+    let info = shared.store.pin().domain(domid).filter(|info| info.introduced);
+    let info = info.ok_or("was not introduced: introduce it first")?;
+    let made = Memfd::create().and_then(|file| Ok((file.map()?, file)));
+    let (page, file) = made.map_err(|error| format!("can't get a page: {error}"))?;
+    // Before the guest has the page: what it writes there comes after.
+    let mut end = Box::new(ServerEnd::new(page, info.features | features::RECONNECTION));
+    end.start();
+    let message = Message::Ring { domid, end, machine: Arc::clone(machine) };
+    shared.mailboxes.post(shared.mailboxes.owner(domid), message);
+    Ok(file)
+}

@@ -1,0 +1,130 @@
+//! A domain's ring.
+
+use std::sync::Arc;
+
+use myriad_core::{DomId, Store};
+use myriad_ring::{
+    page::{Scratch, ServerEnd},
+    v1::connection::{Connection, Failure},
+};
+
+use crate::worker::machine::Machine;
+
+/// A ring, and who rings when it has moved. There is nothing to wait for: a domain rings too.
+pub(in crate::worker) struct RingLink {
+    end: ServerEnd,
+    domid: DomId,
+    machine: Arc<Machine>,
+    /// The ring was full when there was more to send: the guest rings when it has made room.
+    blocked: bool,
+    /// Something has moved since the guest's doorbell was thought of.
+    moved: bool,
+    deaf: bool,
+}
+
+impl RingLink {
+    pub(in crate::worker) fn new(end: ServerEnd, domid: DomId, machine: Arc<Machine>) -> RingLink {
+        RingLink { end, domid, machine, blocked: false, moved: true, deaf: false }
+    }
+
+    pub(in crate::worker) fn machine(&self) -> &Arc<Machine> {
+        &self.machine
+    }
+
+    /// Moves what the domain has sent into the connection, as far as there is room. Whether there
+    /// was any.
+    pub(in crate::worker) fn read(
+        &mut self,
+        conn: &mut Connection,
+        scratch: &mut Scratch,
+        store: &Store,
+    ) -> bool {
+        // Who rings may have made room.
+        self.blocked = false;
+        if self.end.wants_reconnect() {
+            conn.reset(store);
+            self.end.reconnect();
+            self.moved = true;
+        }
+        if !conn.wants_input() {
+            return false;
+        }
+        match self.end.receive(scratch, |bytes| conn.input(bytes)) {
+            Ok(0) => false,
+            Ok(_) => {
+                self.moved = true;
+                true
+            }
+            Err(_) => {
+                conn.fail(store, Failure::RingIndex);
+                false
+            }
+        }
+    }
+
+    /// Whether the ring or its doorbell has to be looked after.
+    pub(in crate::worker) fn can_send(&self, conn: &Connection) -> bool {
+        self.moved || (!self.blocked && conn.has_output())
+    }
+
+    pub(in crate::worker) fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
+    pub(in crate::worker) fn unblock(&mut self) {
+        self.blocked = false;
+    }
+
+    /// Puts as much into the ring as there is room for, and rings if anything has moved.
+    pub(in crate::worker) fn send(&mut self, conn: &mut Connection, store: &Store) {
+        while conn.has_output() {
+            match self.end.send(conn.unsent()) {
+                Ok(0) => {
+                    self.blocked = true;
+                    break;
+                }
+                Ok(count) => conn.advance(count, store),
+                Err(_) => conn.fail(store, Failure::RingIndex),
+            }
+        }
+        self.moved = false;
+        if self.end.take_doorbell() {
+            self.machine.ring(self.domid);
+        }
+    }
+
+    /// Whether there is more to do than the last doorbell has said: a guest need not ring for what
+    /// it adds while it sees us at work.
+    pub(in crate::worker) fn left_something(
+        &mut self,
+        conn: &mut Connection,
+        store: &Store,
+    ) -> bool {
+        let wants = conn.wants_input() && !self.deaf;
+        let found = self.end.look_again(wants, self.blocked);
+        found.unwrap_or_else(|_| {
+            conn.fail(store, Failure::RingIndex);
+            false
+        })
+    }
+
+    pub(in crate::worker) fn fail(&mut self, failure: Failure) {
+        if self.end.failure().is_none() {
+            self.end.fail(failure);
+        }
+    }
+
+    /// INTRODUCE, again: the ring begins anew.
+    pub(in crate::worker) fn introduce(&mut self) {
+        self.end.introduce();
+        (self.blocked, self.moved) = (false, true);
+    }
+
+    pub(in crate::worker) fn note_deaf(&mut self, deaf: bool) {
+        self.deaf = deaf;
+    }
+
+    pub(in crate::worker) fn is_deaf(&self) -> bool {
+        self.deaf
+    }
+}

@@ -1,0 +1,148 @@
+//! A client's socket.
+
+use std::io;
+
+use myriad_core::Store;
+use myriad_ring::v1::connection::Connection;
+use rustix::{fd::OwnedFd, io::Errno};
+
+use crate::worker::{
+    poll::{Interest, Poll},
+    send::{Sent, send},
+};
+
+/// A socket, and how far reading and sending have come.
+pub(in crate::worker) struct SocketLink {
+    socket: OwnedFd,
+    interest: Interest,
+    /// Bytes that were read when the connection had no room for them.
+    carry: Vec<u8>,
+    /// The client has sent its last byte.
+    ended: bool,
+    /// The client will never read again: what there is to send goes nowhere.
+    mute: bool,
+    /// It has hung up, so that the socket isn't waited for any more: what it sent before is.
+    gone: bool,
+    /// The last send found the socket full.
+    blocked: bool,
+}
+
+impl SocketLink {
+    pub(in crate::worker) fn new(socket: OwnedFd) -> SocketLink {
+        SocketLink {
+            socket,
+            interest: Interest::READ,
+            carry: Vec::new(),
+            ended: false,
+            mute: false,
+            gone: false,
+            blocked: false,
+        }
+    }
+
+    pub(in crate::worker) fn add_to(&self, poll: &Poll, number: u64) -> io::Result<()> {
+        poll.add(&self.socket, number, self.interest)
+    }
+
+    /// Gives the connection what there is to give: first what it had no room for, then what the
+    /// socket has, in one read. Whether it was given anything.
+    pub(in crate::worker) fn read(&mut self, conn: &mut Connection, scratch: &mut [u8]) -> bool {
+        if self.refill(conn) {
+            return true;
+        }
+        if self.ended || !self.carry.is_empty() || !conn.wants_input() {
+            return false;
+        }
+        match rustix::io::read(&self.socket, &mut *scratch) {
+            Ok(0) => self.ended = true,
+            Ok(count) => {
+                let bytes = scratch.get(..count).unwrap_or_default();
+                let taken = conn.input(bytes);
+                self.carry.extend_from_slice(bytes.get(taken..).unwrap_or_default());
+                return true;
+            }
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(_) => self.ended = true,
+        }
+        false
+    }
+
+    /// Gives the connection what it had no room for. Whether there was any.
+    pub(in crate::worker) fn refill(&mut self, conn: &mut Connection) -> bool {
+        if self.carry.is_empty() {
+            return false;
+        }
+        let taken = conn.input(&self.carry);
+        self.carry.drain(..taken);
+        if self.carry.is_empty() {
+            self.carry = Vec::new();
+        }
+        taken > 0
+    }
+
+    pub(in crate::worker) fn has_ended(&self) -> bool {
+        self.ended && self.carry.is_empty()
+    }
+
+    /// Whether there is something to send, and the socket isn't known to be full.
+    pub(in crate::worker) fn can_send(&self, conn: &Connection) -> bool {
+        !self.blocked && conn.has_output()
+    }
+
+    pub(in crate::worker) fn unblock(&mut self) {
+        self.blocked = false;
+    }
+
+    /// Sends what the socket takes.
+    pub(in crate::worker) fn send(&mut self, conn: &mut Connection, store: &Store) {
+        let sent = if self.mute { Sent::Closed } else { send(&self.socket, conn, store) };
+        self.blocked = sent == Sent::Blocked;
+        if sent == Sent::Closed {
+            self.mute = true;
+            let unsent = conn.unsent().map(<[u8]>::len).sum();
+            conn.advance(unsent, store);
+        }
+    }
+
+    pub(in crate::worker) fn hang_up(&mut self, poll: &Poll) -> io::Result<()> {
+        if !self.gone {
+            poll.remove(&self.socket)?;
+            self.interest = Interest::NOTHING;
+        }
+        (self.mute, self.gone, self.blocked) = (true, true, false);
+        Ok(())
+    }
+
+    /// Whether it has hung up, and what it sent before is still to be read and can be.
+    pub(in crate::worker) fn left_something(&self, conn: &Connection) -> bool {
+        self.gone && !self.ended && conn.wants_input()
+    }
+
+    pub(in crate::worker) fn reset(&mut self) {
+        self.carry = Vec::new();
+    }
+
+    pub(in crate::worker) fn update_interest(
+        &mut self,
+        conn: &Connection,
+        (busy, paused): (bool, bool),
+        poll: &Poll,
+        number: u64,
+    ) -> io::Result<()> {
+        let wants = !self.ended && !paused && self.carry.is_empty() && conn.wants_input();
+        if self.gone {
+            return Ok(());
+        }
+        let read = if busy { self.interest.read } else { wants };
+        let interest = Interest { read, write: self.blocked };
+        if interest != self.interest {
+            poll.modify(&self.socket, number, interest)?;
+            self.interest = interest;
+        }
+        Ok(())
+    }
+
+    pub(in crate::worker) fn is_deaf(&self) -> bool {
+        !self.interest.read
+    }
+}
