@@ -7,13 +7,11 @@
 //! - `xen_probe follow`: obeys lines on its input: `look` prints what has changed since the last
 //!   look, `map DOMID` and `unmap` hold a guest's page and let it go. (Beside a xenstored on Xen
 //!   4.17 to 4.20 alone: newer ones tell of a change once.)
-//! - `xen_probe many DOMID COUNT`: maps a guest's page so many times, as if it were as many guests,
-//!   and prints what the first and the last hundred cost, and how many descriptors are open.
 //!
 //! It ends with status 1 where something is not as expected.
 #![forbid(unsafe_code)]
 
-use std::{error::Error, fmt::Display, io, path::Path, sync::Arc, time::Instant};
+use std::{error::Error, fmt::Display, io, path::Path, sync::Arc};
 
 use myriad::{
     hypervisor::Hypervisor,
@@ -30,8 +28,7 @@ fn main() -> Outcome {
         ["own"] => own(),
         ["guest", domid] => guest(DomId(domid.parse()?)),
         ["follow"] => follow(),
-        ["many", domid, count] => many(DomId(domid.parse()?), count.parse()?),
-        _ => Err("usage: xen_probe own | guest DOMID | follow | many DOMID COUNT".into()),
+        _ => Err("usage: xen_probe own | guest DOMID | follow".into()),
     }
 }
 
@@ -103,31 +100,6 @@ fn follow() -> Outcome {
             _ => return Err("a line is `look`, `map DOMID` or `unmap`".into()),
         }
     }
-    Ok(())
-}
-
-fn many(domid: DomId, count: usize) -> Outcome {
-    let host = XenHost::open()?;
-    let mut pages = Vec::new();
-    while pages.len() < count {
-        let begun = Instant::now();
-        for _ in 0..100 {
-            pages.push(map(domid, XENSTORE_GRANT)?);
-        }
-        if pages.len() == 100 || pages.len() >= count {
-            println!("{} pages: {:?} each", pages.len(), begun.elapsed() / 100);
-        }
-    }
-    let open = std::fs::read_dir("/proc/self/fd")?.count();
-    println!("{open} descriptors are open");
-    let begun = Instant::now();
-    for _ in 0..100 {
-        host.query(domid)?;
-    }
-    println!("a question to the hypervisor: {:?} each", begun.elapsed() / 100);
-    let begun = Instant::now();
-    drop(pages);
-    println!("unmapped: {:?} each", begun.elapsed() / u32::try_from(count)?);
     Ok(())
 }
 
