@@ -16,3 +16,4 @@ mod sync;
 pub mod tool;
 pub mod tree;
 pub mod worker;
+pub mod xen;

@@ -42,6 +42,9 @@ const UNSAFE: &[Allowed] = &[
     ("core/src/feed.rs", "records are reached through crossbeam-epoch's pointers"),
     ("ring/src/page/raw.rs", "memory that is shared with other domains is reached by raw pointers"),
     ("daemon/src/malloc.rs", "a setting of the C library"),
+    ("daemon/src/xen/hypercall.rs", "hypercalls read and write memory"),
+    ("daemon/src/xen/ioctl.rs", "ioctls of Xen's devices"),
+    ("daemon/src/xen/mapping.rs", "pages of Xen's devices are mapped"),
     ("benches/src/alloc.rs", "an allocator that counts can't be had without"),
 ];
 

@@ -1,0 +1,52 @@
+//! The devices and files of Xen's that a xenstored uses, by name.
+
+use std::os::fd::OwnedFd;
+
+use rustix::{
+    fs::{Mode, OFlags, open},
+    io::Errno,
+};
+
+use super::error::XenError;
+
+/// Event channels.
+pub const EVTCHN: &str = "/dev/xen/evtchn";
+/// Pages that other domains grant.
+pub const GNTDEV: &str = "/dev/xen/gntdev";
+/// Hypercalls.
+pub const PRIVCMD: &str = "/dev/xen/privcmd";
+/// Memory for the arguments of hypercalls.
+pub const HYPERCALL: &str = "/dev/xen/hypercall";
+/// The control domain's own ring.
+pub const XSD_KVA: &str = "/proc/xen/xsd_kva";
+/// The event channel of the control domain's own ring.
+pub const XSD_PORT: &str = "/proc/xen/xsd_port";
+/// What this domain may: `control_d` for the control domain.
+pub const CAPABILITIES: &str = "/proc/xen/capabilities";
+
+pub(super) fn open_rw(path: &'static str) -> Result<OwnedFd, XenError> {
+    try_open(path, OFlags::RDWR).map_err(|source| XenError::Open { path, source })
+}
+
+pub(super) fn open_nonblocking(path: &'static str) -> Result<OwnedFd, XenError> {
+    let flags = OFlags::RDWR | OFlags::NONBLOCK;
+    try_open(path, flags).map_err(|source| XenError::Open { path, source })
+}
+
+pub(super) fn open_read(path: &'static str) -> Result<OwnedFd, XenError> {
+    try_open(path, OFlags::RDONLY).map_err(|source| XenError::Open { path, source })
+}
+
+fn try_open(path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+    open(path, flags | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// What a xenstored in the control domain needs, and what for.
+pub const NEEDED: [(&str, &str); 6] = [
+    (EVTCHN, "event channels"),
+    (GNTDEV, "the rings of guests"),
+    (PRIVCMD, "asking which domains there are"),
+    (HYPERCALL, "memory for hypercalls"),
+    (XSD_KVA, "the control domain's own ring"),
+    (XSD_PORT, "its event channel"),
+];
