@@ -2,9 +2,7 @@
 //!
 //! The store learns of domains from its clients; whether they exist, live or have shut down only
 //! the hypervisor can say. This is the seam for it: [`crate::sim::Host`] is a host without Xen,
-//! and Xen's own devices come behind the same trait.
-
-use std::path::Path;
+//! and [`crate::xen::XenHost`] the real one.
 
 use myriad_core::DomId;
 
@@ -35,10 +33,4 @@ pub trait Hypervisor: Send + Sync {
     /// Asked when a domain is introduced, and when a permission names one that the store doesn't
     /// know: toolstacks write a domain's nodes before they introduce it.
     fn domain(&self, domid: DomId) -> Option<DomainState>;
-}
-
-/// Whether Xen's devices are there, so that a control domain's xenstored could use them.
-#[must_use]
-pub fn has_xen_devices() -> bool {
-    ["/dev/xen/evtchn", "/proc/xen/xsd_kva"].iter().all(|path| Path::new(path).exists())
 }

@@ -14,12 +14,13 @@ use tracing::{info, warn};
 
 use crate::{
     claim::{ClaimError, PidFile, Socket},
-    detach, hypervisor,
+    detach,
     logs::{self, LogError},
     options::{Options, Places},
     sim::{self, SimError},
     tree,
     worker::{Settings, Team},
+    xen,
 };
 
 /// Why the daemon can't serve.
@@ -107,7 +108,7 @@ pub fn run(options: Options) -> Result<(), ServeError> {
     let team = Team::start(settings, store, host, logs.clone(), socket.listener(), move || {
         failed.close();
     })?;
-    if hypervisor::has_xen_devices() {
+    if xen::is_here() {
         warn!("Xen's devices can't be used by this version: no domain of this host is served");
     }
     info!("no Xen in use: serving the simulated host on {}", places.socket.display());
