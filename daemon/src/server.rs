@@ -19,8 +19,8 @@ use crate::{
     options::{Options, Places},
     sim::{self, SimError},
     tree,
-    worker::{Settings, Team},
-    xen,
+    worker::{Settings, Team, Xen},
+    xen::{self, XenError},
 };
 
 /// Why the daemon can't serve.
@@ -50,6 +50,9 @@ pub enum ServeError {
     /// the domains of `--sim-domains`
     #[error("--sim-domains: {0}")]
     SimDomains(#[from] SimError),
+    /// Xen's devices can't be used
+    #[error(transparent)]
+    Xen(#[from] XenError),
     /// the store can't be set up
     #[error("can't set up the store: {0}")]
     Store(#[from] Error),
@@ -86,6 +89,8 @@ pub fn run(options: Options) -> Result<(), ServeError> {
     let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT])?;
     raise_file_limit();
 
+    let real = xen::is_here().then(|| Xen::open(options.workers())).transpose()?;
+    let is_real = real.is_some();
     let host = simulated_host(&options)?;
     let control = options.priv_domid;
     let store = Store::new(&Config {
@@ -105,13 +110,12 @@ pub fn run(options: Options) -> Result<(), ServeError> {
         watch_event_timeout: options.watch_event_timeout(),
     };
     let failed = signals.handle();
-    let team = Team::start(settings, store, host, logs.clone(), socket.listener(), move || {
-        failed.close();
-    })?;
-    if xen::is_here() {
-        warn!("Xen's devices can't be used by this version: no domain of this host is served");
-    }
-    info!("no Xen in use: serving the simulated host on {}", places.socket.display());
+    let team =
+        Team::start(settings, store, host, real, logs.clone(), socket.listener(), move || {
+            failed.close();
+        })?;
+    let host = if is_real { "serving" } else { "no Xen in use: serving the simulated host" };
+    info!("{host} on {}", places.socket.display());
     ready(detached, options.output_pid)?;
 
     let mut asked = false;

@@ -44,6 +44,10 @@ fn known_line(domain: &DomainInfo) -> String {
 
 /// `sim …`
 pub(super) fn sim(run: &mut Run<'_, '_>, words: &[&str]) -> Result<Answer, Errno> {
+    if !run.context.simulated {
+        info!("sim: this host's domains are real");
+        return Err(Errno::ENOSYS);
+    }
     if let [first, rest @ ..] = words
         && *first == "list"
         && let [from] = rest

@@ -31,6 +31,8 @@ use crate::{
 pub struct Context<'a> {
     /// The store.
     pub store: &'a Store,
+    /// Whether domains are simulated: the host is the simulated one's business then.
+    pub simulated: bool,
     /// The simulated host.
     pub host: &'a sim::Host,
     /// The logs.

@@ -1,7 +1,5 @@
 //! What comes to a worker from outside of its connections: messages, guests and their rings.
 
-use std::sync::Arc;
-
 use myriad_core::{Caller, ConnId, DomId};
 use myriad_ring::{page::ServerEnd, v1::connection::Peer};
 use tracing::warn;
@@ -10,8 +8,8 @@ use super::{
     accept::Listener,
     client::Client,
     clients::number_of,
+    doorbell::Doorbell,
     link::RingLink,
-    machine::Machine,
     mailbox::Message,
     run::{GUESTS, MACHINES, Worker},
 };
@@ -43,7 +41,7 @@ impl Worker {
                 }
             }
             Message::MachineGone(number) => self.neighbours.remove(number, self.id, &self.poll),
-            Message::Ring { domid, end, machine } => self.add_ring(domid, *end, machine),
+            Message::Ring { domid, end, doorbell } => self.add_ring(domid, *end, doorbell),
             Message::Introduced(domid) => {
                 let number = self.guests.get(domid).and_then(|guest| guest.client);
                 if let Some(number) = number
@@ -83,8 +81,9 @@ impl Worker {
     pub(super) fn accept_guest(&mut self, token: u64) {
         let domid = DomId(u16::try_from(token).unwrap_or(u16::MAX));
         let Some(guest) = self.guests.get(domid) else { return };
-        let Some(socket) = guest.listener.accept(&self.poll, self.now) else {
-            if guest.listener.deadline().is_some() {
+        let Some(listener) = &mut guest.listener else { return };
+        let Some(socket) = listener.accept(&self.poll, self.now) else {
+            if listener.deadline().is_some() {
                 self.paused_guests.push(domid);
             }
             return;
@@ -106,22 +105,29 @@ impl Worker {
     }
 
     /// A domain has got a ring: that is its connection from now on.
-    fn add_ring(&mut self, domid: DomId, end: ServerEnd, machine: Arc<Machine>) {
-        let Some(guest) = self.guests.get(domid) else { return };
-        if let Some(before) = guest.client.take() {
+    fn add_ring(&mut self, domid: DomId, end: ServerEnd, doorbell: Doorbell) {
+        let info = self.shared.store.pin().domain(domid).filter(|info| info.introduced);
+        let caller = match info {
+            _ if domid == DomId::ZERO => Caller::Control,
+            Some(info) => Caller::Guest { domid, instance: info.instance },
+            None => return,
+        };
+        if let Some(before) = self.guests.served(domid).client.take() {
             self.close(before);
         }
-        let info = self.shared.store.pin().domain(domid).filter(|info| info.introduced);
-        let Some(info) = info else { return };
-        let caller = Caller::Guest { domid, instance: info.instance };
-        let link = RingLink::new(end, domid, Arc::clone(&machine));
+        let link = RingLink::new(end, domid, doorbell);
         let peer = Peer::Domain(domid);
         let number = self.add_client(peer, caller, |conn| Client::on_ring(conn, link));
         if let Some(guest) = self.guests.get(domid) {
             guest.client = number;
         }
         if let Some(number) = number {
-            self.neighbours.begun(&machine, domid, number);
+            if let Some(ring) = self.clients.get(number).and_then(|client| client.ring()) {
+                match ring.doorbell() {
+                    Doorbell::Machine(machine) => self.neighbours.begun(machine, domid, number),
+                    Doorbell::Port(port) => self.ports.begun(port, number),
+                }
+            }
             self.shared.rings.begun(domid, ConnId::new(self.id, number));
             // What came before its doorbell could be heard.
             self.clients.note_busy(number);

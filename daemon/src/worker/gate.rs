@@ -19,7 +19,7 @@ use rustix::{
 };
 use tracing::{info, warn};
 
-use super::{Shared, machine::Machine, mailbox::Message};
+use super::{Shared, doorbell::Doorbell, machine::Machine, mailbox::Message};
 use crate::{
     hypervisor::Hypervisor,
     limits,
@@ -106,7 +106,8 @@ fn ring(shared: &Shared, machine: &Arc<Machine>, domid: DomId) -> Result<Memfd, 
     // Before the guest has the page: what it writes there comes after.
     let mut end = Box::new(ServerEnd::new(page, info.features | features::RECONNECTION));
     end.start();
-    let message = Message::Ring { domid, end, machine: Arc::clone(machine) };
+    let doorbell = Doorbell::Machine(Arc::clone(machine));
+    let message = Message::Ring { domid, end, doorbell };
     shared.mailboxes.post(shared.mailboxes.owner(domid), message);
     Ok(file)
 }

@@ -60,14 +60,20 @@ pub(super) struct Guests {
 
 #[derive(Debug)]
 pub(super) struct Guest {
-    pub(super) listener: Listener,
+    /// None for a real domain.
+    pub(super) listener: Option<Listener>,
     /// The number of its connection.
     pub(super) client: Option<u64>,
 }
 
 impl Guests {
     pub(super) fn insert(&mut self, domid: DomId, listener: Listener) {
-        self.guests.insert(domid, Guest { listener, client: None });
+        self.guests.insert(domid, Guest { listener: Some(listener), client: None });
+    }
+
+    /// A domain that is served here from now on, if it wasn't.
+    pub(super) fn served(&mut self, domid: DomId) -> &mut Guest {
+        self.guests.entry(domid).or_insert(Guest { listener: None, client: None })
     }
 
     pub(super) fn get(&mut self, domid: DomId) -> Option<&mut Guest> {

@@ -9,11 +9,8 @@ use myriad_ring::v1::{
 };
 use tracing::{info, warn};
 
-use super::{Shared, mailbox::Message, trace::Trace};
-use crate::{
-    control::{self, Answer, Context, Effects},
-    hypervisor::Hypervisor,
-};
+use super::{Shared, mailbox::Message, real, trace::Trace};
+use crate::control::{self, Answer, Context, Effects};
 
 /// The daemon as one worker's connections see it.
 #[derive(Debug)]
@@ -26,12 +23,14 @@ pub(super) struct Around {
     committed: u64,
     /// The node that made a transaction fail.
     conflict: Option<Arc<str>>,
+    /// The ring of a real domain that is being introduced.
+    ring: Option<(DomId, Message)>,
 }
 
 impl Around {
     pub(super) fn new(shared: Arc<Shared>, first: ConnId) -> Around {
         let trace = Trace::new(shared.logs.clone());
-        Around { shared, trace, current: first, committed: 0, conflict: None }
+        Around { shared, trace, current: first, committed: 0, conflict: None, ring: None }
     }
 
     /// The last publication that was made besides that of the request itself; 0 for none.
@@ -52,19 +51,34 @@ impl Around {
 
 impl Host for Around {
     fn domain_exists(&mut self, domid: DomId) -> bool {
-        self.shared.host.domain(domid).is_some()
+        self.shared.has_domain(domid)
     }
 
     fn control_domain(&self) -> DomId {
         self.shared.settings.control
     }
 
-    fn connect(&mut self, domid: DomId, _port: u32) -> Result<(), Errno> {
+    fn connect(&mut self, domid: DomId, port: u32) -> Result<(), Errno> {
         let shared = &self.shared;
         // What Linux says of a grant of a domain that isn't there.
-        shared.host.domain(domid).ok_or(Errno::EINVAL)?;
+        if !shared.has_domain(domid) {
+            return Err(Errno::EINVAL);
+        }
         if domid == shared.settings.control || !shared.host.attach(domid) {
             return Ok(());
+        }
+        if shared.xen.is_some() {
+            return match real::guest_ring(shared, domid, port) {
+                Ok(ring) => {
+                    self.ring = Some((domid, ring));
+                    Ok(())
+                }
+                Err(error) => {
+                    warn!("domain {domid} can't be reached: {error}");
+                    shared.host.detach(domid);
+                    Err(Errno::EINVAL)
+                }
+            };
         }
         match shared.sockets.listen(domid) {
             Ok(listener) => {
@@ -88,8 +102,9 @@ impl Host for Around {
     }
 
     fn introduced(&mut self, domid: DomId) {
-        self.post_owner(domid, Message::Introduced(domid));
-        if self.shared.host.domain(domid).is_none() {
+        let ring = self.ring.take().filter(|(of, _)| *of == domid).map(|(_, ring)| ring);
+        self.post_owner(domid, ring.unwrap_or(Message::Introduced(domid)));
+        if !self.shared.has_domain(domid) {
             // It died while it was introduced, and whoever saw it die found nothing to release.
             let conn = self.shared.rings.get(domid);
             let outcome = self.shared.store.edit(|edit| {
@@ -119,6 +134,7 @@ impl Host for Around {
             seen: &shared.seen,
             pins: &shared.pins,
             control: shared.settings.control,
+            simulated: shared.xen.is_none(),
             effects: self,
         };
         let done = control::run(&mut context, command.command, &arguments);

@@ -13,7 +13,7 @@ use myriad_core::{ConnId, DomId, Errno};
 use myriad_ring::{page::ServerEnd, v1::connection::Ticket};
 use rustix::fd::OwnedFd;
 
-use super::{bell::Bell, machine::Machine};
+use super::{bell::Bell, doorbell::Doorbell, machine::Machine};
 
 /// A message to a worker.
 ///
@@ -31,7 +31,7 @@ pub(super) enum Message {
     /// A machine has gone.
     MachineGone(u64),
     /// A domain has a ring, which has been started.
-    Ring { domid: DomId, end: Box<ServerEnd>, machine: Arc<Machine> },
+    Ring { domid: DomId, end: Box<ServerEnd>, doorbell: Doorbell },
     /// A domain was introduced, perhaps again: its connection starts afresh.
     Introduced(DomId),
     /// A domain was released, or is dead.

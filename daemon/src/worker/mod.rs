@@ -25,6 +25,7 @@ mod bell;
 mod blame;
 mod client;
 mod clients;
+mod doorbell;
 mod events;
 mod gate;
 mod guests;
@@ -34,6 +35,7 @@ mod machine;
 mod mailbox;
 mod pauses;
 mod poll;
+mod real;
 mod refusals;
 mod rings;
 mod run;
@@ -55,11 +57,14 @@ use tracing::{error, warn};
 
 use crate::{
     control::{HighWater, Pins},
+    hypervisor::Hypervisor,
     logs::Logs,
     reclaim::Reclaimer,
     sim,
+    xen::DomainWatch,
 };
 use mailbox::{Mailboxes, Message};
+pub use real::Xen;
 use run::Worker;
 
 /// What workers are told at start.
@@ -83,6 +88,8 @@ struct Shared {
     settings: Settings,
     store: Store,
     host: Arc<sim::Host>,
+    /// The hypervisor, where this is a control domain; then no domain is simulated.
+    xen: Option<Xen>,
     logs: Logs,
     mailboxes: Mailboxes,
     sockets: guests::Directory,
@@ -94,6 +101,16 @@ struct Shared {
     pauses: pauses::Pauses,
     rings: rings::Rings,
     reclaimer: Reclaimer,
+}
+
+impl Shared {
+    /// Whether the host has a domain.
+    fn has_domain(&self, domid: DomId) -> bool {
+        match &self.xen {
+            Some(xen) => xen.host.domain(domid).is_some(),
+            None => self.host.domain(domid).is_some(),
+        }
+    }
 }
 
 /// All workers.
@@ -112,16 +129,19 @@ impl Team {
         settings: Settings,
         store: Store,
         host: Arc<sim::Host>,
+        xen: Option<(Xen, DomainWatch)>,
         logs: Logs,
         listener: &OwnedFd,
         failed: impl Fn() + Clone + Send + 'static,
     ) -> io::Result<Team> {
+        let (xen, mut watch) = xen.unzip();
         let (reclaimer, reclaiming) = Reclaimer::start(store.clone())?;
         let (mailboxes, inboxes) = Mailboxes::new(settings.workers)?;
         let shared = Arc::new(Shared {
             sockets: guests::Directory::create(settings.sim_dir.clone())?,
             store,
             host,
+            xen,
             logs,
             mailboxes,
             seen: HighWater::default(),
@@ -133,11 +153,17 @@ impl Team {
             rings: rings::Rings::new(),
             reclaimer,
         });
-        gate::open(Arc::clone(&shared))?;
+        if shared.xen.is_some() {
+            let own = real::own_ring(&shared).map_err(io::Error::other)?;
+            shared.mailboxes.post(shared.mailboxes.owner(DomId::ZERO), own);
+        } else {
+            gate::open(Arc::clone(&shared))?;
+        }
         let mut listener = Some(listener.try_clone()?);
         let mut threads = vec![reclaiming];
         for (id, inbox) in (0..).zip(inboxes) {
-            let worker = Worker::new(id, Arc::clone(&shared), inbox, listener.take())?;
+            let worker =
+                Worker::new(id, Arc::clone(&shared), inbox, listener.take(), watch.take())?;
             let failed = failed.clone();
             let run = move || {
                 let _panicked = OnPanic(&failed);

@@ -20,8 +20,9 @@ use super::{
     machine::Neighbours,
     mailbox::Inbox,
     poll::{Batch, Poll, Ready},
+    real::Ports,
 };
-use crate::limits;
+use crate::{limits, xen::DomainWatch};
 
 /// A worker, with all that it owns.
 pub(super) struct Worker {
@@ -42,6 +43,8 @@ pub(super) struct Worker {
     pub(super) scratch: Scratch,
     /// The machines whose guests are served here.
     pub(super) neighbours: Neighbours,
+    /// The event channels of real domains.
+    pub(super) ports: Ports,
     /// Until when doorbells are waited for without sleeping.
     hot_until: Duration,
     /// For how long: half as long after each time in vain, twice after each that was not. (Where
@@ -78,6 +81,7 @@ impl Scratch {
 const BELL: u64 = u64::MAX;
 const LISTENER: u64 = u64::MAX - 1;
 pub(super) const MACHINES: u64 = u64::MAX - 2;
+const PORTS: u64 = u64::MAX - 3;
 pub(super) const GUESTS: u64 = 1 << 62;
 
 impl Worker {
@@ -86,10 +90,12 @@ impl Worker {
         shared: Arc<Shared>,
         inbox: Inbox,
         listener: Option<OwnedFd>,
+        watch: Option<DomainWatch>,
     ) -> io::Result<Worker> {
         let poll = Poll::new()?;
         poll.add_bell(inbox.bell.fd(), BELL)?;
         let listener = listener.map(|fd| Listener::new(fd, LISTENER, &poll)).transpose()?;
+        let ports = Ports::of(&shared, id, watch, &poll, PORTS)?;
         Ok(Worker {
             id,
             events: Events::new(id, &shared),
@@ -105,6 +111,7 @@ impl Worker {
             next_number: 0,
             scratch: Scratch::new(),
             neighbours: Neighbours::default(),
+            ports,
             hot_until: Duration::ZERO,
             patience: limits::HOT,
             next_poll: Duration::ZERO,
@@ -246,6 +253,7 @@ impl Worker {
     fn happened(&mut self, event: Ready) -> io::Result<()> {
         match event.token {
             BELL | MACHINES => {}
+            PORTS => self.hear_ports(),
             LISTENER => {
                 if let Some(acceptor) = &mut self.acceptor {
                     acceptor.accept(&self.shared.mailboxes, &self.poll, self.now);

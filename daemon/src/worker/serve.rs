@@ -5,7 +5,10 @@ use myriad_ring::v1::connection::{Connection, Peer, Progress};
 use rustix::fd::OwnedFd;
 use tracing::warn;
 
-use super::{client::Client, events::Own, link::SocketLink, mailbox::Message, run::Worker};
+use super::{
+    client::Client, doorbell::Doorbell, events::Own, link::SocketLink, mailbox::Message,
+    run::Worker,
+};
 use crate::{control::Usage, limits};
 
 impl Worker {
@@ -48,7 +51,10 @@ impl Worker {
         let peer = client.conn.peer();
         if let Peer::Domain(domid) = peer {
             if let Some(ring) = client.ring() {
-                self.neighbours.ended(ring.machine(), domid, number);
+                match ring.doorbell() {
+                    Doorbell::Machine(machine) => self.neighbours.ended(machine, domid, number),
+                    Doorbell::Port(port) => self.ports.ended(port),
+                }
             }
             self.guests.ended(domid, number);
             self.shared.rings.ended(domid, client.conn.id());
@@ -204,9 +210,10 @@ impl Worker {
             acceptor.listener.resume(&self.poll, self.now);
         }
         for domid in std::mem::take(&mut self.paused_guests) {
-            if let Some(guest) = self.guests.get(domid) {
-                guest.listener.resume(&self.poll, self.now);
-                if guest.listener.deadline().is_some() {
+            let listener = self.guests.get(domid).and_then(|guest| guest.listener.as_mut());
+            if let Some(listener) = listener {
+                listener.resume(&self.poll, self.now);
+                if listener.deadline().is_some() {
                     self.paused_guests.push(domid);
                 }
             }

@@ -124,6 +124,10 @@ impl Load<'_> {
         loop {
             let more = Instant::now() < end;
             let (mut moved, mut under_way) = (false, false);
+            if self.rest == Rest::Sleep {
+                // First: what is found from here on is not told of any more.
+                self.machine.bells().hear(|_| {});
+            }
             for guest in &mut *self.guests {
                 while more && guest.sent.len() < depth {
                     guest.client.ask(self.op, 0, &payload);
@@ -148,7 +152,6 @@ impl Load<'_> {
                 return Ok(latencies);
             }
             if !moved && self.rest == Rest::Sleep {
-                self.machine.bells().hear(|_| {});
                 let mut found = false;
                 for guest in &mut *self.guests {
                     found |= guest.client.look_again().map_err(|e| broken(&e))?;

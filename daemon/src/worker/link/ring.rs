@@ -1,20 +1,18 @@
 //! A domain's ring.
 
-use std::sync::Arc;
-
 use myriad_core::{DomId, Store};
 use myriad_ring::{
     page::{Scratch, ServerEnd},
     v1::connection::{Connection, Failure},
 };
 
-use crate::worker::machine::Machine;
+use crate::worker::doorbell::Doorbell;
 
 /// A ring, and who rings when it has moved. There is nothing to wait for: a domain rings too.
 pub(in crate::worker) struct RingLink {
     end: ServerEnd,
     domid: DomId,
-    machine: Arc<Machine>,
+    doorbell: Doorbell,
     /// The ring was full when there was more to send: the guest rings when it has made room.
     blocked: bool,
     /// Something has moved since the guest's doorbell was thought of.
@@ -23,12 +21,12 @@ pub(in crate::worker) struct RingLink {
 }
 
 impl RingLink {
-    pub(in crate::worker) fn new(end: ServerEnd, domid: DomId, machine: Arc<Machine>) -> RingLink {
-        RingLink { end, domid, machine, blocked: false, moved: true, deaf: false }
+    pub(in crate::worker) fn new(end: ServerEnd, domid: DomId, doorbell: Doorbell) -> RingLink {
+        RingLink { end, domid, doorbell, blocked: false, moved: true, deaf: false }
     }
 
-    pub(in crate::worker) fn machine(&self) -> &Arc<Machine> {
-        &self.machine
+    pub(in crate::worker) fn doorbell(&self) -> &Doorbell {
+        &self.doorbell
     }
 
     /// Moves what the domain has sent into the connection, as far as there is room. Whether there
@@ -89,7 +87,7 @@ impl RingLink {
         }
         self.moved = false;
         if self.end.take_doorbell() {
-            self.machine.ring(self.domid);
+            self.doorbell.ring(self.domid);
         }
     }
 
