@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use myriad_core::{DomId, DomainInfo, Errno};
+use myriad_core::{ConnId, DomId, DomainInfo, Errno, Error, Store};
 use tracing::info;
 
 use super::{Answer, Run};
@@ -86,18 +86,24 @@ fn stop(run: &mut Run<'_, '_>, domid: DomId, condition: Condition) -> Result<(),
 /// What VIRQ_DOM_EXC makes of a death.
 fn destroy(run: &mut Run<'_, '_>, domid: DomId) -> Result<(), Errno> {
     run.context.host.destroy(domid, run.context.control).map_err(refused)?;
-    if run.context.store.pin().domain(domid).is_some() {
-        let conn = run.context.effects.connection(domid);
-        // Someone may have released it meanwhile, and then it's gone as it should be.
-        let outcome = run.context.store.edit(|edit| {
-            // First: the domain is not told of its own nodes' end, nor of its own.
-            conn.into_iter().for_each(|conn| edit.drop_watches(conn));
-            edit.release(domid)
-        });
-        run.seq = run.seq.max(outcome.seq);
-    }
+    let conn = run.context.effects.connection(domid);
+    run.seq = run.seq.max(bury(run.context.store, domid, conn));
     run.context.effects.domain_gone(domid);
     Ok(())
+}
+
+/// Takes a domain that is gone out of the store, with the watches of its connection first: it is
+/// told neither of its nodes' end nor of its own. Gives the publication.
+pub(crate) fn bury(store: &Store, domid: DomId, conn: Option<ConnId>) -> u64 {
+    let outcome = store.edit(|edit| {
+        conn.into_iter().for_each(|conn| edit.drop_watches(conn));
+        // Someone may have released it meanwhile, and then it's gone as it should be.
+        edit.release(domid).or_else(|error| match error {
+            Error::UnknownDomain(_) => Ok(()),
+            error => Err(error),
+        })
+    });
+    outcome.seq
 }
 
 fn sim_list(run: &Run<'_, '_>, first: u16) -> Result<Answer, Errno> {

@@ -17,6 +17,7 @@ use std::path::Path;
 use myriad_core::{ConnId, DomId, Errno, Store};
 use tracing::{error, info};
 
+pub(crate) use domains::bury;
 pub use pins::Pins;
 pub use usage::{HighWater, Usage};
 

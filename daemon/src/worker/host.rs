@@ -107,11 +107,8 @@ impl Host for Around {
         if !self.shared.has_domain(domid) {
             // It died while it was introduced, and whoever saw it die found nothing to release.
             let conn = self.shared.rings.get(domid);
-            let outcome = self.shared.store.edit(|edit| {
-                conn.into_iter().for_each(|conn| edit.drop_watches(conn));
-                edit.release(domid)
-            });
-            self.committed = self.committed.max(outcome.seq);
+            let seq = control::bury(&self.shared.store, domid, conn);
+            self.committed = self.committed.max(seq);
             self.domain_gone(domid);
         }
     }

@@ -7,7 +7,7 @@
 use std::{collections::HashMap, io, sync::Arc};
 
 use ahash::RandomState;
-use myriad_core::{ConnId, DomId};
+use myriad_core::DomId;
 use myriad_ring::{
     page::{Mapping, Page, ServerEnd},
     v1::features,
@@ -23,7 +23,7 @@ use super::{
     run::Worker,
 };
 use crate::{
-    control::Effects,
+    control::{self, Effects},
     limits,
     xen::{
         Change, DomainWatch, EventChannels, LocalPort, OwnRing, RingFile, XENSTORE_GRANT, XenError,
@@ -193,15 +193,7 @@ impl Worker {
     }
 
     fn bury(&mut self, domid: DomId) {
-        let shared = Arc::clone(&self.shared);
-        if shared.store.pin().domain(domid).is_some() {
-            let conn: Option<ConnId> = shared.rings.get(domid);
-            // Someone may have released it meanwhile, and then it's gone as it should be.
-            let _outcome = shared.store.edit(|edit| {
-                conn.into_iter().for_each(|conn| edit.drop_watches(conn));
-                edit.release(domid)
-            });
-        }
+        control::bury(&self.shared.store, domid, self.shared.rings.get(domid));
         self.around.domain_gone(domid);
     }
 }
