@@ -172,6 +172,12 @@ impl Worker {
     /// Domains have shut down, or are gone.
     fn look_at_domains(&mut self) {
         let Some((_, watch)) = &mut self.ports.changed else { return };
+        // Whose shutdown the store hasn't seen, or has forgotten (RESUME): it is news again.
+        for domain in self.shared.store.pin().domains() {
+            if domain.introduced && !domain.shutdown_seen {
+                watch.resumed(domain.domid);
+            }
+        }
         let mut changes = Vec::new();
         if let Err(error) = watch.changes(&mut changes) {
             warn!("what has become of domains can't be found out: {error}");
