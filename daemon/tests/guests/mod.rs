@@ -32,9 +32,11 @@ impl Lab {
     pub fn of(daemon: Daemon) -> Lab {
         let (watchdog, ended) = channel();
         let name = std::thread::current().name().unwrap_or_default().to_owned();
+        let pid = rustix::process::Pid::from_child(&daemon.child);
         std::thread::spawn(move || {
             if ended.recv_timeout(HANGS_AFTER) == Err(RecvTimeoutError::Timeout) {
                 eprintln!("{name} hangs");
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
                 std::process::abort();
             }
         });
@@ -172,4 +174,4 @@ pub fn message(op: Op, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Longer than any test takes, by far.
-const HANGS_AFTER: Duration = Duration::from_secs(180);
+const HANGS_AFTER: Duration = Duration::from_secs(100);
