@@ -5,7 +5,7 @@
 
 use std::{
     ffi::OsString,
-    io::{self, IsTerminal, Read, Write},
+    io::{Read, Write},
     os::unix::ffi::OsStrExt,
     time::Duration,
 };
@@ -58,11 +58,7 @@ fn simulate(options: &cli::Sim, cli: &Cli, console: &mut Console<'_>) -> Result<
         destroy: options.destroy,
         patience: Duration::from_secs(options.patience),
     };
-    let summary = if io::stderr().is_terminal() {
-        sim::run(&plan, &mut sim::Bar)?
-    } else {
-        sim::run(&plan, &mut ())?
-    };
+    let summary = sim::run(&plan, &mut sim::Bar::new())?;
     Ok(sim::print(&summary, cli.json, console.out)?)
 }
 

@@ -2,21 +2,44 @@
 
 use std::io::{self, Write};
 
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::{Observer, Summary};
 use crate::tool::output::{json_line, line};
 
-/// A line on standard error for each phase, where that is a terminal.
-#[derive(Debug, Default)]
-pub(crate) struct Bar;
+/// A bar on standard error for each phase. It is drawn where that is a terminal.
+#[derive(Debug)]
+pub(crate) struct Bar(ProgressBar);
+
+impl Bar {
+    pub(crate) fn new() -> Bar {
+        Bar(ProgressBar::hidden())
+    }
+}
 
 impl Observer for Bar {
     fn phase(&mut self, what: &'static str, guests: usize) {
-        let _ = writeln!(io::stderr(), "{guests} guests: {what}");
+        self.0.finish_and_clear();
+        let bar = ProgressBar::new(u64::try_from(guests).unwrap_or(0));
+        let template = "{msg} {wide_bar} {pos} of {len} guests, {elapsed}";
+        self.0 = match ProgressStyle::with_template(template) {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        };
+        self.0.set_message(what);
+        self.0.tick();
     }
 
-    fn progress(&mut self, _: usize) {}
+    fn progress(&mut self, done: usize) {
+        self.0.set_position(u64::try_from(done).unwrap_or(0));
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
 }
 
 /// Prints what a run saw.
