@@ -15,7 +15,7 @@ pub enum SimError {
     #[error("{0}")]
     Wrong(Box<Wrong>),
     /// the daemon answers no more
-    #[error("nothing came for {} seconds, and {} parties wait; the first: {first}", after.as_secs(), waiting)]
+    #[error("nothing came for {after:?}, and {waiting} parties wait; the first: {first}")]
     Silent {
         /// For how long nothing came.
         after: Duration,
