@@ -157,10 +157,9 @@ fn a_wrong_answer_ends_the_run_and_is_named() {
 }
 
 #[test]
-fn an_event_that_is_lost_ends_the_run_and_is_named() {
+fn an_event_that_no_watch_asked_for_ends_the_run_and_is_named() {
     let daemon = Daemon::start(&[]);
-    // An event of the end of the frontend's state becomes that of another watch of the backend:
-    // nobody hears that the network of guest 2 is connected.
+    // Beside the node that the backend watches.
     let dir =
         liar(&daemon, b"/local/domain/2/device/vif/0/state\0", b"/local/domain/2/device/xxx/");
     let output = sim(&dir.path().join("socket"), &["--guests", "3"]).output().unwrap();

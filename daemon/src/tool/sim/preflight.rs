@@ -56,9 +56,9 @@ fn descriptors(pid: i32, guests: u16) -> Result<(), SimError> {
     let used = u64::try_from(used).unwrap_or(0).max(DESCRIPTORS);
     match open_files(&limits) {
         Some(limit) if limit < used + u64::from(guests) => Err(SimError::Limit(format!(
-            "xenstored (process {pid}) may have {limit} open files and has {used} already; {guests} \
-             guests need one each: start it with a higher limit (ulimit -n, or LimitNOFILE= in its \
-             unit), or take fewer --guests"
+            "xenstored (process {pid}) may have {limit} open files and has {used} already; \
+             {guests} guests need one each: start it with a higher limit (ulimit -n, or \
+             LimitNOFILE= in its unit), or take fewer --guests"
         ))),
         _ => Ok(()),
     }
