@@ -106,16 +106,40 @@ in_releases() {
   [ "$(grep -c "^$2" releases)" -ge "$1" ]
 }
 
-# expect_releases N: @releaseDomain has fired so many times, the first event among them, and no more.
+# count_releases: how often @releaseDomain has fired, the first event among them; later ones than this
+# was called are not.
+count_releases() {
+  # An event of ours comes after all that were there before.
+  count_marks=$(grep -c /lab-mark releases)
+  xenstore-write /lab-mark here || fail "no write"
+  await 60 in_releases $((count_marks + 1)) /lab-mark || fail "the watch has gone"
+  xenstore-rm /lab-mark
+  grep -c @ releases
+}
+
+# expect_releases N: it has fired so many times, or will soon, and no more.
 expect_releases() {
   await 60 in_releases "$1" @releaseDomain ||
     fail "@releaseDomain: $(grep -c @ releases) events, not $1"
-  # An event of ours, which comes after all that were there before.
-  expect_marks=$(grep -c /lab-mark releases)
-  xenstore-write /lab-mark here || fail "no write"
-  await 60 in_releases $((expect_marks + 1)) /lab-mark || fail "the watch has gone"
-  xenstore-rm /lab-mark
-  [ "$(grep -c @ releases)" = "$1" ] || fail "@releaseDomain: $(grep -c @ releases) events, not $1"
+  [ "$(count_releases)" = "$1" ] || fail "@releaseDomain: $(grep -c @ releases) events, not $1"
+}
+
+# released_by COMMAND…: what it does makes @releaseDomain fire.
+released_by() {
+  released_before=$(count_releases)
+  "$@" || fail "failed: $*"
+  await 60 in_releases $((released_before + 1)) @releaseDomain || fail "not told of: $*"
+}
+
+# note TEXT…: what has to be the same with each daemon, for compare.sh; the variable NOTES names it.
+note() {
+  say "$*"
+  echo "$*" >>/out/"$NOTES".ls
+}
+
+# note_releases: how often @releaseDomain has fired so far.
+note_releases() {
+  note "@releaseDomain: $(count_releases)"
 }
 
 # watch_console NAME: lets `xl console` write to console.log until close_console.
@@ -128,4 +152,35 @@ watch_console() {
 
 close_console() {
   exec 3>&-
+}
+
+# raw TYPE STRING…: sends a request of that number over dom0's own ring, and prints the reply: OK, or
+# what it holds, or the error.
+raw() {
+  raw_type=$1
+  shift
+  raw_len=0
+  for raw_string in "$@"; do
+    raw_len=$((raw_len + ${#raw_string} + 1))
+  done
+  step "request $raw_type: $*"
+  {
+    {
+      le32 "$raw_type" && le32 1 && le32 0 && le32 $raw_len
+      [ $# = 0 ] || printf '%s\0' "$@"
+    } >raw-request
+    cat raw-request >&4
+    # Type, number, transaction, length.
+    # shellcheck disable=SC2046
+    set -- $(dd bs=16 count=1 <&4 2>/dev/null | od -An -tu4)
+    [ "$4" = 0 ] || dd bs="$4" count=1 <&4 2>/dev/null | tr -d '\0'
+    echo
+  } 4<>/dev/xen/xenbus
+}
+
+# le32 N: as four bytes.
+le32() {
+  # shellcheck disable=SC2059
+  printf "$(printf '\\%03o\\%03o\\%03o\\%03o' $(($1 & 255)) $(($1 >> 8 & 255)) \
+    $(($1 >> 16 & 255)) $(($1 >> 24 & 255)))"
 }

@@ -13,8 +13,8 @@ bystander() {
 
 # set_going: both work while something else is done.
 set_going() {
-  for domid in $good $better; do
-    xenstore-rm /local/domain/"$domid"/data/answer 2>/dev/null
+  for bystander in $good $better; do
+    xenstore-rm /local/domain/"$bystander"/data/answer 2>/dev/null
   done
   xenstore-write /local/domain/"$good"/data/command "spin $SPINS" || fail "no write"
   xenstore-write /local/domain/"$better"/data/command "events $SPINS" || fail "no write"

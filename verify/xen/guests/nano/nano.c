@@ -16,7 +16,8 @@
  *   big                    reads data/big, which may be longer than the ring, and whose bytes are
  *                          to be equal; "big LENGTH bad B"
  *   print TEXT             writes that to the console, and answers it
- *   cling                  reads data/after until it is there, watches again, "clung"
+ *   introduced             sends nothing until the ring is empty anew, as an introduction leaves it,
+ *                          then watches again, "introduced"
  *   features               the ring's fields; "server F connection C error E"
  *   bad-index              publishes a producer index out of range, tells the console the ring's
  *                          error field, then waits for ever
@@ -475,13 +476,25 @@ static void read_big(void)
   answer_numbers("big", len < 0 ? 0 : (uint64_t)len, bad);
 }
 
-static void cling(void)
+/* After the ring was emptied; takes the first event, which is no new command. */
+static void watch_again(void)
 {
-  while (read("data/after") < 0)
-    yield();
+  commanded = 0;
   if (watch("data/command") < 0)
-    give_up("no watch after a new introduction");
-  write(0, "data/answer", "clung");
+    give_up("no watch any more");
+  while (!commanded)
+    receive();
+  commanded = 0;
+}
+
+static void await_introduction(void)
+{
+  while (store->req_prod || store->req_cons || store->rsp_prod || store->rsp_cons)
+    yield();
+  watch_again();
+  /* Our folder may be still to be made. */
+  while (write(0, "data/answer", "introduced") < 0)
+    yield();
 }
 
 static void tell_features(void)
@@ -508,8 +521,7 @@ static void reconnect(void)
   while (store->connection)
     wait_for_store();
   barrier();
-  if (watch("data/command") < 0)
-    give_up("no watch after the reset");
+  watch_again();
   write(0, "data/answer", "reconnected");
   print("nano: reconnected\n");
 }
@@ -583,8 +595,8 @@ static void obey(const char *command)
     pipeline(number(argument));
   else if (equal(command, "big"))
     read_big();
-  else if (equal(command, "cling"))
-    cling();
+  else if (equal(command, "introduced"))
+    await_introduction();
   else if ((argument = after(command, "print"))) {
     print(argument);
     print("\n");
