@@ -104,7 +104,8 @@ fn ring(shared: &Shared, machine: &Arc<Machine>, domid: DomId) -> Result<Memfd, 
     let made = Memfd::create().and_then(|file| Ok((file.map()?, file)));
     let (page, file) = made.map_err(|error| format!("can't get a page: {error}"))?;
     // Before the guest has the page: what it writes there comes after.
-    let mut end = Box::new(ServerEnd::new(page, info.features | features::RECONNECTION));
+    let end = ServerEnd::new(page, info.features | features::RECONNECTION);
+    let mut end = Box::new(end.with_doorbells(shared.settings.doorbells));
     end.start();
     let doorbell = Doorbell::Machine(Arc::clone(machine));
     let message = Message::Ring { domid, end, doorbell };

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, io, path::PathBuf};
 
+use ahash::RandomState;
 use myriad_core::DomId;
 use rustix::fd::OwnedFd;
 
@@ -55,20 +56,20 @@ impl Directory {
 /// The guests that a worker serves.
 #[derive(Debug, Default)]
 pub(super) struct Guests {
-    guests: HashMap<DomId, Guest>,
+    guests: HashMap<DomId, Guest, RandomState>,
 }
 
 #[derive(Debug)]
 pub(super) struct Guest {
-    /// None for a real domain.
-    pub(super) listener: Option<Listener>,
+    /// None for a domain that has a ring.
+    pub(super) listener: Option<Box<Listener>>,
     /// The number of its connection.
     pub(super) client: Option<u64>,
 }
 
 impl Guests {
     pub(super) fn insert(&mut self, domid: DomId, listener: Listener) {
-        self.guests.insert(domid, Guest { listener: Some(listener), client: None });
+        self.guests.insert(domid, Guest { listener: Some(Box::new(listener)), client: None });
     }
 
     /// A domain that is served here from now on, if it wasn't.

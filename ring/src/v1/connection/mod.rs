@@ -22,6 +22,7 @@
 //! [`limits::INPUT_MAX`]: crate::v1::limits::INPUT_MAX
 
 mod account;
+mod backlog;
 mod host;
 mod ops;
 mod ops_domain;
@@ -215,7 +216,8 @@ impl Connection {
             return Progress::Waiting;
         }
         let seq = ran.seq;
-        self.state = State::Held(Held { seq, reply, ticket, first_event: ran.first_event });
+        let first_event = ran.first_event.map(Box::new);
+        self.state = State::Held(Held { seq, reply, ticket, first_event });
         Progress::Held { seq }
     }
 
@@ -231,7 +233,7 @@ impl Connection {
             reply = with_error(&reply, Errno::ENOMEM);
         }
         self.queue.push_reply(reply, held.ticket);
-        if let Some(watch) = held.first_event {
+        if let Some(watch) = held.first_event.map(|watch| *watch) {
             self.push_event(&watch.path, &watch.token, None, now);
         }
     }

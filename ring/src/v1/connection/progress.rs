@@ -58,7 +58,7 @@ pub(super) struct Held {
     pub(super) seq: u64,
     pub(super) reply: Vec<u8>,
     pub(super) ticket: Option<Ticket>,
-    pub(super) first_event: Option<FirstEvent>,
+    pub(super) first_event: Option<Box<FirstEvent>>,
 }
 
 /// What a new watch fires after the reply of its WATCH.

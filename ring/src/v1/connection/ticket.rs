@@ -14,32 +14,26 @@ use std::{sync::Arc, task::Waker};
 #[derive(Clone, Debug)]
 pub struct Ticket(Arc<Held>);
 
-/// The outstanding requests of one connection.
+/// The outstanding requests of one connection. Each ticket holds a clone of its waker: their
+/// number is the reference count, less one.
 #[derive(Debug)]
-pub(crate) struct Outstanding {
-    /// Each ticket holds a clone: their number is the reference count, less one.
-    count: Arc<()>,
-    waker: Waker,
-}
+pub(crate) struct Outstanding(Arc<Waker>);
 
 #[derive(Debug)]
-struct Held {
-    count: Option<Arc<()>>,
-    waker: Waker,
-}
+struct Held(Option<Arc<Waker>>);
 
 impl Outstanding {
     /// `waker`: told each time that a request is done because of another connection.
     pub(crate) fn new(waker: Waker) -> Outstanding {
-        Outstanding { count: Arc::new(()), waker }
+        Outstanding(Arc::new(waker))
     }
 
     pub(crate) fn open(&self) -> Ticket {
-        Ticket(Arc::new(Held { count: Some(Arc::clone(&self.count)), waker: self.waker.clone() }))
+        Ticket(Arc::new(Held(Some(Arc::clone(&self.0)))))
     }
 
     pub(crate) fn len(&self) -> u32 {
-        u32::try_from(Arc::strong_count(&self.count).saturating_sub(1)).unwrap_or(u32::MAX)
+        u32::try_from(Arc::strong_count(&self.0).saturating_sub(1)).unwrap_or(u32::MAX)
     }
 }
 
@@ -47,7 +41,7 @@ impl Ticket {
     /// Drops a clone where no one need be woken: the caller looks at the count next.
     pub(crate) fn drop_quietly(self) {
         if let Some(mut held) = Arc::into_inner(self.0) {
-            held.count = None;
+            held.0 = None;
         }
     }
 }
@@ -55,8 +49,10 @@ impl Ticket {
 impl Drop for Held {
     fn drop(&mut self) {
         // The count goes first, so that whoever is woken sees it.
-        if self.count.take().is_some() {
-            self.waker.wake_by_ref();
+        if let Some(count) = self.0.take() {
+            let waker = Waker::clone(&count);
+            drop(count);
+            waker.wake();
         }
     }
 }
