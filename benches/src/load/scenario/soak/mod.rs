@@ -207,7 +207,8 @@ fn figures(samples: &[Sample]) -> Figures {
         figures.push(("domains/s".to_owned(), float(last.domains) / last.seconds));
         figures.push(("rights found gone".to_owned(), float(last.checked)));
     }
-    let values: [(&str, fn(&Sample) -> u64); 3] = [
+    type Value = fn(&Sample) -> u64;
+    let values: [(&str, Value); 3] = [
         ("resident bytes", |sample| sample.resident),
         ("descriptors", |sample| sample.descriptors),
         ("nodes", |sample| sample.nodes),
