@@ -113,8 +113,8 @@ fn it_is_printed_for_people_and_for_programs() {
     assert_eq!(lines[9], "pid file             /run/xen/xenstored.pid: absent");
     let run_dir = "run directory        /run/xenstored: would be made, can be written, in memory";
     assert_eq!(lines[10], run_dir);
-    let limits = "limits               1024 open files (any number of when raised), 65530 mappings: \
-         enough for 1000 guests";
+    let limits = "limits               1024 open files (any number of when raised), \
+         65530 mappings: enough for 1000 guests";
     assert_eq!(lines[11], limits);
     assert!(lines[12].starts_with("on start             would refuse"), "{text}");
     assert!(lines[13].starts_with("what to do           stop process 7 (xenstored) first"));
