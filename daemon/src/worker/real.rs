@@ -139,8 +139,24 @@ impl Worker {
                 Change::Gone { domid, .. } => self.bury(domid),
             }
         }
+        self.bury_the_unknown();
         // Nobody has asked for this: all look for its events.
         self.shared.mailboxes.workers().for_each(|w| self.shared.mailboxes.wake(w));
+    }
+
+    /// Those that were introduced since the last look, and are gone: nobody has seen them alive, so
+    /// that their end was no change.
+    fn bury_the_unknown(&mut self) {
+        let Some((_, watch)) = &self.ports.changed else { return };
+        let domains = self.shared.store.pin().domains();
+        let introduced = domains.into_iter().filter(|domain| domain.introduced);
+        let unknown = introduced.map(|domain| domain.domid);
+        let unknown: Vec<DomId> = unknown.filter(|domid| !watch.known().has(*domid)).collect();
+        for domid in unknown {
+            if !self.shared.has_domain(domid) {
+                self.bury(domid);
+            }
+        }
     }
 
     fn bury(&mut self, domid: DomId) {

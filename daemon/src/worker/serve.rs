@@ -87,11 +87,13 @@ impl Worker {
                 self.clients.note_busy(number);
                 break;
             }
-            left -= 1;
             let Some(client) = self.clients.get(number) else { return };
             self.around.current = client.conn.id();
             match client.conn.step(&self.shared.store, &mut self.around, self.now) {
-                Progress::Held { seq } => self.answered(number, seq),
+                Progress::Held { seq } => {
+                    left = left.saturating_sub(client.conn.held());
+                    self.answered(number, seq);
+                }
                 Progress::Idle if client.refill() => {}
                 Progress::Idle if client.has_ended() && !client.conn.has_output() => {
                     return self.close(number);

@@ -4,6 +4,7 @@ mod basic;
 mod connections;
 mod parallel;
 mod rings;
+pub mod soak;
 mod storm;
 mod victim;
 mod watches;
@@ -31,6 +32,8 @@ pub enum Scenario {
     Parallel(parallel::Parallel),
     /// Read and write from simulated guests on rings (needs a daemon that has such).
     Rings(rings::Rings),
+    /// Create and destroy simulated domains that deal with each other (needs such a daemon).
+    Soak(soak::Soak),
     /// Read on one connection while another one does something big.
     Victim(victim::Victim),
 }
@@ -50,6 +53,7 @@ impl Scenario {
             Scenario::Storm(options) => options.run(peer, context),
             Scenario::Parallel(options) => options.run(peer, context),
             Scenario::Rings(options) => options.run(peer, context),
+            Scenario::Soak(options) => options.run(peer),
             Scenario::Victim(options) => options.run(peer, context),
         }
     }
@@ -66,6 +70,7 @@ impl Scenario {
             Scenario::Storm(_) => "storm",
             Scenario::Parallel(_) => "parallel",
             Scenario::Rings(_) => "rings",
+            Scenario::Soak(_) => "soak",
             Scenario::Victim(_) => "victim",
         }
     }
