@@ -129,6 +129,12 @@ impl<'s> Edit<'s> {
         self.work.know_domain(self.env, domid)
     }
 
+    /// Which life of a domain this is, where it is known.
+    #[must_use]
+    pub fn life(&self, domid: DomId) -> Option<Instance> {
+        self.work.life(self.env, domid)
+    }
+
     /// INTRODUCE: true where the domain wasn't introduced yet. Fires `@introduceDomain` then, but
     /// not for the control domain.
     pub fn introduce(&mut self, domid: DomId) -> bool {

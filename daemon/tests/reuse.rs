@@ -70,6 +70,44 @@ fn who_comes_while_another_is_buried_is_not_buried_with_it() {
     assert_eq!(dom0.control(&["check"]).as_deref(), Ok("OK"));
 }
 
+/// Two toolstacks that don't know of each other release and introduce the same domain: whoever is
+/// last has its way, and a domain that is introduced can be reached.
+#[test]
+fn releases_and_introductions_may_cross() {
+    let lab = Lab::start(&["--workers", "3"]);
+    let mut dom0 = lab.connect();
+    create(&mut dom0, 5);
+    create(&mut dom0, 6);
+    let (order, orders) = channel::<()>();
+    let (done, released) = channel::<()>();
+    let mut other = lab.connect();
+    let releaser = std::thread::spawn(move || {
+        for () in orders {
+            for domid in [5, 6] {
+                // It may not be introduced at the moment.
+                let _ = other.ask(Op::Release, 0, format!("{domid}\0").as_bytes());
+            }
+            done.send(()).unwrap();
+        }
+    });
+    for crossing in 0..CROSSINGS {
+        order.send(()).unwrap();
+        for domid in [5, 6] {
+            introduce(&mut dom0, domid);
+        }
+        released.recv().unwrap();
+        for domid in [5, 6] {
+            introduce(&mut dom0, domid);
+            // It is answered: it may read nothing.
+            let answer = lab.guest(domid).read("nothing");
+            assert_eq!(answer, Err("EACCES".into()), "crossing {crossing}, domain {domid}");
+        }
+    }
+    drop(order);
+    releaser.join().unwrap();
+    assert_eq!(dom0.control(&["check"]).as_deref(), Ok("OK"));
+}
+
 /// Commands wait in the socket before the daemon has begun to read it: its first requests are of
 /// domains that are there, die, and come back.
 #[test]
@@ -136,3 +174,4 @@ fn churn(dom0: &mut Client, domid: u16) {
 
 /// Enough for the races to be met.
 const LIVES: u32 = 300;
+const CROSSINGS: u32 = 500;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use myriad_core::{ConnId, DomId, DomainInfo, Errno, Error, Store};
+use myriad_core::{ConnId, DomId, DomainInfo, Errno, Instance, Store};
 use tracing::info;
 
 use super::{Answer, Run};
@@ -95,23 +95,26 @@ fn stop(run: &mut Run<'_, '_>, domid: DomId, condition: Condition) -> Result<(),
 fn destroy(run: &mut Run<'_, '_>, domid: DomId) -> Result<(), Errno> {
     run.context.host.destroy(domid, run.context.control).map_err(refused)?;
     let conn = run.context.effects.connection(domid);
-    run.seq = run.seq.max(bury(run.context.store, domid, conn));
-    run.context.effects.domain_gone(domid);
+    let known = run.context.store.pin().domain(domid);
+    if let Some(life) = known.map(|domain| domain.instance) {
+        run.seq = run.seq.max(bury(run.context.store, domid, life, conn));
+        run.context.effects.domain_gone(domid, life);
+    }
     // Not before: whoever introduces the next of this id must find nothing of this one.
     run.context.host.buried(domid);
     Ok(())
 }
 
 /// Takes a domain that is gone out of the store, with the watches of its connection first: it is
-/// told neither of its nodes' end nor of its own. Gives the publication.
-pub(crate) fn bury(store: &Store, domid: DomId, conn: Option<ConnId>) -> u64 {
+/// told neither of its nodes' end nor of its own. Only that life: someone may have released it
+/// meanwhile, and introduced the next of its id. Gives the publication.
+pub(crate) fn bury(store: &Store, domid: DomId, life: Instance, conn: Option<ConnId>) -> u64 {
     let outcome = store.edit(|edit| {
+        if edit.life(domid) != Some(life) {
+            return Ok(());
+        }
         conn.into_iter().for_each(|conn| edit.drop_watches(conn));
-        // Someone may have released it meanwhile, and then it's gone as it should be.
-        edit.release(domid).or_else(|error| match error {
-            Error::UnknownDomain(_) => Ok(()),
-            error => Err(error),
-        })
+        edit.release(domid)
     });
     outcome.seq
 }

@@ -53,6 +53,13 @@ impl Client {
         }
     }
 
+    pub(super) fn ring_mut(&mut self) -> Option<&mut RingLink> {
+        match &mut self.link {
+            Link::Ring(ring) => Some(ring),
+            Link::Socket(_) => None,
+        }
+    }
+
     pub(super) fn add_to(&self, poll: &Poll, number: u64) -> io::Result<()> {
         match &self.link {
             Link::Socket(socket) => socket.add_to(poll, number),

@@ -20,7 +20,12 @@ use rustix::{
 };
 use tracing::{info, warn};
 
-use super::{Shared, doorbell::Doorbell, machine::Machine, mailbox::Message};
+use super::{
+    Shared,
+    doorbell::Doorbell,
+    machine::Machine,
+    mailbox::{Message, RingOf},
+};
 use crate::{
     hypervisor::Hypervisor,
     limits,
@@ -126,7 +131,8 @@ fn ring(shared: &Shared, machine: &Arc<Machine>, domid: DomId) -> Result<Memfd, 
     let mut end = Box::new(end.with_doorbells(shared.settings.doorbells));
     end.start();
     let doorbell = Doorbell::Machine(Arc::clone(machine));
-    let message = Message::Ring { domid, end, doorbell };
+    let ring = RingOf { end, doorbell };
+    let message = Message::Ring { domid, life: info.instance, ring };
     shared.mailboxes.post(shared.mailboxes.owner(domid), message);
     Ok(file)
 }

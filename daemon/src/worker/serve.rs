@@ -213,8 +213,8 @@ impl Worker {
             acceptor.listener.resume(&self.poll, self.now);
         }
         for domid in std::mem::take(&mut self.paused_guests) {
-            let listener = self.guests.get(domid).and_then(|guest| guest.listener.as_mut());
-            if let Some(listener) = listener {
+            let arrival = self.guests.get(domid).and_then(|guest| guest.arrival.as_mut());
+            if let Some(listener) = arrival.map(|arrival| &mut arrival.listener) {
                 listener.resume(&self.poll, self.now);
                 if listener.deadline().is_some() {
                     self.paused_guests.push(domid);

@@ -29,6 +29,15 @@ impl RingLink {
         &self.doorbell
     }
 
+    pub(in crate::worker) fn set_doorbell(&mut self, doorbell: Doorbell) {
+        self.doorbell = doorbell;
+    }
+
+    /// The event channel that the page names.
+    pub(in crate::worker) fn event_channel(&self) -> Option<u32> {
+        self.end.event_channel()
+    }
+
     /// Moves what the domain has sent into the connection, as far as there is room. Whether there
     /// was any.
     pub(in crate::worker) fn read(
