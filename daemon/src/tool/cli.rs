@@ -138,6 +138,23 @@ pub(crate) enum Command {
     /// Boot simulated guests, and check every answer that they get
     #[command(long_about = SIM)]
     Sim(Sim),
+    /// Say what a xenstored would find here, and what it would do
+    #[command(long_about = DOCTOR)]
+    Doctor(Doctor),
+}
+
+/// What `doctor` was asked for.
+#[derive(Args, Debug)]
+pub(crate) struct Doctor {
+    /// The pid file that the daemon would be started with
+    #[arg(long, value_name = "FILE", default_value = "/var/run/xen/xenstored.pid")]
+    pub(crate) pid_file: PathBuf,
+    /// How many guests the limits are to be enough for
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) guests: u32,
+    /// Succeed only where Xen's own domains would be served, not simulated ones
+    #[arg(long)]
+    pub(crate) xen: bool,
 }
 
 /// What `sim` was asked for.
@@ -230,6 +247,14 @@ over its ring; the drivers of the control domain do their part. The first answer
 the run with exit code 1, and is printed with its guest and its request.
 
 Without --destroy the domains and their nodes stay when the run ends.";
+
+const DOCTOR: &str = "\
+Say what a xenstored would find here, and what it would do if it were started now, by this user:
+Xen's devices and files, the hypervisor and its interface, who is at work at the socket and by the
+pid file, the run directory, and the limits. Nothing is changed.
+
+Exit codes: 0 it would start, 1 it would not (or, with --xen, would serve no real domains), or would
+leave them alone because something of Xen's is missing; 2 the command line is not valid.";
 
 const INDICES: &str = "\
 Indices:

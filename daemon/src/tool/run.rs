@@ -7,30 +7,30 @@ use std::{
     ffi::OsString,
     io::{Read, Write},
     os::unix::ffi::OsStrExt,
-    time::Duration,
 };
 
 use myriad_core::Perm;
-use myriad_ring::client::{self, Client, Error, Store};
+use myriad_ring::client::{Client, Error, Store};
 use serde_json::json;
 
 use super::{
-    cli::{self, Cli, Command},
+    cli::{Cli, Command},
     compat::{self, Layout},
     console::Console,
     escape::{quote, unquote},
     failure::Failure,
-    ls,
+    host, ls,
     output::{json_bytes, json_line, line},
-    sim,
     tree::{self, Reach},
 };
 
 /// Connects and does what was asked for.
 pub(crate) fn run(cli: &Cli, console: &mut Console<'_>) -> Result<(), Failure> {
     check(&cli.command)?;
-    if let Command::Sim(options) = &cli.command {
-        return simulate(options, cli, console);
+    match &cli.command {
+        Command::Sim(options) => return host::simulate(options, cli, console),
+        Command::Doctor(options) => return host::doctor(options, cli, console.out),
+        _ => {}
     }
     let mut client = match &cli.socket {
         Some(path) => Client::connect_to(path)?,
@@ -43,23 +43,6 @@ pub(crate) fn run(cli: &Cli, console: &mut Console<'_>) -> Result<(), Failure> {
         | Command::Chmod { .. } => change(&cli.command, &mut client),
         query => ask(query, cli.json, &mut client, console),
     }
-}
-
-fn simulate(options: &cli::Sim, cli: &Cli, console: &mut Console<'_>) -> Result<(), Failure> {
-    let [socket, _] = client::places();
-    let plan = sim::Plan {
-        socket: cli.socket.clone().unwrap_or(socket),
-        machines: options.machines.clone().unwrap_or_else(|| sim::machines(cli.socket.as_deref())),
-        guests: options.guests,
-        first: options.first,
-        parallel: options.parallel,
-        seed: options.seed,
-        hold: options.hold,
-        destroy: options.destroy,
-        patience: Duration::from_secs(options.patience),
-    };
-    let summary = sim::run(&plan, &mut sim::Bar::new())?;
-    Ok(sim::print(&summary, cli.json, console.out)?)
 }
 
 /// What the parser can't see; before anything is sent.

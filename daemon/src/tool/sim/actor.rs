@@ -3,6 +3,8 @@
 //!
 //! Invariant: one request of a party is under way at a time, so its reply is that of the request.
 
+mod missing;
+
 use myriad_ring::v1::Op;
 
 use super::{
@@ -103,6 +105,13 @@ impl Actor {
                         return Turn::Wait;
                     }
                 }
+                Step::Word => {
+                    if !self.take_heard(Spot::Shutdown) {
+                        return Turn::Wait;
+                    }
+                    let path = b"control/shutdown\0".into();
+                    return self.send(Op::Read, 0, path, Expect::Word, states);
+                }
                 step => return self.ask(step, cast, states),
             }
         }
@@ -145,7 +154,7 @@ impl Actor {
                     }
                 }
             }
-            Step::Heard(_) | Step::Until(..) => Turn::Wait,
+            Step::Heard(_) | Step::Until(..) | Step::Word => Turn::Wait,
         }
     }
 
@@ -181,6 +190,7 @@ impl Actor {
     fn send(&mut self, op: Op, tx: u32, payload: Vec<u8>, expect: Expect, states: &States) -> Turn {
         let least = match expect {
             Expect::State(device, end) => states.least(device, end),
+            Expect::Word => u8::from(states.is_told),
             _ => 0,
         };
         self.sent = Some(Sent { op, payload: payload.clone(), expect, least });
@@ -205,7 +215,7 @@ impl Actor {
             } else {
                 show(payload)
             };
-            wrong(self.role, cast, sent.request(), expected, got)
+            self.wrong(cast, sent.request(), expected, got)
         })?;
         let step = self.script.get(self.at).copied();
         match (sent.expect, step) {
@@ -216,6 +226,8 @@ impl Actor {
             (Expect::State(device, _), Some(Step::Until(..))) => {
                 *device.of_mut(&mut self.seen) = digits(payload).unwrap_or(0);
             }
+            // Not yet.
+            (Expect::Word, _) if payload.is_empty() => {}
             (Expect::Commit, _) if op == Op::Error as u32 => {
                 (self.tx, self.part) = (0, 0);
                 self.attempts += 1;
@@ -246,39 +258,10 @@ impl Actor {
         if !is_ours || below.is_none_or(|rest| !rest.is_empty() && !rest.starts_with(b"/")) {
             let expected = if is_ours { show(&watched) } else { "none: no such watch".into() };
             let request = format!("an event of its watch on {}", show(&watched));
-            return Err(wrong(self.role, cast, request, expected, show(path)));
+            return Err(self.wrong(cast, request, expected, show(path)));
         }
         self.heard |= 1 << spot.number();
         Ok(())
-    }
-
-    /// What it waits for, where it is not done; as an answer that is missing.
-    pub(super) fn awaited(&self, cast: &Cast) -> Option<Wrong> {
-        let (asked, expected) = match (&self.sent, self.script.get(self.at)) {
-            (Some(sent), _) => (sent.request(), "a reply".to_owned()),
-            (None, Some(Step::Heard(spot))) => {
-                let path = cast.render(spot.path(self.role));
-                (format!("its watch on {}", show(&path)), "an event".to_owned())
-            }
-            (None, Some(Step::Until(device, state))) => {
-                let path = cast.render(Spot::State(*device).path(self.role));
-                let expected = format!("an event, the state being on its way to {state}");
-                (format!("its watch on {}", show(&path)), expected)
-            }
-            _ => return None,
-        };
-        Some(wrong(self.role, cast, asked, expected, "nothing".into()))
-    }
-
-    /// Its transaction, where it has met EAGAIN so often.
-    pub(super) fn starved(&self, attempts: u32, cast: &Cast) -> Option<Wrong> {
-        let got = format!("EAGAIN {} times in a row", self.attempts);
-        let (request, expected) = ("TRANSACTION_END".into(), "a commit".into());
-        (self.attempts >= attempts).then(|| wrong(self.role, cast, request, expected, got))
-    }
-
-    fn unasked(&self, cast: &Cast, got: String) -> Wrong {
-        wrong(self.role, cast, "no request is under way".into(), "nothing".into(), got)
     }
 
     fn advance(&mut self) {
@@ -294,6 +277,5 @@ impl Actor {
     }
 }
 
-fn wrong(role: Role, cast: &Cast, request: String, expected: String, got: String) -> Wrong {
-    Wrong { guest: cast.domid, who: role.name(), request, expected, got }
-}
+#[cfg(test)]
+mod tests;

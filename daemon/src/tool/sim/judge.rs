@@ -10,7 +10,7 @@ pub(super) struct Sent {
     pub(super) op: Op,
     pub(super) payload: Vec<u8>,
     pub(super) expect: Expect,
-    /// The least state that may come.
+    /// The least state that may come; 1 where the word to power off must come.
     pub(super) least: u8,
 }
 
@@ -62,6 +62,10 @@ pub(super) fn judge(
             let is_state = |state: u8| (least..=most).contains(&state);
             let expected = format!("a state from {least} to {most}");
             (is_reply && digits(payload).is_some_and(is_state), expected)
+        }
+        Expect::Word => {
+            let is_right = payload == b"poweroff" || (sent.least == 0 && payload.is_empty());
+            (is_reply && is_right, "\"poweroff\"".to_owned())
         }
         Expect::Introduced => {
             world.introduced += 1;

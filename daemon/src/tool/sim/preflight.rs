@@ -28,7 +28,7 @@ pub(super) fn check(plan: &Plan) -> Result<(), SimError> {
     if let Stream::Socket(socket) = client.stream()
         && let Ok(peer) = socket_peercred(socket)
     {
-        descriptors(peer.pid.as_raw_nonzero().get(), guests)?;
+        descriptors(peer.pid.as_raw_nonzero().get(), guests.min(plan.parallel))?;
     }
     let list = client.control("sim", ["list".to_owned(), first.to_string()]);
     let list = list.map_err(|error| match error.errno() {
@@ -48,8 +48,8 @@ pub(super) fn check(plan: &Plan) -> Result<(), SimError> {
     Ok(())
 }
 
-/// Whether the daemon may have as many descriptors as it needs: one for each guest. Where this
-/// can't be told, it is tried.
+/// Whether the daemon may have as many descriptors as it needs: one for each guest from when it is
+/// introduced until it has its ring. Where this can't be told, it is tried.
 fn descriptors(pid: i32, guests: u16) -> Result<(), SimError> {
     let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
     let used = fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
@@ -57,8 +57,8 @@ fn descriptors(pid: i32, guests: u16) -> Result<(), SimError> {
     match open_files(&limits) {
         Some(limit) if limit < used + u64::from(guests) => Err(SimError::Limit(format!(
             "xenstored (process {pid}) may have {limit} open files and has {used} already; \
-             {guests} guests need one each: start it with a higher limit (ulimit -n, or \
-             LimitNOFILE= in its unit), or take fewer --guests"
+             {guests} guests under way need one each: start it with a higher limit (ulimit -n, or \
+             LimitNOFILE= in its unit), or take a lower --parallel"
         ))),
         _ => Ok(()),
     }

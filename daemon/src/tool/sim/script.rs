@@ -23,6 +23,8 @@ pub(super) enum Step {
     /// Waits until the other end of a device has come to a state, by the events of a watch and
     /// a look at the state after each.
     Until(Device, u8),
+    /// Waits for the word to power off, by the events of a watch and a look after each.
+    Word,
     /// Changes the own end's state as `xenbus_switch_state` does: in a transaction.
     Switch(Device, u8),
 }
@@ -55,6 +57,8 @@ pub(super) enum Expect {
     State(Device, End),
     /// `OK`, after the event of `@introduceDomain`.
     Introduced,
+    /// `poweroff`; or nothing, where nobody is known to have written that.
+    Word,
 }
 
 /// A device of each guest.

@@ -7,7 +7,11 @@ use super::script::{Device, End};
 /// Invariant: a state only grows, so whoever reads one must see a value from what was acknowledged
 /// when the request was made to what was asked for when the reply is there.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct States([[Known; 2]; 3]);
+pub(super) struct States {
+    devices: [[Known; 2]; 3],
+    /// Whether the toolstack's word to power off was acknowledged.
+    pub(super) is_told: bool,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Known {
@@ -18,7 +22,8 @@ struct Known {
 impl Default for States {
     /// As the toolstack has made them.
     fn default() -> States {
-        States([[Known { acknowledged: INITIALISING, asked: INITIALISING }; 2]; 3])
+        let known = Known { acknowledged: INITIALISING, asked: INITIALISING };
+        States { devices: [[known; 2]; 3], is_told: false }
     }
 }
 
@@ -46,12 +51,12 @@ impl States {
     }
 
     fn of(&self, device: Device, end: End) -> Known {
-        let [front, back] = *device.of(&self.0);
+        let [front, back] = *device.of(&self.devices);
         if end == End::Front { front } else { back }
     }
 
     fn of_mut(&mut self, device: Device, end: End) -> &mut Known {
-        let [front, back] = device.of_mut(&mut self.0);
+        let [front, back] = device.of_mut(&mut self.devices);
         if end == End::Front { front } else { back }
     }
 }

@@ -125,6 +125,7 @@ impl Vm {
     pub(super) fn advance(&mut self) -> Progress {
         let [toolstack, guest, backend] =
             [&self.toolstack, &self.guest, &self.backend].map(Actor::is_done);
+        self.states.is_told |= self.stage == Stage::Stopping && toolstack;
         match self.stage {
             Stage::Building if toolstack => {
                 self.stage = Stage::Settling;

@@ -5,7 +5,7 @@ use myriad_ring::v1::Op;
 use crate::tool::sim::script::{
     Device::{Console, Vbd, Vif},
     Spot,
-    Step::{self, Abort, Ask, Commit, Heard, Switch, Until, Watch},
+    Step::{self, Abort, Ask, Commit, Heard, Switch, Until, Watch, Word},
     absent, gives, list, read, refused, write,
 };
 
@@ -103,10 +103,8 @@ pub(in crate::tool::sim) const BOOT: &[Step] = &[
 ];
 
 /// What a guest does for the rest of its life: it waits to be told to go.
-pub(in crate::tool::sim) const POWER_OFF: &[Step] = &[
-    Heard(Spot::Shutdown),
-    Commit(&[read("control/shutdown\0", "poweroff"), write("control/shutdown\0")]),
-];
+pub(in crate::tool::sim) const POWER_OFF: &[Step] =
+    &[Word, Commit(&[read("control/shutdown\0", "poweroff"), write("control/shutdown\0")])];
 
 /// The backend of the disk as toolstack and driver have made it.
 const VBD_NODES: &str = "frontend\0frontend-id\0online\0state\0params\0type\0dev\0mode\0\
