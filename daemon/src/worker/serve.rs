@@ -179,8 +179,7 @@ impl Worker {
     /// Sends what a client has to be sent, and goes on with what waited for that.
     pub(super) fn flush(&mut self, number: u64) {
         let Some(client) = self.clients.get(number) else { return };
-        client.send(&self.shared.store);
-        if client.is_deaf() {
+        if client.send(&self.shared.store) && client.is_deaf() {
             // It may be below its limit now.
             self.clients.note_busy(number);
         }
