@@ -72,11 +72,24 @@ unpack_packages() {
   kernel=$(kernel_package)
   [ -n "$kernel" ] || { as_root true; kernel=$(kernel_package); }
   [ -n "$kernel" ] || { echo "image: no Debian kernel; are this Debian 12's sources?" >&2; exit 1; }
+  local missing=()
   for package in "$kernel" "${packages[@]}"; do
-    compgen -G "packages/${package}_*.deb" >/dev/null || download "$package"
+    compgen -G "packages/${package}_*.deb" >/dev/null || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] || download "${missing[@]}"
+  for package in "$kernel" "${packages[@]}"; do
     local to=unpacked/$package
     [ "$package" != "$kernel" ] || to=unpacked/linux
-    [ -e "$to/.done" ] || { rm -rf "$to"; dpkg-deb -x packages/"${package}"_*.deb "$to"; touch "$to/.done"; }
+    [ ! -e "$to/.done" ] || continue
+    rm -rf "$to"
+    mkdir -p "$to"
+    if [ "$to" = unpacked/linux ]; then # 400 MB, of which little is needed.
+      dpkg-deb --fsys-tarfile packages/"${package}"_*.deb |
+        tar -x -C "$to" --wildcards './boot/vmlinuz-*' './lib/modules/*/kernel/drivers/xen/*'
+    else
+      dpkg-deb -x packages/"${package}"_*.deb "$to"
+    fi
+    touch "$to/.done"
   done
 }
 
@@ -86,9 +99,13 @@ kernel_package() {
 }
 
 download() {
-  (cd packages && apt-get download -q "$1" 2>/dev/null) || {
+  echo "image: downloading ${#} packages"
+  # apt gives up its rights for a download, and could not write into this folder then.
+  local get="apt-get download -qq -o APT::Sandbox::User=root"
+  (cd packages && $get "$@" 2>/dev/null) || {
     as_root true
-    (cd packages && apt-get download -q "$1")
+    (cd packages && $get "$@") ||
+      { echo "image: can't be downloaded (Debian 12 has them): $*" >&2; exit 1; }
   }
 }
 
