@@ -70,7 +70,8 @@ fn a_daemon_at_work_is_named_and_what_it_leaves_is_no_hindrance() {
     daemon.child.wait().unwrap();
     let (code, found) = json(daemon.dir.path());
     assert_eq!(found["socket"]["state"], "left over, nobody listens");
-    assert!(found["pid_file"]["state"].as_str().unwrap().starts_with("left over from process "));
+    let pid_file = found["pid_file"]["state"].as_str().unwrap();
+    assert!(pid_file.starts_with("left over from process "), "{pid_file}");
     if has_no_xen(&found) {
         assert_eq!((code, &found["verdict"]), (Some(0), &"no-xen".into()));
     }

@@ -152,8 +152,10 @@ fn who_holds_the_pid_file_is_known_without_locking_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("pid");
     assert_eq!(PidFileState::of(&path), PidFileState::Absent);
-    fs::write(&path, "123\n").unwrap();
-    assert_eq!(PidFileState::of(&path), PidFileState::Stale("123".into()));
+    fs::write(&path, "999999999\n").unwrap();
+    assert_eq!(PidFileState::of(&path), PidFileState::Stale("999999999".into()));
+    fs::write(&path, std::process::id().to_string()).unwrap();
+    assert!(matches!(PidFileState::of(&path), PidFileState::Named(..)));
     let held = crate::claim::PidFile::claim(&path).unwrap();
     let PidFileState::Held(pid, _) = PidFileState::of(&path) else { panic!("it is held") };
     assert_eq!(u32::try_from(pid).unwrap(), std::process::id());
