@@ -42,9 +42,10 @@ pub use host::{DomainWatch, Interface, XenHost};
 pub use layout::{RELEASES, Release};
 pub use mapping::Mapped;
 
-/// Whether this is a control domain of Xen's, so that the real hypervisor is to be used: all
-/// that its xenstored needs is there. ([`probe`] says what is missing.)
+/// Whether the real hypervisor is to be used: this is Xen's control domain, or all that its
+/// xenstored needs is there. A control domain where something is missing is never taken for a host
+/// without Xen: its guests would have no xenstore. ([`probe`] says what is missing.)
 #[must_use]
 pub fn is_here() -> bool {
-    device::NEEDED.iter().all(|(path, _)| Path::new(path).exists())
+    device::is_control_domain() || device::NEEDED.iter().all(|(path, _)| Path::new(path).exists())
 }
