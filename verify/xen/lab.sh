@@ -5,7 +5,7 @@
 #
 # DAEMON: a program that stays in the foreground, or `stock` (Debian's C xenstored), `stock-ocaml`,
 #         or `none`.
-# SCRIPT: runs in dom0 in a folder where the FILEs, `nano.elf` and `functions.sh` are.
+# SCRIPT: runs in dom0 in a folder where the FILEs, `nano.elf`, `grub.elf` and `functions.sh` are.
 #   -a ARGUMENTS  of the daemon          -e NAME=VALUE  a variable of the script's (repeatable)
 #   -o FOLDER     gets what the script leaves in /out, and the consoles
 #   -t SECONDS    for all of it (600); a little earlier dom0 ends the script, says at which step it
@@ -18,6 +18,7 @@
 # Exit status: the script's; 120 nothing booted, 121 the daemon didn't answer, 122 the toolstack's
 #              own programs failed, 123 another run didn't end, 124 it took too long.
 set -euo pipefail
+{ # Read to its end before it runs: it may be edited meanwhile.
 here=$(cd "$(dirname "$0")" && pwd)
 work=${XENLAB_DIR:-$(cd "$here/../.." && pwd)/target/xenlab}
 
@@ -74,7 +75,7 @@ payload=$run/payload/lab
 mkdir -p "$payload/lib"
 cp "$script" "$payload/script"
 chmod +x "$payload/script"
-cp "$here/dom0/functions.sh" "$work/nano.elf" "$payload/"
+cp "$here/dom0/functions.sh" "$work/nano.elf" "$work/grub.elf" "$payload/"
 [ -z "$linux" ] || cp "$work/vmlinuz" "$work/linux.cpio" "$payload/"
 [ $# -eq 0 ] || cp "$@" "$payload/"
 kind=$daemon
@@ -151,3 +152,4 @@ if [ -z "$status" ]; then
   exit 120
 fi
 exit "$status"
+}

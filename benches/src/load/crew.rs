@@ -63,8 +63,6 @@ impl Crew {
     /// [`Error::Machine`]: a ring is broken.
     pub fn exchange(&self, members: &mut [Member]) -> Result<(), Error> {
         loop {
-            // First: what is found from here on is not told of any more.
-            self.machine.bells().hear(|_| {});
             let (mut moved, mut waits) = (false, false);
             for member in members.iter_mut().filter(|member| member.waits > 0) {
                 moved |= self.pump(member)?;
@@ -74,19 +72,31 @@ impl Crew {
                 return Ok(());
             }
             if !moved {
-                let mut found = false;
-                for member in members.iter_mut().filter(|member| member.waits > 0) {
-                    found |= member.client.look_again().map_err(broken)?;
-                }
-                if !found {
-                    self.machine.sleep().map_err(broken)?;
-                }
+                self.rest(members)?;
             }
         }
     }
 
+    /// Sleeps until one of those who wait may have something, unless there is something already.
+    ///
+    /// # Errors
+    /// [`Error::Machine`]: a ring is broken.
+    pub fn rest(&self, members: &mut [Member]) -> Result<(), Error> {
+        // First: what is found from here on is not told of any more.
+        self.machine.bells().hear(|_| {});
+        for member in members.iter_mut().filter(|member| member.waits > 0) {
+            if member.client.look_again().map_err(broken)? {
+                return Ok(());
+            }
+        }
+        self.machine.sleep().map_err(broken)
+    }
+
     /// Moves what can be moved for one of them; says whether anything was.
-    fn pump(&self, member: &mut Member) -> Result<bool, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Machine`]: its ring is broken.
+    pub fn pump(&self, member: &mut Member) -> Result<bool, Error> {
         let moved = member.client.pump().map_err(broken)?;
         if member.client.take_doorbell() {
             self.machine.ring(DomId(member.domid)).map_err(broken)?;
@@ -122,6 +132,12 @@ impl Member {
     pub fn answer(&mut self, op: Op) -> Result<Vec<u8>, Error> {
         let (answered, payload) = self.answers.pop_front().ok_or(Error::Garbage)?;
         Reply { op: answered, payload: &payload }.accepted(op).map(<[u8]>::to_vec)
+    }
+
+    /// Replies that it waits for.
+    #[must_use]
+    pub fn waits(&self) -> usize {
+        self.waits
     }
 
     /// Events so far.

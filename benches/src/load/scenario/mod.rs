@@ -2,6 +2,7 @@
 
 mod basic;
 mod connections;
+mod fairness;
 mod parallel;
 mod rings;
 pub mod soak;
@@ -30,6 +31,8 @@ pub enum Scenario {
     Storm(storm::Storm),
     /// Create VMs from many connections at once.
     Parallel(parallel::Parallel),
+    /// Round trips of many guests on rings while another one floods its own (needs such a daemon).
+    Fairness(fairness::Fairness),
     /// Read and write from simulated guests on rings (needs a daemon that has such).
     Rings(rings::Rings),
     /// Create and destroy simulated domains that deal with each other (needs such a daemon).
@@ -52,6 +55,7 @@ impl Scenario {
             Scenario::Watches(options) => options.run(peer, context),
             Scenario::Storm(options) => options.run(peer, context),
             Scenario::Parallel(options) => options.run(peer, context),
+            Scenario::Fairness(options) => options.run(peer, context),
             Scenario::Rings(options) => options.run(peer, context),
             Scenario::Soak(options) => options.run(peer),
             Scenario::Victim(options) => options.run(peer, context),
@@ -69,6 +73,7 @@ impl Scenario {
             Scenario::Watches(_) => "watches",
             Scenario::Storm(_) => "storm",
             Scenario::Parallel(_) => "parallel",
+            Scenario::Fairness(_) => "fairness",
             Scenario::Rings(_) => "rings",
             Scenario::Soak(_) => "soak",
             Scenario::Victim(_) => "victim",

@@ -55,6 +55,9 @@ pub struct Sample {
     pub nodes: u64,
 }
 
+/// One of its figures.
+type Value = fn(&Sample) -> u64;
+
 /// A soak under way.
 struct Run<'a> {
     peer: &'a Peer,
@@ -198,7 +201,7 @@ fn figures(samples: &[Sample]) -> Figures {
     let quarter = (samples.len() / 4).max(1);
     let early: Vec<_> = samples.iter().take(quarter).collect();
     let late: Vec<_> = samples.iter().rev().take(quarter).collect();
-    let median = |of: &[&Sample], value: fn(&Sample) -> u64| {
+    let median = |of: &[&Sample], value: Value| {
         Series::new(of.iter().map(|sample| float(value(sample)))).median()
     };
     let mut figures = Figures::new();
@@ -207,7 +210,6 @@ fn figures(samples: &[Sample]) -> Figures {
         figures.push(("domains/s".to_owned(), float(last.domains) / last.seconds));
         figures.push(("rights found gone".to_owned(), float(last.checked)));
     }
-    type Value = fn(&Sample) -> u64;
     let values: [(&str, Value); 3] = [
         ("resident bytes", |sample| sample.resident),
         ("descriptors", |sample| sample.descriptors),
