@@ -207,4 +207,6 @@ fn the_lines_for_xencommons_select_what_is_installed() {
     let exe = fs::read_link(format!("/proc/{pid}/exe")).unwrap();
     kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), Signal::TERM).unwrap();
     assert_eq!(exe, prefix.join("sbin/xenstored"));
+    // For ps, pidof and the scripts that use them.
+    assert_eq!(found["socket"]["served_by"]["name"], "xenstored");
 }

@@ -253,8 +253,8 @@ Say what a xenstored would find here, and what it would do if it were started no
 Xen's devices and files, the hypervisor and its interface, who is at work at the socket and by the
 pid file, the run directory, and the limits. Nothing is changed.
 
-Exit codes: 0 it would start, 1 it would not (or, with --xen, would serve no real domains), or would
-leave them alone because something of Xen's is missing; 2 the command line is not valid.";
+Exit codes: 0 it would start, 1 it would not (or, with --xen, would serve no real domains), 2 the
+command line is not valid.";
 
 const INDICES: &str = "\
 Indices:

@@ -8,13 +8,10 @@ mod owner;
 mod report;
 mod surroundings;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::{
-    device::{CAPABILITIES, NEEDED},
+    device::{NEEDED, is_control_domain},
     host::{Interface, XenHost},
 };
 use crate::options::Places;
@@ -56,11 +53,9 @@ pub enum Verdict {
     Occupied,
     /// It could not make its socket.
     NoPlace,
-    /// It would fail: something is refused.
+    /// It would fail: something is missing or refused.
     Fails,
-    /// It would serve simulated guests, and leave the real ones alone: something is missing.
-    Incomplete,
-    /// There is no Xen here: it would serve simulated guests.
+    /// This is no control domain of Xen's: it would serve simulated guests.
     NoXen,
 }
 
@@ -68,10 +63,9 @@ pub enum Verdict {
 #[must_use]
 pub fn probe(places: &Places, pid_file: &Path, guests: u64) -> Diagnosis {
     let devices = NEEDED.map(|(path, purpose)| Finding::of(path, purpose)).into();
-    let capabilities = fs::read_to_string(CAPABILITIES).unwrap_or_default();
     Diagnosis {
         devices,
-        control_domain: capabilities.split_whitespace().any(|word| word == "control_d"),
+        control_domain: is_control_domain(),
         interface: XenHost::open().map(|host| host.interface()).map_err(|e| e.to_string()),
         owner: SocketState::of(&places.socket),
         run_dir: RunDir::of(places.socket.parent().unwrap_or(&places.run_dir)),
@@ -94,10 +88,8 @@ impl Diagnosis {
             Verdict::Occupied
         } else if self.owner == SocketState::NoSocket || !self.run_dir.writable {
             Verdict::NoPlace
-        } else if devices.iter().all(is(Access::Missing)) {
+        } else if !self.control_domain && devices.iter().any(is(Access::Missing)) {
             Verdict::NoXen
-        } else if devices.iter().any(is(Access::Missing)) {
-            Verdict::Incomplete
         } else if self.interface.is_ok() && devices.iter().all(is(Access::Usable)) {
             Verdict::Serves
         } else {
@@ -149,7 +141,6 @@ impl Verdict {
             Verdict::Occupied => "occupied",
             Verdict::NoPlace => "no-place",
             Verdict::Fails => "fails",
-            Verdict::Incomplete => "incomplete",
             Verdict::NoXen => "no-xen",
         }
     }

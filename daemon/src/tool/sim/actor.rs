@@ -210,11 +210,14 @@ impl Actor {
         };
         let judged = judge(&sent, op, payload, cast, states, world);
         judged.map_err(|expected| {
-            let got = if op == Op::Error as u32 {
-                String::from_utf8_lossy(payload.strip_suffix(b"\0").unwrap_or(payload)).into()
-            } else {
-                show(payload)
-            };
+            let mut got = show(payload);
+            if op == Op::Error as u32 {
+                got =
+                    String::from_utf8_lossy(payload.strip_suffix(b"\0").unwrap_or(payload)).into();
+            }
+            if (sent.op, &*got) == (Op::Introduce, "EIO") {
+                got.push_str(OUT_OF_FILES);
+            }
             self.wrong(cast, sent.request(), expected, got)
         })?;
         let step = self.script.get(self.at).copied();
@@ -276,6 +279,10 @@ impl Actor {
         heard
     }
 }
+
+/// What a domain's socket can't be had for.
+const OUT_OF_FILES: &str = " (its log says why; where it may open no more files: raise \
+    LimitNOFILE= in its unit, or ulimit -n)";
 
 #[cfg(test)]
 mod tests;

@@ -50,7 +50,9 @@ pub enum PidFileState {
     Absent,
     /// A process holds a lock on it: its id and program.
     Held(i32, String),
-    /// Nobody holds it, though the process that it names may run.
+    /// It names a process that runs, and holds no lock on it: C's daemon, or another program.
+    Named(i32, String),
+    /// It names no process that runs.
     Stale(String),
     /// It can't be told.
     Unknown(String),
@@ -113,9 +115,15 @@ impl PidFileState {
         if let Some(pid) = holder(&locks, found.ino()) {
             return PidFileState::Held(pid, program(pid));
         }
-        match fs::read_to_string(path) {
-            Ok(text) => PidFileState::Stale(text.trim().escape_default().to_string()),
-            Err(error) => PidFileState::Unknown(error.to_string()),
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text.trim().to_owned(),
+            Err(error) => return PidFileState::Unknown(error.to_string()),
+        };
+        match text.parse() {
+            Ok(pid) if Path::new(&format!("/proc/{pid}")).exists() => {
+                PidFileState::Named(pid, program(pid))
+            }
+            _ => PidFileState::Stale(text.escape_default().to_string()),
         }
     }
 }
@@ -151,6 +159,9 @@ impl fmt::Display for PidFileState {
         match self {
             PidFileState::Absent => f.write_str("absent"),
             PidFileState::Held(pid, name) => write!(f, "held by process {pid} ({name})"),
+            PidFileState::Named(pid, name) => {
+                write!(f, "names process {pid} ({name}), which doesn't hold it")
+            }
             PidFileState::Stale(text) => write!(f, "left over from process {text}"),
             PidFileState::Unknown(error) => write!(f, "can't be told: {error}"),
         }

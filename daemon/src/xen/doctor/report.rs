@@ -81,11 +81,8 @@ impl fmt::Display for Verdict {
             Verdict::Serves => "would serve this host",
             Verdict::Occupied => "would refuse to start: another xenstored is at work",
             Verdict::NoPlace => "would refuse to start: it can't make its socket",
-            Verdict::Fails => "would refuse to start: something of Xen's is refused",
-            Verdict::Incomplete => {
-                "would serve simulated guests and no real ones: something of Xen's is missing"
-            }
-            Verdict::NoXen => "no Xen here: would serve sockets and simulated guests alone",
+            Verdict::Fails => "would refuse to start: something of Xen's is missing or refused",
+            Verdict::NoXen => "no control domain of Xen's: would serve simulated guests alone",
         })
     }
 }

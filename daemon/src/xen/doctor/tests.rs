@@ -3,7 +3,7 @@
 use super::{owner::holder, *};
 use crate::xen::RELEASES;
 use rustix::io::Errno;
-use std::os::unix::net::UnixListener;
+use std::{fs, os::unix::net::UnixListener};
 
 fn diagnosis(access: [Access; 6], interface: bool) -> Diagnosis {
     let finding = |((path, purpose), access): ((&'static str, &'static str), Access)| {
@@ -46,7 +46,10 @@ fn the_verdict_follows_from_what_is_there() {
         (USABLE, true, Verdict::Serves),
         (USABLE, false, Verdict::Fails),
         (refused, true, Verdict::Fails),
-        (incomplete, true, Verdict::Incomplete),
+        (incomplete, true, Verdict::Fails),
+        (MISSING, true, Verdict::Fails),
+        // A guest of Xen's has some devices, too.
+        (incomplete, false, Verdict::NoXen),
         (MISSING, false, Verdict::NoXen),
     ];
     for (access, interface, verdict) in table {
@@ -152,8 +155,10 @@ fn who_holds_the_pid_file_is_known_without_locking_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("pid");
     assert_eq!(PidFileState::of(&path), PidFileState::Absent);
-    fs::write(&path, "123\n").unwrap();
-    assert_eq!(PidFileState::of(&path), PidFileState::Stale("123".into()));
+    fs::write(&path, "999999999\n").unwrap();
+    assert_eq!(PidFileState::of(&path), PidFileState::Stale("999999999".into()));
+    fs::write(&path, std::process::id().to_string()).unwrap();
+    assert!(matches!(PidFileState::of(&path), PidFileState::Named(..)));
     let held = crate::claim::PidFile::claim(&path).unwrap();
     let PidFileState::Held(pid, _) = PidFileState::of(&path) else { panic!("it is held") };
     assert_eq!(u32::try_from(pid).unwrap(), std::process::id());

@@ -229,4 +229,8 @@ fn a_domain_is_introduced_after_its_event() {
         stage.asks();
         assert_eq!(stage.answer(Op::Introduce, "OK\0").is_ok(), is_right);
     }
+    let mut stage = Stage::of(Role::Toolstack, SCRIPT);
+    stage.asks();
+    let wrong = stage.answer(Op::Error, "EIO\0").unwrap_err();
+    assert!(wrong.got.starts_with("EIO (") && wrong.got.contains("LimitNOFILE="), "{wrong}");
 }
