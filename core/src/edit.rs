@@ -66,6 +66,13 @@ impl<'s> Edit<'s> {
         self.work.next_request();
     }
 
+    /// How many events the changes so far fire: as many of [`crate::Record::fires`], from the
+    /// front, are theirs.
+    #[must_use]
+    pub fn fired(&self) -> usize {
+        self.work.fires.len()
+    }
+
     /// Registers a watch. `depth`: levels below the path that it hears of; none for all.
     /// `relative_prefix`: bytes of an event's path that it doesn't show, 0 for an absolute watch,
     /// the length of `/local/domain/5` for one of domain 5.
@@ -120,6 +127,12 @@ impl<'s> Edit<'s> {
     /// The life of a domain that the hypervisor has; it begins here where it wasn't known.
     pub fn know_domain(&mut self, domid: DomId) -> Instance {
         self.work.know_domain(self.env, domid)
+    }
+
+    /// Which life of a domain this is, where it is known.
+    #[must_use]
+    pub fn life(&self, domid: DomId) -> Option<Instance> {
+        self.work.life(self.env, domid)
     }
 
     /// INTRODUCE: true where the domain wasn't introduced yet. Fires `@introduceDomain` then, but

@@ -137,6 +137,11 @@ impl Work {
         true
     }
 
+    /// Which life of a domain this is, where it is known.
+    pub(crate) fn life(&self, env: &Env, domid: DomId) -> Option<Instance> {
+        self.state.domains.get(&env.keys, domid).map(|domain| domain.instance)
+    }
+
     /// A domain is gone: its nodes go with all below them (XSA-322) or, with `keep_orphans`, to
     /// the control domain; its entries count for
     /// nobody from now on, and those who watch for it are told.

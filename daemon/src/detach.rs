@@ -49,12 +49,15 @@ pub fn parent(print_pid: bool) -> io::Result<ExitCode> {
     Ok(ExitCode::from(code.filter(|code| *code != 0).unwrap_or(1)))
 }
 
-/// In the child, first of all: leaves the parent's session and directory.
+/// In the child, first of all: leaves the parent's session and directory. Its name is what `ps` and
+/// `pidof` look for, and not that of the link by which it was started.
 ///
 /// # Errors
 /// What the system refuses.
 pub fn leave() -> io::Result<()> {
     rustix::process::setsid()?;
+    // For people: without it, it serves as well.
+    let _ = std::fs::write("/proc/self/comm", "xenstored");
     rustix::process::chdir("/")?;
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     Ok(())

@@ -89,7 +89,7 @@ pub fn run(options: Options) -> Result<(), ServeError> {
     let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT])?;
     raise_file_limit();
 
-    let real = xen::is_here().then(|| Xen::open(options.workers())).transpose()?;
+    let real = xen::is_here()?.then(|| Xen::open(options.workers())).transpose()?;
     let is_real = real.is_some();
     let host = simulated_host(&options)?;
     let control = options.priv_domid;

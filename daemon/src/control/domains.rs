@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use myriad_core::{ConnId, DomId, DomainInfo, Errno, Error, Store};
+use myriad_core::{ConnId, DomId, DomainInfo, Errno, Instance, Store};
 use tracing::info;
 
 use super::{Answer, Run};
 use crate::{
-    hypervisor::{Condition, DomainState},
+    hypervisor::{Condition, DomainState, Hypervisor},
     limits,
     sim::{Command, SimError},
 };
@@ -75,10 +75,18 @@ pub(super) fn sim(run: &mut Run<'_, '_>, words: &[&str]) -> Result<Answer, Errno
     Ok(Answer::Ack)
 }
 
-/// What Xen's VIRQ_DOM_EXC makes of a shutdown.
+/// What Xen's VIRQ_DOM_EXC makes of a shutdown: all domains are looked at, so that one is told of
+/// now that had shut down before its introduction (C's `check_domains`).
 fn stop(run: &mut Run<'_, '_>, domid: DomId, condition: Condition) -> Result<(), Errno> {
     run.context.host.stop(domid, run.context.control, condition).map_err(refused)?;
-    let outcome = run.context.store.edit(|edit| Ok(edit.shutdown(&[domid])));
+    let host = run.context.host;
+    let has_stopped =
+        |domid| host.domain(domid).is_some_and(|domain| domain.condition != Condition::Running);
+    let known = run.context.store.pin().domains().into_iter();
+    let news = known.filter(|d| d.introduced && !d.shutdown_seen).map(|d| d.domid);
+    let mut news: Vec<DomId> = news.filter(|domid| has_stopped(*domid)).collect();
+    news.sort_unstable();
+    let outcome = run.context.store.edit(|edit| Ok(edit.shutdown(&news)));
     run.seq = run.seq.max(outcome.seq);
     outcome.result.map(drop).map_err(|error| Errno::from(&error))
 }
@@ -87,21 +95,26 @@ fn stop(run: &mut Run<'_, '_>, domid: DomId, condition: Condition) -> Result<(),
 fn destroy(run: &mut Run<'_, '_>, domid: DomId) -> Result<(), Errno> {
     run.context.host.destroy(domid, run.context.control).map_err(refused)?;
     let conn = run.context.effects.connection(domid);
-    run.seq = run.seq.max(bury(run.context.store, domid, conn));
-    run.context.effects.domain_gone(domid);
+    let known = run.context.store.pin().domain(domid);
+    if let Some(life) = known.map(|domain| domain.instance) {
+        run.seq = run.seq.max(bury(run.context.store, domid, life, conn));
+        run.context.effects.domain_gone(domid, life);
+    }
+    // Not before: whoever introduces the next of this id must find nothing of this one.
+    run.context.host.buried(domid);
     Ok(())
 }
 
 /// Takes a domain that is gone out of the store, with the watches of its connection first: it is
-/// told neither of its nodes' end nor of its own. Gives the publication.
-pub(crate) fn bury(store: &Store, domid: DomId, conn: Option<ConnId>) -> u64 {
+/// told neither of its nodes' end nor of its own. Only that life: someone may have released it
+/// meanwhile, and introduced the next of its id. Gives the publication.
+pub(crate) fn bury(store: &Store, domid: DomId, life: Instance, conn: Option<ConnId>) -> u64 {
     let outcome = store.edit(|edit| {
+        if edit.life(domid) != Some(life) {
+            return Ok(());
+        }
         conn.into_iter().for_each(|conn| edit.drop_watches(conn));
-        // Someone may have released it meanwhile, and then it's gone as it should be.
-        edit.release(domid).or_else(|error| match error {
-            Error::UnknownDomain(_) => Ok(()),
-            error => Err(error),
-        })
+        edit.release(domid)
     });
     outcome.seq
 }

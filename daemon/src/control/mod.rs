@@ -14,7 +14,7 @@ mod usage;
 
 use std::path::Path;
 
-use myriad_core::{ConnId, DomId, Errno, Store};
+use myriad_core::{ConnId, DomId, Errno, Instance, Store};
 use tracing::{error, info};
 
 pub(crate) use domains::bury;
@@ -52,8 +52,8 @@ pub struct Context<'a> {
 pub trait Effects {
     /// The connection that serves a domain.
     fn connection(&self, domid: DomId) -> Option<ConnId>;
-    /// A domain is gone: close its connection.
-    fn domain_gone(&mut self, domid: DomId);
+    /// A life of a domain is over: close its connection.
+    fn domain_gone(&mut self, domid: DomId, life: Instance);
     /// Quotas were set: who was over one may not be any more.
     fn quotas_changed(&mut self);
     /// Answer with the usage of a domain, of which its worker knows a part.

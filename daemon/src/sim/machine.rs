@@ -9,6 +9,7 @@ use std::{
     mem::MaybeUninit,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
+    time::Duration,
 };
 
 use myriad_core::DomId;
@@ -140,11 +141,26 @@ impl Machine {
     /// # Errors
     /// The system's.
     pub fn sleep(&self) -> io::Result<()> {
+        self.sleep_beside(&[], None)
+    }
+
+    /// Sleeps as [`Machine::sleep`] does, but also no longer than until one of these descriptors
+    /// is as said, or until so much time has passed.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn sleep_beside(
+        &self,
+        others: &[(BorrowedFd<'_>, PollFlags)],
+        patience: Option<Duration>,
+    ) -> io::Result<()> {
         if !self.guests.sleep() {
             return Ok(());
         }
-        let mut fds = [PollFd::new(&self.wake, PollFlags::IN)];
-        match poll(&mut fds, None) {
+        let mut fds = vec![PollFd::new(&self.wake, PollFlags::IN)];
+        fds.extend(others.iter().map(|(fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)));
+        let patience = patience.and_then(|patience| patience.try_into().ok());
+        match poll(&mut fds, patience.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }

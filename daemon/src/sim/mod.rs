@@ -68,7 +68,7 @@ impl Host {
     pub fn create(&self, domids: &[DomId]) -> Result<(), SimError> {
         for (done, &domid) in domids.iter().enumerate() {
             let newborn = self.newborn();
-            let fill = |word| unpack(word).is_none().then_some(newborn | word & ATTACHED);
+            let fill = |word| (word == NOBODY).then_some(newborn);
             let made = self.slot(domid).ok_or(SimError::NoId(domid)).and_then(|slot| {
                 let filled = slot.fetch_update(Relaxed, Relaxed, fill);
                 filled.map_err(|_| SimError::Exists(domid))
@@ -76,7 +76,7 @@ impl Host {
             if let Err(error) = made {
                 let made_before = domids.iter().take(done).filter_map(|made| self.slot(*made));
                 for slot in made_before {
-                    slot.fetch_and(ATTACHED, Relaxed);
+                    slot.store(NOBODY, Relaxed);
                 }
                 return Err(error);
             }
@@ -92,23 +92,22 @@ impl Host {
         self.change(domid, control, |word| word & !CONDITION | pack(as_)).map(drop)
     }
 
-    /// Destroys a domain: its id is free again.
+    /// Destroys a domain: from now on there is none, but its id is taken until [`Host::buried`].
     ///
     /// # Errors
     /// [`SimError::Unknown`], [`SimError::Control`].
     pub fn destroy(&self, domid: DomId, control: DomId) -> Result<(), SimError> {
-        // Whether it could be reached is asked afterwards, by `detach`.
-        self.change(domid, control, |word| word & ATTACHED).map(drop)
+        self.change(domid, control, |word| word & !CONDITION).map(drop)
     }
 
-    /// Notes that a domain can be reached; false where it could already.
-    pub fn attach(&self, domid: DomId) -> bool {
-        self.slot(domid).is_some_and(|slot| slot.fetch_or(ATTACHED, Relaxed) & ATTACHED == 0)
-    }
-
-    /// Notes that a domain can't be reached any more; whether it could.
-    pub fn detach(&self, domid: DomId) -> bool {
-        self.slot(domid).is_some_and(|slot| slot.fetch_and(!ATTACHED, Relaxed) & ATTACHED != 0)
+    /// Nothing is left of a domain that was destroyed: its id is free again. So whoever gets it
+    /// is not taken for the one before.
+    pub fn buried(&self, domid: DomId) {
+        if let Some(slot) = self.slot(domid) {
+            let bury = |word| unpack(word).is_none().then_some(NOBODY);
+            // One that lives is not buried.
+            let _ = slot.fetch_update(Relaxed, Relaxed, bury);
+        }
     }
 
     /// All domains, by id.
@@ -149,26 +148,25 @@ impl fmt::Debug for Host {
     }
 }
 
-// A word: unique id, condition (0: no such domain), and whether it can be reached. The last one
-// outlives the domain: what there was to reach it by is still to be taken down.
-const ATTACHED: u64 = 1;
-const CONDITION: u64 = 6;
-const UNIQUE_ID: u32 = 3;
+// A word: unique id and condition (0: no such domain). The unique id outlives the domain, until it
+// is buried.
+const CONDITION: u64 = 3;
+const UNIQUE_ID: u32 = 2;
 const NOBODY: u64 = 0;
 
 fn pack(condition: Condition) -> u64 {
     match condition {
-        Condition::Running => 2,
-        Condition::Shutdown => 4,
-        Condition::Crashed => 6,
+        Condition::Running => 1,
+        Condition::Shutdown => 2,
+        Condition::Crashed => 3,
     }
 }
 
 fn unpack(word: u64) -> Option<DomainState> {
     let condition = match word & CONDITION {
-        2 => Condition::Running,
-        4 => Condition::Shutdown,
-        6 => Condition::Crashed,
+        1 => Condition::Running,
+        2 => Condition::Shutdown,
+        3 => Condition::Crashed,
         _ => return None,
     };
     Some(DomainState { unique_id: word >> UNIQUE_ID, condition })
@@ -195,6 +193,8 @@ mod tests {
         host.destroy(DomId(5), CONTROL).unwrap();
         assert_eq!(host.domain(DomId(5)), None);
         assert_eq!(host.destroy(DomId(5), CONTROL), Err(SimError::Unknown(DomId(5))));
+        assert_eq!(host.create(&[DomId(5)]), Err(SimError::Exists(DomId(5))), "not buried yet");
+        host.buried(DomId(5));
         host.create(&[DomId(5)]).unwrap();
         assert_ne!(host.domain(DomId(5)).unwrap().unique_id, first.unique_id);
     }
@@ -214,28 +214,6 @@ mod tests {
         let stopped = host.stop(CONTROL, CONTROL, Condition::Shutdown);
         assert_eq!(stopped, Err(SimError::Control(CONTROL)));
         assert_eq!(host.list().len(), 1);
-    }
-
-    #[test]
-    fn what_is_attached_is_taken_down_after_the_domain_is_gone_or_another_has_come() {
-        let host = Host::new(CONTROL);
-        host.create(&[DomId(3)]).unwrap();
-        assert!(host.attach(DomId(3)));
-        host.destroy(DomId(3), CONTROL).unwrap();
-        assert_eq!(host.domain(DomId(3)), None);
-        host.create(&[DomId(3)]).unwrap();
-        assert!(host.detach(DomId(3)) && host.domain(DomId(3)).is_some());
-        let beyond = DomId::SELF;
-        assert_eq!(host.create(&[DomId(4), beyond]), Err(SimError::NoId(beyond)));
-        assert_eq!(host.domain(DomId(4)), None);
-    }
-
-    #[test]
-    fn a_domain_is_attached_once() {
-        let host = Host::new(CONTROL);
-        assert!(host.attach(DomId(3)) && !host.attach(DomId(3)));
-        assert!(host.detach(DomId(3)) && !host.detach(DomId(3)));
-        assert!(host.attach(DomId(3)));
     }
 
     #[test]

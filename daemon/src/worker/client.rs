@@ -53,6 +53,13 @@ impl Client {
         }
     }
 
+    pub(super) fn ring_mut(&mut self) -> Option<&mut RingLink> {
+        match &mut self.link {
+            Link::Ring(ring) => Some(ring),
+            Link::Socket(_) => None,
+        }
+    }
+
     pub(super) fn add_to(&self, poll: &Poll, number: u64) -> io::Result<()> {
         match &self.link {
             Link::Socket(socket) => socket.add_to(poll, number),
@@ -107,10 +114,14 @@ impl Client {
         self.ring().is_some_and(RingLink::is_blocked)
     }
 
-    /// Sends what there is room for.
-    pub(super) fn send(&mut self, store: &Store) {
+    /// Sends what there is room for; whether there was any.
+    pub(super) fn send(&mut self, store: &Store) -> bool {
         match &mut self.link {
-            Link::Socket(socket) => socket.send(&mut self.conn, store),
+            Link::Socket(socket) => {
+                // One that is full is not tried again until the system says that it isn't.
+                socket.send(&mut self.conn, store);
+                true
+            }
             Link::Ring(ring) => ring.send(&mut self.conn, store),
         }
     }

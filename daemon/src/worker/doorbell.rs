@@ -15,6 +15,8 @@ pub(super) enum Doorbell {
     Machine(Arc<Machine>),
     /// A real one's event channel.
     Port(Port),
+    /// There is none: the domain's port can't be bound.
+    None,
 }
 
 /// An event channel, given back when dropped.
@@ -33,6 +35,7 @@ impl Doorbell {
     pub(super) fn ring(&self, domid: DomId) {
         match self {
             Doorbell::Machine(machine) => machine.ring(domid),
+            Doorbell::None => {}
             Doorbell::Port(port) => {
                 if let Err(error) = port.channels.notify(port.port) {
                     warn!("domain {domid} can't be told of its replies: {error}");

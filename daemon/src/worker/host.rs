@@ -2,14 +2,20 @@
 
 use std::sync::Arc;
 
-use myriad_core::{ConnId, DomId, Errno, Store};
+use myriad_core::{ConnId, DomId, Errno, Instance, Store};
 use myriad_ring::v1::{
     ControlArgs,
     connection::{Conflict, ControlReply, Executed, Host, Report},
 };
 use tracing::{info, warn};
 
-use super::{Shared, mailbox::Message, real, trace::Trace};
+use super::{
+    Shared,
+    guests::GuestSocket,
+    mailbox::{Message, RingOf},
+    real,
+    trace::Trace,
+};
 use crate::control::{self, Answer, Context, Effects};
 
 /// The daemon as one worker's connections see it.
@@ -23,14 +29,34 @@ pub(super) struct Around {
     committed: u64,
     /// The node that made a transaction fail.
     conflict: Option<Arc<str>>,
-    /// The ring of a real domain that is being introduced.
-    ring: Option<(DomId, Message)>,
+    /// What the domain that is being introduced will be served by, and the life that has it
+    /// already: one of the two.
+    prepared: Option<Reach>,
+    expected: Option<Instance>,
+    /// The port that INTRODUCE names.
+    port: u32,
+}
+
+/// By what a domain can be reached.
+#[derive(Debug)]
+enum Reach {
+    Socket(GuestSocket),
+    Ring(RingOf),
 }
 
 impl Around {
     pub(super) fn new(shared: Arc<Shared>, first: ConnId) -> Around {
         let trace = Trace::new(shared.logs.clone());
-        Around { shared, trace, current: first, committed: 0, conflict: None, ring: None }
+        Around {
+            shared,
+            trace,
+            current: first,
+            committed: 0,
+            conflict: None,
+            prepared: None,
+            expected: None,
+            port: 0,
+        }
     }
 
     /// The last publication that was made besides that of the request itself; 0 for none.
@@ -41,6 +67,33 @@ impl Around {
     /// The node that made the transaction fail which the request ended.
     pub(super) fn take_conflict(&mut self) -> Option<Arc<str>> {
         self.conflict.take()
+    }
+
+    /// Makes what a domain can be reached by.
+    fn reach(&self, domid: DomId) -> Result<Reach, Errno> {
+        if self.shared.xen.is_some() {
+            return real::guest_ring(&self.shared, domid, self.port).map(Reach::Ring).map_err(
+                |error| {
+                    warn!("domain {domid} can't be reached: {error}");
+                    Errno::EINVAL
+                },
+            );
+        }
+        let socket = self.shared.sockets.listen(domid);
+        socket.map(Reach::Socket).map_err(|error| {
+            if self.shared.sockets.is_news(&error) {
+                warn!("domain {domid} can't be reached: {error}");
+            }
+            Errno::EIO
+        })
+    }
+
+    /// A life of a domain is over, and nobody but us knows.
+    fn end(&mut self, domid: DomId, life: Instance) {
+        let conn = self.shared.rings.get(domid);
+        let seq = control::bury(&self.shared.store, domid, life, conn);
+        self.committed = self.committed.max(seq);
+        self.domain_gone(domid, life);
     }
 
     fn post_owner(&self, domid: DomId, message: Message) {
@@ -59,38 +112,21 @@ impl Host for Around {
     }
 
     fn connect(&mut self, domid: DomId, port: u32) -> Result<(), Errno> {
-        let shared = &self.shared;
+        (self.prepared, self.expected, self.port) = (None, None, port);
         // What Linux says of a grant of a domain that isn't there.
-        if !shared.has_domain(domid) {
-            return Err(Errno::EINVAL);
-        }
-        if domid == shared.settings.control || !shared.host.attach(domid) {
-            return Ok(());
-        }
-        if shared.xen.is_some() {
-            return match real::guest_ring(shared, domid, port) {
-                Ok(ring) => {
-                    self.ring = Some((domid, ring));
-                    Ok(())
-                }
-                Err(error) => {
-                    warn!("domain {domid} can't be reached: {error}");
-                    shared.host.detach(domid);
-                    Err(Errno::EINVAL)
-                }
-            };
-        }
-        match shared.sockets.listen(domid) {
-            Ok(listener) => {
-                self.post_owner(domid, Message::Listen { domid, listener });
-                Ok(())
+        let unique_id = self.shared.unique_id(domid).ok_or(Errno::EINVAL)?;
+        let known = self.shared.store.pin().domain(domid);
+        if let Some(life) = known.filter(|d| d.introduced).map(|d| d.instance) {
+            if domid == self.shared.settings.control || self.shared.lives.is(domid, unique_id) {
+                self.expected = Some(life);
+                return Ok(());
             }
-            Err(error) => {
-                warn!("domain {domid} can't be reached: {error}");
-                shared.host.detach(domid);
-                Err(Errno::EIO)
-            }
+            // Its end was not heard of yet, and this is the next of its id.
+            self.end(domid, life);
         }
+        self.shared.lives.begin(domid, unique_id);
+        self.prepared = Some(self.reach(domid)?);
+        Ok(())
     }
 
     fn store_domain(&self) -> DomId {
@@ -101,20 +137,28 @@ impl Host for Around {
         self.shared.rings.get(domid)
     }
 
-    fn introduced(&mut self, domid: DomId) {
-        let ring = self.ring.take().filter(|(of, _)| *of == domid).map(|(_, ring)| ring);
-        self.post_owner(domid, ring.unwrap_or(Message::Introduced(domid)));
-        if !self.shared.has_domain(domid) {
+    fn introduced(&mut self, domid: DomId, life: Instance) {
+        let reach = match self.prepared.take() {
+            None if self.expected != Some(life) => self.reach(domid).map(Some),
+            prepared => Ok(prepared),
+        };
+        let message = match reach {
+            Ok(Some(Reach::Socket(socket))) => Message::Listen { domid, life, socket },
+            Ok(Some(Reach::Ring(ring))) => Message::Ring { domid, life, ring },
+            Ok(None) => Message::Introduced { domid, life, port: self.port },
+            // It was released meanwhile, by another client, and this is a new life.
+            Err(_) => return self.end(domid, life),
+        };
+        self.post_owner(domid, message);
+        let is_there = self.shared.unique_id(domid).is_some_and(|u| self.shared.lives.is(domid, u));
+        if domid != self.shared.settings.control && !is_there {
             // It died while it was introduced, and whoever saw it die found nothing to release.
-            let conn = self.shared.rings.get(domid);
-            let seq = control::bury(&self.shared.store, domid, conn);
-            self.committed = self.committed.max(seq);
-            self.domain_gone(domid);
+            self.end(domid, life);
         }
     }
 
-    fn released(&mut self, domid: DomId) {
-        self.domain_gone(domid);
+    fn released(&mut self, domid: DomId, life: Instance) {
+        self.domain_gone(domid, life);
     }
 
     fn quotas_changed(&mut self, domid: Option<DomId>) {
@@ -171,14 +215,10 @@ impl Effects for Around {
         self.shared.rings.get(domid)
     }
 
-    fn domain_gone(&mut self, domid: DomId) {
+    fn domain_gone(&mut self, domid: DomId, life: Instance) {
         self.shared.refusals.forget(domid);
         self.shared.pauses.forget(domid);
-        if self.shared.host.detach(domid) {
-            // Here, before anyone can introduce the id again.
-            self.shared.sockets.forget(domid);
-        }
-        self.post_owner(domid, Message::Gone(domid));
+        self.post_owner(domid, Message::Gone(domid, life));
     }
 
     fn quotas_changed(&mut self) {

@@ -9,11 +9,11 @@ use std::{
     task::{Wake, Waker},
 };
 
-use myriad_core::{ConnId, DomId, Errno};
+use myriad_core::{ConnId, DomId, Errno, Instance};
 use myriad_ring::{page::ServerEnd, v1::connection::Ticket};
 use rustix::fd::OwnedFd;
 
-use super::{bell::Bell, doorbell::Doorbell, machine::Machine};
+use super::{bell::Bell, doorbell::Doorbell, guests::GuestSocket, machine::Machine};
 
 /// A message to a worker.
 ///
@@ -25,17 +25,17 @@ pub(super) enum Message {
     /// A program has connected; it's the worker's from now on.
     Client { socket: OwnedFd, number: u64 },
     /// A domain can be reached here.
-    Listen { domid: DomId, listener: OwnedFd },
+    Listen { domid: DomId, life: Instance, socket: GuestSocket },
     /// A machine full of guests has come.
     Machine(Arc<Machine>),
     /// A machine has gone.
     MachineGone(u64),
     /// A domain has a ring, which has been started.
-    Ring { domid: DomId, end: Box<ServerEnd>, doorbell: Doorbell },
-    /// A domain was introduced, perhaps again: its connection starts afresh.
-    Introduced(DomId),
-    /// A domain was released, or is dead.
-    Gone(DomId),
+    Ring { domid: DomId, life: Instance, ring: RingOf },
+    /// A domain was introduced again: its connection starts afresh, over this port of its.
+    Introduced { domid: DomId, life: Instance, port: u32 },
+    /// A life of a domain is over.
+    Gone(DomId, Instance),
     /// A CONTROL command of this connection asks for the usage of a domain that is served here.
     Usage(DomId, ConnId),
     /// Quotas were set, of one domain or of all: who was over one may not be any more.
@@ -52,6 +52,13 @@ pub(super) enum Message {
     Ticket(u64, Ticket),
     /// End.
     Stop,
+}
+
+/// A ring and its doorbell.
+#[derive(Debug)]
+pub(super) struct RingOf {
+    pub(super) end: Box<ServerEnd>,
+    pub(super) doorbell: Doorbell,
 }
 
 /// A client's question to all workers whether those whom it waits for have stopped.

@@ -31,6 +31,7 @@ mod gate;
 mod guests;
 mod host;
 mod link;
+mod lives;
 mod machine;
 mod mailbox;
 mod pauses;
@@ -105,16 +106,23 @@ struct Shared {
     start: Instant,
     pauses: pauses::Pauses,
     rings: rings::Rings,
+    lives: lives::Lives,
     reclaimer: Reclaimer,
 }
 
 impl Shared {
     /// Whether the host has a domain.
     fn has_domain(&self, domid: DomId) -> bool {
-        match &self.xen {
-            Some(xen) => xen.host.domain(domid).is_some(),
-            None => self.host.domain(domid).is_some(),
-        }
+        self.unique_id(domid).is_some()
+    }
+
+    /// Which of those that had its id a domain of the host is.
+    fn unique_id(&self, domid: DomId) -> Option<u64> {
+        let domain = match &self.xen {
+            Some(xen) => xen.host.domain(domid),
+            None => self.host.domain(domid),
+        };
+        domain.map(|domain| domain.unique_id)
     }
 }
 
@@ -156,6 +164,7 @@ impl Team {
             start: Instant::now(),
             pauses: pauses::Pauses::default(),
             rings: rings::Rings::new(),
+            lives: lives::Lives::new(),
             reclaimer,
         });
         if shared.xen.is_some() {

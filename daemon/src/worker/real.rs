@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use myriad_core::DomId;
+use myriad_core::{DomId, Instance};
 use myriad_ring::{
     page::{Mapping, Page, ServerEnd},
     v1::features,
@@ -17,7 +17,7 @@ use tracing::{info, warn};
 use super::{
     Shared,
     doorbell::{Doorbell, Port},
-    mailbox::Message,
+    mailbox::{Message, RingOf},
     run::Worker,
 };
 use crate::{
@@ -65,22 +65,25 @@ impl Xen {
     }
 }
 
-/// A ring and its doorbell, for a worker to serve.
-pub(super) fn guest_ring(shared: &Shared, domid: DomId, port: u32) -> Result<Message, XenError> {
+/// A domain's ring and its doorbell, for a worker to serve.
+pub(super) fn guest_ring(shared: &Shared, domid: DomId, port: u32) -> Result<RingOf, XenError> {
     let file = RingFile::granted(domid, XENSTORE_GRANT)?;
-    let mut end = map(shared, &file, domid)?;
+    let mut end = Box::new(map(shared, &file, domid)?);
     let remote = end.event_channel().unwrap_or(port);
     end.introduce();
-    bind(shared, domid, remote, end)
+    let doorbell = doorbell(shared, domid, remote)?;
+    Ok(RingOf { end, doorbell })
 }
 
 /// The control domain's own.
 pub(super) fn own_ring(shared: &Shared) -> Result<Message, XenError> {
     let own = OwnRing::open()?;
     let control = shared.settings.control;
-    let mut end = map(shared, &own.file, control)?;
+    let mut end = Box::new(map(shared, &own.file, control)?);
     end.start();
-    bind(shared, DomId::ZERO, own.port, end)
+    let doorbell = doorbell(shared, DomId::ZERO, own.port)?;
+    let ring = RingOf { end, doorbell };
+    Ok(Message::Ring { domid: DomId::ZERO, life: Instance::CONTROL, ring })
 }
 
 fn map(shared: &Shared, file: &RingFile, domid: DomId) -> Result<ServerEnd, XenError> {
@@ -93,12 +96,12 @@ fn map(shared: &Shared, file: &RingFile, domid: DomId) -> Result<ServerEnd, XenE
     Ok(end.with_doorbells(shared.settings.doorbells))
 }
 
-fn bind(shared: &Shared, domid: DomId, port: u32, end: ServerEnd) -> Result<Message, XenError> {
+/// Binds a domain's port at the worker that serves it.
+pub(super) fn doorbell(shared: &Shared, domid: DomId, port: u32) -> Result<Doorbell, XenError> {
     let worker = shared.mailboxes.owner(domid);
     let missing = XenError::Answer { operation: "finding the event channels of a worker" };
     let channels = shared.xen.as_ref().and_then(|xen| xen.channels(worker)).ok_or(missing)?;
-    let port = Port::new(Arc::clone(channels), channels.bind(domid, port)?);
-    Ok(Message::Ring { domid, end: Box::new(end), doorbell: Doorbell::Port(port) })
+    Ok(Doorbell::Port(Port::new(Arc::clone(channels), channels.bind(domid, port)?)))
 }
 
 impl Worker {
@@ -127,21 +130,32 @@ impl Worker {
         if let Err(error) = watch.changes(&mut changes) {
             warn!("what has become of domains can't be found out: {error}");
         }
+        let mut shut_down = Vec::new();
         for change in changes {
             match change {
                 Change::Appeared(_) => {}
-                Change::ShutDown(domain) => {
-                    let shut_down = self.shared.store.edit(|e| Ok(e.shutdown(&[domain.domid])));
-                    if let Err(error) = shut_down.result {
-                        warn!("the shutdown of domain {} is not told: {error}", domain.domid);
-                    }
-                }
-                Change::Gone { domid, .. } => self.bury(domid),
+                Change::ShutDown(domain) => shut_down.push(domain.domid),
+                Change::Gone { domid, unique_id } => self.bury(domid, unique_id),
             }
+        }
+        // Together: it is one look, and one event of it (C's `check_domains`).
+        let told = self.shared.store.edit(|edit| Ok(edit.shutdown(&shut_down)));
+        if let Err(error) = told.result {
+            warn!("the shutdown of domains {shut_down:?} is not told: {error}");
         }
         self.bury_the_unknown();
         // Nobody has asked for this: all look for its events.
         self.shared.mailboxes.workers().for_each(|w| self.shared.mailboxes.wake(w));
+    }
+
+    /// A domain is gone. The one that the store knows may be the next of its id.
+    fn bury(&mut self, domid: DomId, unique_id: u64) {
+        // First the life, then whose it is: see `lives.rs`.
+        let Some(known) = self.shared.store.pin().domain(domid) else { return };
+        let lives = &self.shared.lives;
+        if lives.is(domid, unique_id) || lives.is_none(domid) {
+            self.end(domid, known.instance);
+        }
     }
 
     /// Those that were introduced since the last look, and are gone: nobody has seen them alive, so
@@ -150,17 +164,17 @@ impl Worker {
         let Some((_, watch)) = &self.ports.changed else { return };
         let domains = self.shared.store.pin().domains();
         let introduced = domains.into_iter().filter(|domain| domain.introduced);
-        let unknown = introduced.map(|domain| domain.domid);
-        let unknown: Vec<DomId> = unknown.filter(|domid| !watch.known().has(*domid)).collect();
-        for domid in unknown {
+        let lives = introduced.map(|domain| (domain.domid, domain.instance));
+        let unknown: Vec<_> = lives.filter(|(domid, _)| !watch.known().has(*domid)).collect();
+        for (domid, life) in unknown {
             if !self.shared.has_domain(domid) {
-                self.bury(domid);
+                self.end(domid, life);
             }
         }
     }
 
-    fn bury(&mut self, domid: DomId) {
-        control::bury(&self.shared.store, domid, self.shared.rings.get(domid));
-        self.around.domain_gone(domid);
+    fn end(&mut self, domid: DomId, life: Instance) {
+        control::bury(&self.shared.store, domid, life, self.shared.rings.get(domid));
+        self.around.domain_gone(domid, life);
     }
 }

@@ -87,11 +87,13 @@ impl Worker {
                 self.clients.note_busy(number);
                 break;
             }
-            left -= 1;
             let Some(client) = self.clients.get(number) else { return };
             self.around.current = client.conn.id();
             match client.conn.step(&self.shared.store, &mut self.around, self.now) {
-                Progress::Held { seq } => self.answered(number, seq),
+                Progress::Held { seq } => {
+                    left = left.saturating_sub(client.conn.held());
+                    self.answered(number, seq);
+                }
                 Progress::Idle if client.refill() => {}
                 Progress::Idle if client.has_ended() && !client.conn.has_output() => {
                     return self.close(number);
@@ -177,8 +179,7 @@ impl Worker {
     /// Sends what a client has to be sent, and goes on with what waited for that.
     pub(super) fn flush(&mut self, number: u64) {
         let Some(client) = self.clients.get(number) else { return };
-        client.send(&self.shared.store);
-        if client.is_deaf() {
+        if client.send(&self.shared.store) && client.is_deaf() {
             // It may be below its limit now.
             self.clients.note_busy(number);
         }
@@ -211,8 +212,8 @@ impl Worker {
             acceptor.listener.resume(&self.poll, self.now);
         }
         for domid in std::mem::take(&mut self.paused_guests) {
-            let listener = self.guests.get(domid).and_then(|guest| guest.listener.as_mut());
-            if let Some(listener) = listener {
+            let arrival = self.guests.get(domid).and_then(|guest| guest.arrival.as_mut());
+            if let Some(listener) = arrival.map(|arrival| &mut arrival.listener) {
                 listener.resume(&self.poll, self.now);
                 if listener.deadline().is_some() {
                     self.paused_guests.push(domid);

@@ -24,6 +24,24 @@ pub const XSD_PORT: &str = "/proc/xen/xsd_port";
 /// What this domain may: `control_d` for the control domain.
 pub const CAPABILITIES: &str = "/proc/xen/capabilities";
 
+/// What the hypervisor offers this domain, in hex; from sysfs, whether or not xenfs is mounted.
+pub const FEATURES: &str = "/sys/hypervisor/properties/features";
+
+/// Whether the kernel says that this is Xen's control domain.
+#[must_use]
+pub fn is_control_domain() -> bool {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    says_control(&read(CAPABILITIES), &read(FEATURES))
+}
+
+fn says_control(capabilities: &str, features: &str) -> bool {
+    let features = u64::from_str_radix(features.trim(), 16).unwrap_or(0);
+    capabilities.split_whitespace().any(|word| word == "control_d") || features & DOM0 != 0
+}
+
+/// `XENFEAT_dom0` (`xen/include/public/features.h`), as a bit.
+const DOM0: u64 = 1 << 11;
+
 pub(super) fn open_rw(path: &'static str) -> Result<OwnedFd, XenError> {
     try_open(path, OFlags::RDWR).map_err(|source| XenError::Open { path, source })
 }
@@ -50,3 +68,16 @@ pub const NEEDED: [(&str, &str); 6] = [
     (XSD_KVA, "the control domain's own ring"),
     (XSD_PORT, "its event channel"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_control_domain_is_known_with_and_without_xenfs() {
+        assert!(says_control("control_d\n", ""));
+        assert!(says_control("", "00002f05\n"));
+        assert!(!says_control("", "00002705\n"));
+        assert!(!says_control("\n", "") && !says_control("uncontrol_d", "x"));
+    }
+}

@@ -6,7 +6,7 @@
 //! | `grant.rs` | the pages of rings: granted ones, and the control domain's own |
 //! | `host.rs` | which domains there are, and what has changed: [`XenHost`], [`DomainWatch`] |
 //! | `domains.rs`, `layout.rs` | what is told of domains, in what layout: pure |
-//! | `doctor.rs` | what is there and what would happen on start, for people |
+//! | `doctor.rs` | what is there, who is at work, and what would happen on start, for people |
 //! | `device.rs`, `hypercall.rs`, `ioctl.rs`, `mapping.rs` | the system calls |
 //!
 //! The order at the start (xenstore-ring.txt, and what C xenstored does): bind
@@ -31,7 +31,11 @@ mod mapping;
 
 use std::path::Path;
 
-pub use doctor::{Access, Diagnosis, Finding, SocketState, Verdict, probe};
+use rustix::io::Errno;
+
+pub use doctor::{
+    Access, Diagnosis, Finding, Limits, PidFileState, RunDir, SocketState, Verdict, probe,
+};
 pub use domains::{Change, Domain, Known, Reason};
 pub use error::XenError;
 pub use evtchn::{EventChannels, LocalPort, Pending};
@@ -40,9 +44,17 @@ pub use host::{DomainWatch, Interface, XenHost};
 pub use layout::{RELEASES, Release};
 pub use mapping::Mapped;
 
-/// Whether this is a control domain of Xen's, so that the real hypervisor is to be used: all
-/// that its xenstored needs is there. ([`probe`] says what is missing.)
-#[must_use]
-pub fn is_here() -> bool {
-    device::NEEDED.iter().all(|(path, _)| Path::new(path).exists())
+/// Whether the real hypervisor is to be used: this is Xen's control domain, or all that its
+/// xenstored needs is there. ([`probe`] says what is missing.)
+///
+/// # Errors
+/// [`XenError::Open`] in a control domain where something is missing, which is never taken for a
+/// host without Xen: its guests would have no xenstore.
+pub fn is_here() -> Result<bool, XenError> {
+    let missing = device::NEEDED.iter().find(|(path, _)| !Path::new(path).exists());
+    match missing {
+        None => Ok(true),
+        Some(_) if !device::is_control_domain() => Ok(false),
+        Some((path, _)) => Err(XenError::Open { path, source: Errno::NOENT }),
+    }
 }

@@ -79,17 +79,17 @@ impl Assembler {
     /// # Errors
     /// [`OverLong`], now and ever after.
     pub fn message(&self) -> Result<Option<Message<'_>>, OverLong> {
-        let pending = self.bytes.get(self.done..).unwrap_or_default();
-        let Some((header, rest)) = pending.split_first_chunk::<HEADER_LEN>() else {
-            return Ok(None);
-        };
-        let header = Header::from_bytes(*header);
-        match usize::try_from(header.len) {
-            Ok(len) if len <= PAYLOAD_MAX => {
-                Ok(rest.get(..len).map(|payload| Message { header, payload }))
-            }
-            _ => Err(OverLong { claimed: header.len }),
-        }
+        first(self.bytes())
+    }
+
+    /// All messages that are whole, from the front; where one claims too much, those before it.
+    pub fn messages(&self) -> impl Iterator<Item = Message<'_>> {
+        let mut pending = self.bytes();
+        std::iter::from_fn(move || {
+            let message = first(pending).ok().flatten()?;
+            pending = pending.get(HEADER_LEN + message.payload.len()..).unwrap_or_default();
+            Some(message)
+        })
     }
 
     /// Drops the message that [`Assembler::message`] shows; nothing where it shows none.
@@ -129,6 +129,19 @@ impl Assembler {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         self.bytes.get(self.done..).unwrap_or_default()
+    }
+}
+
+fn first(pending: &[u8]) -> Result<Option<Message<'_>>, OverLong> {
+    let Some((header, rest)) = pending.split_first_chunk::<HEADER_LEN>() else {
+        return Ok(None);
+    };
+    let header = Header::from_bytes(*header);
+    match usize::try_from(header.len) {
+        Ok(len) if len <= PAYLOAD_MAX => {
+            Ok(rest.get(..len).map(|payload| Message { header, payload }))
+        }
+        _ => Err(OverLong { claimed: header.len }),
     }
 }
 

@@ -8,6 +8,10 @@ use crate::v1::header::{HEADER_LEN, PAYLOAD_MAX};
 /// much again, so that a read of the next one needn't wait for the first.
 pub const INPUT_MAX: usize = 2 * (HEADER_LEN + PAYLOAD_MAX);
 
+/// Requests of one client that share a publication, at most: what one commit that is lost to
+/// another's must do again.
+pub const BATCH_MAX: usize = 16;
+
 /// Buffers of each kind that a thread keeps for the connections that are busy next.
 pub const SPARES_KEPT: usize = 64;
 

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use myriad_core::{Caller, Config, ConnId, DomId, Errno, Feed, FeedItem, Store};
+use myriad_core::{Caller, Config, ConnId, DomId, Errno, Feed, FeedItem, Instance, Store};
 
 use crate::v1::{
     ControlArgs, Op,
@@ -66,7 +66,7 @@ impl World {
         self.desk.alive.push(domid);
         self.store.edit(|edit| Ok(edit.introduce(domid)));
         let instance = self.store.pin().domain(domid).map(|info| info.instance);
-        let instance = instance.unwrap_or(myriad_core::Instance::NONE);
+        let instance = instance.unwrap_or(Instance::NONE);
         let at = self.connect(|_| Peer::Domain(domid), Caller::Guest { domid, instance });
         self.desk.connections.extend(self.conns.get(at).map(|conn| (domid, conn.id())));
         at
@@ -133,12 +133,12 @@ impl World {
                 }
                 FeedItem::Record(record) => {
                     let ticket = self.conns.iter().find_map(|conn| conn.ticket_of(&record));
-                    for fire in &record.fires {
+                    for (at, fire) in record.fires.iter().enumerate() {
                         let conn = self.conns.iter_mut().find(|conn| conn.id() == fire.conn());
                         let Some(conn) = conn else { continue };
                         let (path, token) = (fire.path().as_bytes(), fire.token());
                         let (seq, ticket) = (record.seq, ticket.clone());
-                        conn.deliver(Event { seq, path, token, ticket }, self.now);
+                        conn.deliver(Event { seq, at, path, token, ticket }, self.now);
                     }
                 }
             }
@@ -172,12 +172,12 @@ impl Host for Desk {
         self.connections.iter().rev().find(|(of, _)| *of == domid).map(|(_, conn)| *conn)
     }
 
-    fn introduced(&mut self, domid: DomId) {
+    fn introduced(&mut self, domid: DomId, _: Instance) {
         self.calls.push(format!("introduced {domid}"));
         self.rings.push((domid, false));
     }
 
-    fn released(&mut self, domid: DomId) {
+    fn released(&mut self, domid: DomId, _: Instance) {
         self.calls.push(format!("released {domid}"));
         self.rings.push((domid, true));
     }

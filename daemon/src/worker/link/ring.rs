@@ -29,6 +29,15 @@ impl RingLink {
         &self.doorbell
     }
 
+    pub(in crate::worker) fn set_doorbell(&mut self, doorbell: Doorbell) {
+        self.doorbell = doorbell;
+    }
+
+    /// The event channel that the page names.
+    pub(in crate::worker) fn event_channel(&self) -> Option<u32> {
+        self.end.event_channel()
+    }
+
     /// Moves what the domain has sent into the connection, as far as there is room. Whether there
     /// was any.
     pub(in crate::worker) fn read(
@@ -73,15 +82,20 @@ impl RingLink {
         self.blocked = false;
     }
 
-    /// Puts as much into the ring as there is room for, and rings if anything has moved.
-    pub(in crate::worker) fn send(&mut self, conn: &mut Connection, store: &Store) {
+    /// Puts as much into the ring as there is room for, and rings if anything has moved. Whether
+    /// it has put anything.
+    pub(in crate::worker) fn send(&mut self, conn: &mut Connection, store: &Store) -> bool {
+        let mut has_sent = false;
         while conn.has_output() {
             match self.end.send(conn.unsent()) {
                 Ok(0) => {
                     self.blocked = true;
                     break;
                 }
-                Ok(count) => conn.advance(count, store),
+                Ok(count) => {
+                    conn.advance(count, store);
+                    has_sent = true;
+                }
                 Err(_) => conn.fail(store, Failure::RingIndex),
             }
         }
@@ -89,6 +103,7 @@ impl RingLink {
         if self.end.take_doorbell() {
             self.doorbell.ring(self.domid);
         }
+        has_sent
     }
 
     /// Whether there is more to do than the last doorbell has said: a guest need not ring for what

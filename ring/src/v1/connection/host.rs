@@ -1,6 +1,6 @@
 //! What a connection asks of the server around it.
 
-use myriad_core::{ConnId, DomId, Errno, Quota, Refusal, Store};
+use myriad_core::{ConnId, DomId, Errno, Instance, Quota, Refusal, Store};
 
 use crate::v1::{ControlArgs, Op};
 
@@ -39,7 +39,9 @@ pub trait Host {
 
     /// INTRODUCE, after the store has learned of it: resets the domain's ring and connection,
     /// or starts to serve them. (Not at once where the domain is the caller itself.)
-    fn introduced(&mut self, domid: DomId);
+    /// `life`: which of those that have had this id; another client's RELEASE may have come before,
+    /// so that it isn't the one that [`Host::connect`] saw.
+    fn introduced(&mut self, domid: DomId, life: Instance);
 
     /// The connection of a domain's ring, where it is served. Its watches end with the domain, or
     /// with a new INTRODUCE, in the same publication.
@@ -49,7 +51,8 @@ pub trait Host {
     }
 
     /// RELEASE: the store has forgotten the domain; its ring and connection go.
-    fn released(&mut self, domid: DomId);
+    /// (Of this life alone: the next may be there already.)
+    fn released(&mut self, domid: DomId, life: Instance);
 
     /// SET_QUOTA: the quotas of a domain, or those of all, have changed, so that a connection
     /// that was over a limit may be under it now.

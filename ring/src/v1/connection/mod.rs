@@ -23,6 +23,7 @@
 
 mod account;
 mod backlog;
+mod batch;
 mod host;
 mod ops;
 mod ops_domain;
@@ -169,7 +170,9 @@ impl Connection {
         Op::from_number(message.header.op)
     }
 
-    /// Executes the next request, if one is complete, and holds its reply.
+    /// Executes the next request, if one is complete, and holds its reply. Writes outside of
+    /// transactions that are complete together share a publication, and their replies are held
+    /// together.
     ///
     /// Errors come in C's order: ENOSYS, EACCES, ENOENT for an unknown transaction, then those
     /// of the operation.
@@ -180,13 +183,15 @@ impl Connection {
             State::Waiting(..) => return Progress::Waiting,
             State::Failed(failure) => return Progress::Failed(*failure),
         }
-        let Ok(message) = self.input.message() else {
+        let Ok(next) = self.input.message() else {
             // The answers to what came before may still be sent.
             self.forget(store);
             self.state = State::Failed(Failure::Protocol);
             return Progress::Failed(Failure::Protocol);
         };
-        let Some(message) = message else { return Progress::Idle };
+        if next.is_none() {
+            return Progress::Idle;
+        }
         self.session.refresh(store);
         if let Some(quota) = over(&self.session, &self.queue) {
             self.session.note_stall(quota, self.queue.waiting(), now);
@@ -194,7 +199,11 @@ impl Connection {
             return Progress::Stalled;
         }
         self.session.note_memory(self.queue.waiting(), now);
-        let ticket = self.session.open_ticket();
+        if let Some(progress) = self.step_batch(store, host) {
+            return progress;
+        }
+        let Ok(Some(message)) = self.input.message() else { return Progress::Idle };
+        let ticket = self.session.open_ticket(1);
         let mut reply = Vec::with_capacity(REPLY_GUESS);
         let header = message.header;
         let ops = Ops {
@@ -217,8 +226,17 @@ impl Connection {
         }
         let seq = ran.seq;
         let first_event = ran.first_event.map(Box::new);
-        self.state = State::Held(Held { seq, reply, ticket, first_event });
+        self.state = State::Held(Held { seq, early: Vec::new(), reply, ticket, first_event });
         Progress::Held { seq }
+    }
+
+    /// How many requests the replies answer that [`Connection::step`] holds.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        match &self.state {
+            State::Held(held) => held.early.len().saturating_add(1),
+            _ => 0,
+        }
     }
 
     /// Queues the reply that [`Connection::step`] holds, and a new watch's first event after
@@ -228,6 +246,9 @@ impl Connection {
             return;
         }
         let State::Held(held) = std::mem::replace(&mut self.state, State::Open) else { return };
+        for early in held.early {
+            self.queue.push_reply(early.bytes, held.ticket.clone());
+        }
         let mut reply = held.reply;
         if self.session.reply_refused(&reply, self.queue.waiting(), now) {
             reply = with_error(&reply, Errno::ENOMEM);

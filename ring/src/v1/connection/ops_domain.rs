@@ -1,6 +1,6 @@
 //! The operations on domains, and CONTROL.
 
-use myriad_core::{DomId, DomainInfo, Errno};
+use myriad_core::{DomId, DomainInfo, Errno, Error};
 
 use crate::v1::{
     args::{ControlArgs, DomArg},
@@ -18,10 +18,11 @@ impl Ops<'_> {
         let conn = self.host.connection(domid);
         let outcome = self.store.edit(|edit| {
             conn.into_iter().for_each(|conn| edit.drop_watches(conn));
-            Ok(edit.introduce(domid))
+            edit.introduce(domid);
+            edit.life(domid).ok_or(Error::UnknownDomain(domid))
         });
-        let (_, seq) = self.outcome(outcome)?;
-        self.host.introduced(domid);
+        let (life, seq) = self.outcome(outcome)?;
+        self.host.introduced(domid, life);
         self.ack(seq)
     }
 
@@ -31,10 +32,12 @@ impl Ops<'_> {
         let outcome = self.store.edit(|edit| {
             // First: the domain is not told of its own nodes' end, nor of its own.
             conn.into_iter().for_each(|conn| edit.drop_watches(conn));
-            edit.release(domid)
+            let life = edit.life(domid).ok_or(Error::UnknownDomain(domid))?;
+            edit.release(domid)?;
+            Ok(life)
         });
-        let ((), seq) = self.outcome(outcome)?;
-        self.host.released(domid);
+        let (life, seq) = self.outcome(outcome)?;
+        self.host.released(domid, life);
         self.ack(seq)
     }
 

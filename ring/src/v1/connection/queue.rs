@@ -162,10 +162,10 @@ mod tests {
         let at = Duration::from_secs;
         let mut queue = OutputQueue::default();
         let requests = Outstanding::new(Waker::noop().clone());
-        queue.push_event(b"a", b"t", Some(requests.open()), Some(at(20)));
-        queue.push_event(b"b", b"t", Some(requests.open()), Some(at(21)));
+        queue.push_event(b"a", b"t", Some(requests.open(1)), Some(at(20)));
+        queue.push_event(b"b", b"t", Some(requests.open(1)), Some(at(21)));
         queue.push_reply(b"reply".to_vec(), None);
-        queue.push_event(b"c", b"t", Some(requests.open()), Some(at(22)));
+        queue.push_event(b"c", b"t", Some(requests.open(1)), Some(at(22)));
         queue.advance(1);
         assert_eq!(queue.next_deadline(), Some(at(20)));
         assert_eq!(queue.expire(at(19)), 0);
@@ -186,8 +186,8 @@ mod tests {
         let (sender, woken) = mpsc::channel();
         let requests = Outstanding::new(Waker::from(Arc::new(Bell(sender))));
         let mut queue = OutputQueue::default();
-        let ticket = requests.open();
-        queue.push_reply(b"reply".to_vec(), Some(requests.open()));
+        let ticket = requests.open(1);
+        queue.push_reply(b"reply".to_vec(), Some(requests.open(1)));
         for name in [b"a", b"b"] {
             queue.push_event(name, b"t", Some(ticket.clone()), Some(Duration::from_secs(1)));
         }
@@ -199,10 +199,10 @@ mod tests {
         queue.advance(event(b"b", b"t").len());
         assert_eq!((requests.len(), woken.try_iter().count()), (0, 1));
         // So is who caused one that is given up, or that goes with its connection.
-        queue.push_event(b"a", b"t", Some(requests.open()), Some(Duration::ZERO));
+        queue.push_event(b"a", b"t", Some(requests.open(1)), Some(Duration::ZERO));
         queue.expire(Duration::ZERO);
         assert_eq!((requests.len(), woken.try_iter().count()), (0, 1));
-        queue.push_event(b"a", b"t", Some(requests.open()), None);
+        queue.push_event(b"a", b"t", Some(requests.open(1)), None);
         queue.clear();
         assert_eq!((requests.len(), woken.try_iter().count()), (0, 1));
     }
