@@ -84,6 +84,8 @@ pub const FOLLOW_EVERY: u64 = FEED_SLOTS as u64 / 4;
 pub const FOLLOW_CHANGES: u64 = 16;
 /// How often connections are looked at that have transactions open, or events that may expire.
 pub const TEND_EVERY: Duration = Duration::from_millis(100);
+/// How many of them are looked at in one sweep.
+pub const TENDED_PER_SWEEP: usize = 16;
 /// How long guests are held back, from the beginning of the next attempt, whose writes made a
 /// transaction of the control domain fail; twice as long for each further failure in a row …
 pub const PAUSE: Duration = Duration::from_millis(40);

@@ -2,7 +2,7 @@
 
 use myriad_core::ConnId;
 
-use super::{client::Client, machine::Machine, slab::Slab};
+use super::{client::Client, machine::Machine, slab::Slab, tending::Tending};
 
 /// Clients by the number in their [`ConnId`], and the lists of those that want something.
 #[derive(Default)]
@@ -12,8 +12,8 @@ pub(super) struct Clients {
     pub(super) dirty: Vec<u64>,
     /// Those with requests that wait for the next sweep.
     pub(super) busy: Vec<u64>,
-    /// Those that time matters to: open transactions, or a guest's undelivered events.
-    pub(super) tended: Vec<u64>,
+    /// Those that time matters to.
+    pub(super) tending: Tending,
 }
 
 impl Clients {
@@ -61,7 +61,7 @@ impl Clients {
             && needs_tending(client)
         {
             client.tended = true;
-            self.tended.push(number);
+            self.tending.add(number);
         }
     }
 }

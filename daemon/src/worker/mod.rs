@@ -44,6 +44,7 @@ mod run;
 mod send;
 mod serve;
 mod slab;
+mod tending;
 mod trace;
 mod wait;
 

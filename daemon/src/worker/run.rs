@@ -54,9 +54,6 @@ pub(super) struct Worker {
     pub(super) rounds: u64,
     /// Time since the start, as of this sweep.
     pub(super) now: Duration,
-    pub(super) next_tend: Duration,
-    /// What the commits weighed that were there when time was kept last.
-    pub(super) tended_weight: u64,
 }
 
 /// Memory for bytes on their way in.
@@ -113,8 +110,6 @@ impl Worker {
             next_resume: Duration::MAX,
             rounds: 0,
             now: Duration::ZERO,
-            next_tend: Duration::ZERO,
-            tended_weight: 0,
         })
     }
 

@@ -223,25 +223,6 @@ impl Worker {
             }
         }
         self.resume_paused();
-        let commits = self.events.weight().saturating_sub(self.tended_weight);
-        let due = self.now >= self.next_tend || commits >= limits::FOLLOW_EVERY;
-        if self.clients.tended.is_empty() || !due {
-            return;
-        }
-        self.next_tend = self.now.saturating_add(limits::TEND_EVERY);
-        self.tended_weight = self.events.weight();
-        let (mut before, mut after) = (0, 0);
-        for number in std::mem::take(&mut self.clients.tended) {
-            let Some(client) = self.clients.get(number) else { continue };
-            client.tended = false;
-            before = client.conn.pinned_bytes().max(before);
-            client.conn.tend(&self.shared.store, &mut self.around, self.now);
-            after = client.conn.pinned_bytes().max(after);
-            if client.is_deaf() || client.waits_for_room() {
-                self.clients.note_busy(number);
-            }
-            self.clients.note_time(number);
-        }
-        self.shared.pins.note(self.id, before, after);
+        self.tend();
     }
 }

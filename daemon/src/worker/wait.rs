@@ -102,7 +102,7 @@ impl Worker {
     }
 
     fn until_deadline(&self) -> Option<Duration> {
-        let tend = (!self.clients.tended.is_empty()).then_some(self.next_tend);
+        let tend = self.clients.tending.deadline();
         let accept = self.acceptor.as_ref().and_then(|acceptor| acceptor.listener.deadline());
         let guests = (!self.paused_guests.is_empty()).then(|| self.now + limits::ACCEPT_PAUSE);
         let resume = (!self.paused.is_empty()).then_some(self.next_resume);
