@@ -70,6 +70,8 @@ pub const HOT_LEAST: Duration = Duration::from_micros(5);
 pub const POLL_WHILE_HOT: Duration = Duration::from_millis(1);
 /// Requests of one connection that are executed before the others get their turn.
 pub const REQUESTS_PER_SWEEP: usize = 64;
+/// Clients of one worker.
+pub const SLOTS: usize = 1 << 20;
 /// Rings of real domains that a worker looks at without waiting for their event channels.
 pub const HOT_RINGS: usize = 64;
 /// Clients with answers that wait, in one sweep, before they are sent: so that ten thousand who

@@ -1,16 +1,13 @@
 //! The clients of a worker, and which of them want something.
 
-use std::collections::HashMap;
-
-use ahash::RandomState;
 use myriad_core::ConnId;
 
-use super::{client::Client, machine::Machine};
+use super::{client::Client, machine::Machine, slab::Slab};
 
 /// Clients by the number in their [`ConnId`], and the lists of those that want something.
 #[derive(Default)]
 pub(super) struct Clients {
-    pub(super) all: HashMap<u64, Box<Client>, RandomState>,
+    pub(super) all: Slab<Client>,
     /// Those with bytes to be sent.
     pub(super) dirty: Vec<u64>,
     /// Those with requests that wait for the next sweep.
@@ -21,16 +18,16 @@ pub(super) struct Clients {
 
 impl Clients {
     pub(super) fn get(&mut self, number: u64) -> Option<&mut Client> {
-        self.all.get_mut(&number).map(Box::as_mut)
+        self.all.get_mut(number)
     }
 
     pub(super) fn numbers(&self) -> Vec<u64> {
-        self.all.keys().copied().collect()
+        self.all.numbers()
     }
 
     /// Notes that there are bytes to be sent.
     pub(super) fn note_output(&mut self, number: u64) {
-        if let Some(client) = self.all.get_mut(&number)
+        if let Some(client) = self.all.get_mut(number)
             && !client.dirty
             && client.can_send()
         {
@@ -40,7 +37,7 @@ impl Clients {
     }
 
     pub(super) fn note_busy(&mut self, number: u64) {
-        if let Some(client) = self.all.get_mut(&number)
+        if let Some(client) = self.all.get_mut(number)
             && !client.busy
         {
             client.busy = true;
@@ -50,7 +47,7 @@ impl Clients {
 
     /// A machine has rung for a domain with this client. Whether the client's ring is there.
     pub(super) fn note_rung(&mut self, number: u64, machine: &Machine) -> bool {
-        let ring = self.all.get(&number).and_then(|client| client.ring());
+        let ring = self.all.get(number).and_then(|client| client.ring());
         let is_there = ring.is_some_and(|ring| ring.doorbell().is_of(machine));
         if is_there {
             self.note_busy(number);
@@ -59,7 +56,7 @@ impl Clients {
     }
 
     pub(super) fn note_time(&mut self, number: u64) {
-        if let Some(client) = self.all.get_mut(&number)
+        if let Some(client) = self.all.get_mut(number)
             && !client.tended
             && needs_tending(client)
         {

@@ -43,6 +43,7 @@ mod rings;
 mod run;
 mod send;
 mod serve;
+mod slab;
 mod trace;
 mod wait;
 

@@ -35,7 +35,6 @@ pub(super) struct Worker {
     pub(super) clients: Clients,
     pub(super) events: Events,
     pub(super) around: Around,
-    pub(super) next_number: u64,
     pub(super) scratch: Scratch,
     /// The machines whose guests are served here.
     pub(super) neighbours: Neighbours,
@@ -104,7 +103,6 @@ impl Worker {
             guests: Guests::default(),
             paused_guests: Vec::new(),
             clients: Clients::default(),
-            next_number: 0,
             scratch: Scratch::new(),
             neighbours: Neighbours::default(),
             ports,

@@ -28,8 +28,10 @@ impl Worker {
         caller: Caller,
         client: impl FnOnce(Connection) -> Client,
     ) -> Option<u64> {
-        let number = self.next_number;
-        self.next_number = number.wrapping_add(1);
+        let Some(number) = self.clients.all.reserve() else {
+            warn!("a client can't be served: this worker has {} already", limits::SLOTS);
+            return None;
+        };
         let id = ConnId::new(self.id, number);
         let settings = &self.shared.settings;
         let conn = Connection::new(id, peer, caller);
@@ -44,13 +46,13 @@ impl Worker {
             warn!("a client can't be served: {error}");
             return None;
         }
-        self.clients.all.insert(number, Box::new(client));
+        self.clients.all.insert(number, client);
         self.around.trace.connection(peer, true);
         Some(number)
     }
 
     pub(super) fn close(&mut self, number: u64) {
-        let Some(mut client) = self.clients.all.remove(&number) else { return };
+        let Some(mut client) = self.clients.all.remove(number) else { return };
         client.conn.close(&self.shared.store);
         let peer = client.conn.peer();
         if let Peer::Domain(domid) = peer {
