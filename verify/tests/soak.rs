@@ -24,7 +24,7 @@ fn domains_come_and_go_and_leave_nothing_behind() {
     let mut server = Server::start_myriad(1).unwrap();
     server.domain(DomainChange::Destroy(1)).unwrap();
     let peer = Peer::new("myriad", server.socket(), None).unwrap();
-    // Each id is used eleven times; the first samples see the daemon grow to its size.
+    // Each id is used seven times; the first samples see the daemon grow to its size.
     let soak = Soak { domains: DOMAINS, at_once: AT_ONCE, ids: 225, samples: 12 };
     let show = |sample: &Sample| println!("{sample:?}");
     let samples = soak.soak(&peer, show).unwrap_or_else(|e| panic!("{e}\n{}", server.output()));
@@ -45,7 +45,7 @@ fn domains_come_and_go_and_leave_nothing_behind() {
 }
 
 /// A debug build does some 500 a second where nothing else runs.
-const DOMAINS: u64 = 2500;
+const DOMAINS: u64 = 1500;
 /// Domains of a generation.
 const AT_ONCE: u16 = 50;
 /// Samples before the one that the others are held against.

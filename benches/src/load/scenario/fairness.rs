@@ -1,7 +1,8 @@
 //! What a hundred guests feel while another one floods its ring.
 //!
 //! The others' round trips are paced, a few at a time; quiet spells and floods take turns, so that
-//! whatever else the machine does falls on both.
+//! whatever else the machine does falls on both. A daemon that works all the time is the one that
+//! the scheduler makes wait, though: where others use the cores too, start it with `chrt -f 10`.
 
 use std::{
     sync::mpsc::{self, TryRecvError},

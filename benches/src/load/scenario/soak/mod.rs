@@ -2,7 +2,8 @@
 //! other: nothing may grow, and no right may outlive its domain.
 //!
 //! There are always two generations: a younger one is made, deals with the elder one, and sees it
-//! die. Ids are used again as soon as all have been used, and some at once.
+//! die. Ids are used again as soon as all have been used, and some at once. The daemon's run
+//! directory should be on a tmpfs: elsewhere the guests' sockets are most of the work.
 
 mod life;
 
