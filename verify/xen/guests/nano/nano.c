@@ -1,8 +1,8 @@
 /*
  * nano: a PV guest of 4 MB that speaks the xenstore ring by itself, for the lab.
  *
- * It writes `data/hello` ("from DOMID"), watches `data/command`, and answers each command in
- * `data/answer`:
+ * It writes `data/hello` ("from DOMID"), watches `data/command`, removes each command that it finds
+ * there, and answers it in `data/answer`:
  *
  *   off, reboot, crash     shuts down with that reason
  *   hang                   does nothing any more
@@ -274,6 +274,7 @@ enum type {
   XS_TRANSACTION_START = 6,
   XS_TRANSACTION_END = 7,
   XS_WRITE = 11,
+  XS_RM = 13,
   XS_WATCH_EVENT = 15,
   XS_ERROR = 16
 };
@@ -679,6 +680,8 @@ void guest_main(struct start_info *info)
     size_t len = length(reply) < sizeof command - 1 ? length(reply) : sizeof command - 1;
     memcpy(command, reply, len);
     command[len] = 0;
+    /* So that it is obeyed once, however many events tell of it. */
+    request(XS_RM, 0, "data/command", sizeof "data/command");
     obey(command);
   }
 }
