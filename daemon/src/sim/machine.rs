@@ -9,6 +9,7 @@ use std::{
     mem::MaybeUninit,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
+    time::Duration,
 };
 
 use myriad_core::DomId;
@@ -17,7 +18,7 @@ use myriad_ring::{
     page::{Memfd, Page},
 };
 use rustix::{
-    event::{PollFd, PollFlags, poll},
+    event::{PollFd, PollFlags, Timespec, poll},
     io::{Errno, IoSliceMut},
     net::{
         AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -140,11 +141,24 @@ impl Machine {
     /// # Errors
     /// The system's.
     pub fn sleep(&self) -> io::Result<()> {
+        self.sleep_until(None)
+    }
+
+    /// The same, but for so long at most.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn sleep_at_most(&self, limit: Duration) -> io::Result<()> {
+        // Longer than a clock counts is for ever.
+        self.sleep_until(Timespec::try_from(limit).ok().as_ref())
+    }
+
+    fn sleep_until(&self, limit: Option<&Timespec>) -> io::Result<()> {
         if !self.guests.sleep() {
             return Ok(());
         }
         let mut fds = [PollFd::new(&self.wake, PollFlags::IN)];
-        match poll(&mut fds, None) {
+        match poll(&mut fds, limit) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
