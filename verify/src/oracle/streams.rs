@@ -8,6 +8,7 @@ use super::{
     pair::Pair,
     report::Failure,
     run::{Runner, Stop},
+    who,
     wire::Incoming,
 };
 
@@ -23,9 +24,9 @@ pub(super) struct Leeway {
 impl Runner {
     /// Takes in what every client that watches something still gets.
     pub(super) fn barrier(&mut self) -> Result<(), Stop> {
-        let clients = self.world.clients.iter().enumerate();
+        let clients = self.world.clients.iter();
         let watching: Vec<usize> =
-            clients.filter(|(_, c)| !c.watches.is_empty()).map(|(at, _)| at).collect();
+            clients.filter(|(_, c)| !c.watches.is_empty()).map(|(at, _)| *at).collect();
         Ok(self.exchange.barrier(&watching)?)
     }
 
@@ -36,8 +37,9 @@ impl Runner {
         op: Option<Op>,
         ids: Pair<u32>,
     ) -> Result<(), Stop> {
-        for client in 0..self.exchange.inbox.len() {
-            let Some(inbox) = self.exchange.inbox.get_mut(client) else { continue };
+        let clients: Vec<usize> = self.exchange.inbox.keys().copied().collect();
+        for client in clients {
+            let Some(inbox) = self.exchange.inbox.get_mut(&client) else { continue };
             if let Some(mutation) = &mut self.options.mutation {
                 mutation.of_events(self.history.requests(), &mut inbox.right);
             }
@@ -63,7 +65,8 @@ impl Runner {
             match met {
                 Some(name) => self.met(name),
                 None => {
-                    let what = format!("client {client} got other messages, or in other order");
+                    let name = who::name(client);
+                    let what = format!("client {name} got other messages, or in other order");
                     return Err(self.fail(&what));
                 }
             }
@@ -74,7 +77,7 @@ impl Runner {
     /// Falsifies the right server's reply, if it is time for that.
     pub(super) fn falsify(&mut self, client: usize, replies: &mut Pair<Incoming>) {
         let requests = self.history.requests();
-        let inbox = self.exchange.inbox.get_mut(client);
+        let inbox = self.exchange.inbox.get_mut(&client);
         if let (Some(mutation), Some(inbox)) = (&mut self.options.mutation, inbox) {
             mutation.of_reply(requests, &mut inbox.right);
             if let Some(last) = inbox.right.last() {

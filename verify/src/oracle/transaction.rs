@@ -11,15 +11,18 @@ use myriad_ring::v1::Op;
 use super::{
     compare,
     differences::{
-        COMMIT_AT_BASE, CONFLICT_AT_START, DEAD_OWNER, FINER_CONFLICTS, TX_IDS, provoked,
+        COMMIT_AT_BASE, CONFLICT_AT_START, DEAD_OWNER, FINER_CONFLICTS, QUOTA_AT_COMMIT,
+        REFUSAL_POISONS, TX_IDS, provoked,
     },
+    limits::GUEST_NODES,
     pair::{Pair, Side},
     run::{Runner, Stop},
     step::Request,
     text,
     tree::Answer,
-    wire::{Link, encode},
-    world::OpenTx,
+    who,
+    wire::{Incoming, encode},
+    world::{Done, OpenTx},
 };
 
 impl Runner {
@@ -57,11 +60,17 @@ impl Runner {
         };
         self.leeway.reply = answers.left != answers.right;
         self.leeway.order = !self.options.twins && self.world.moved(&tx);
+        if answers.left.is_ok() {
+            self.age()?;
+        }
+        let client = request.client;
         match (&answers.left, &answers.right) {
-            (Ok(_), Ok(_)) => self.both_committed(&tx),
+            (Ok(_), Ok(_)) => self.both_committed(client, &tx),
             (left, right) if left == right || self.options.twins => {
                 self.require(left == right, "the answers differ")?;
-                let cause = !self.options.ours || (self.world.touched(&tx) && tx.changes_something);
+                let full = tx.poisoned || *left == Err(Errno::ENOSPC);
+                let cause = full || (self.world.touched(&tx) && tx.changes_something);
+                let cause = cause || !self.options.ours;
                 self.require(cause, "the right server aborted without a cause")
             }
             (Err(Errno::EAGAIN), Ok(_)) => {
@@ -70,27 +79,40 @@ impl Runner {
                 if !tx.changes_something {
                     return Ok(());
                 }
-                self.again(Side::Left, &tx)
+                self.again(Side::Left, client, &tx)
             }
             (Ok(_), Err(Errno::EAGAIN)) => {
                 let cause = self.world.touched(&tx) && tx.changes_something;
                 self.require(cause, "the right server aborted without a cause")?;
                 self.met(CONFLICT_AT_START);
-                self.again(Side::Right, &tx)
+                self.again(Side::Right, client, &tx)
             }
-            (Err(Errno::ENOMEM), Ok(_) | Err(Errno::EAGAIN)) => {
+            (Err(Errno::ENOMEM | Errno::ENOSPC), Ok(_) | Err(Errno::EAGAIN)) => {
                 let committed = answers.right.is_ok();
-                self.require(self.world.moved(&tx), "a server aborted without a cause")?;
-                self.met(DEAD_OWNER);
-                if committed && tx.changes_something { self.again(Side::Left, &tx) } else { Ok(()) }
+                let refused = tx.done.iter().any(Done::is_refused);
+                let name = match answers.left {
+                    Err(Errno::ENOSPC) => QUOTA_AT_COMMIT,
+                    _ if refused => REFUSAL_POISONS,
+                    _ => DEAD_OWNER,
+                };
+                let cause = name != DEAD_OWNER || self.world.moved(&tx);
+                self.require(cause, "a server aborted without a cause")?;
+                let cause = name != QUOTA_AT_COMMIT || who::domid(client).is_some();
+                self.require(cause, "a quota was held against a client of the socket")?;
+                self.met(name);
+                if committed && tx.changes_something {
+                    self.again(Side::Left, client, &tx)
+                } else {
+                    Ok(())
+                }
             }
             _ => Err(self.fail("the answers differ")),
         }
     }
 
-    fn both_committed(&mut self, tx: &OpenTx) -> Result<(), Stop> {
+    fn both_committed(&mut self, client: usize, tx: &OpenTx) -> Result<(), Stop> {
         if tx.changes_something || !self.options.ours || !self.world.moved(tx) {
-            return self.commit(tx, &Side::BOTH, false);
+            return self.commit(client, tx, &Side::BOTH, false);
         }
         // Nothing changed, as Myriad saw it. What C did it did to the tree as it is now.
         if self.options.twins {
@@ -100,26 +122,38 @@ impl Runner {
         if tx.done.iter().any(|done| mutates(done.op)) {
             self.met(COMMIT_AT_BASE);
             self.leeway.reply = true;
-            self.again(Side::Right, tx)?;
+            self.again(Side::Right, client, tx)?;
         }
         Ok(())
     }
 
     /// Sends a transaction's requests again, to one server. The answers must be those that the
-    /// other server gave.
-    fn again(&mut self, side: Side, tx: &OpenTx) -> Result<(), Stop> {
+    /// other server gave. What a quota refused is left out.
+    fn again(&mut self, side: Side, client: usize, tx: &OpenTx) -> Result<(), Stop> {
+        let lifted = side == Side::Left && who::domid(client).is_some();
+        if lifted {
+            self.limit_nodes(side, NO_LIMIT)?;
+        }
+        self.once_more(side, client, tx)?;
+        if lifted {
+            self.limit_nodes(side, GUEST_NODES)?;
+        }
         let other = if side == Side::Left { Side::Right } else { Side::Left };
-        let mut link = self.exchange.aside(side)?;
-        let start = ask(&mut link, Op::TransactionStart, 0, b"\0")?;
+        self.commit(client, tx, &[other], side == Side::Right)
+    }
+
+    fn once_more(&mut self, side: Side, client: usize, tx: &OpenTx) -> Result<(), Stop> {
+        let other = if side == Side::Left { Side::Right } else { Side::Left };
+        let start = self.ask(side, client, Op::TransactionStart, 0, b"\0")?;
         let id = start.as_ref().and_then(|answer| {
             std::str::from_utf8(text::one_string(answer.as_ref().ok()?)?).ok()?.parse().ok()
         });
         let Some(id) = id else { return Err(self.fail("a transaction could not be run again")) };
-        for done in tx.done.iter().filter(|done| !done.void) {
+        for done in tx.done.iter().filter(|done| !done.void && !done.is_refused()) {
             if provoked(done.op, &done.payload).is_some() {
-                ask(&mut link, Op::Read, 0, b"//\0")?;
+                self.ask(side, client, Op::Read, 0, b"//\0")?;
             }
-            let answer = ask(&mut link, done.op, id, &done.payload)?;
+            let answer = self.ask(side, client, done.op, id, &done.payload)?;
             let expected = done.answers.get(other);
             let same = match (&answer, expected) {
                 (Some(Ok(a)), Ok(b)) if done.op == Op::DirectoryPart => compare::same_part(a, b),
@@ -135,19 +169,52 @@ impl Runner {
             );
             self.require(same, &what)?;
         }
-        let end = ask(&mut link, Op::TransactionEnd, id, b"T\0")?;
+        let end = self.ask(side, client, Op::TransactionEnd, id, b"T\0")?;
         self.require(matches!(end, Some(Ok(_))), "a transaction was refused again")?;
-        self.commit(tx, &[other], side == Side::Right)
+        self.age()
+    }
+
+    /// Asks one server something as a client would, whose events are kept for the comparison. A
+    /// guest has no other connection than its own; a client of the socket could have another.
+    fn ask(
+        &mut self,
+        side: Side,
+        client: usize,
+        op: Op,
+        tx: u32,
+        payload: &[u8],
+    ) -> Result<Option<Answer>, Stop> {
+        let request = encode(op as u32, 1, tx, payload);
+        let reply: Incoming = match who::domid(client) {
+            Some(_) => self.exchange.ask(side, client, &request)?,
+            None => self.exchange.aside_ask(side, &request)?,
+        };
+        Ok(compare::answer(&reply, op as u32))
+    }
+
+    /// Sets the quota of nodes of a server that is C's.
+    fn limit_nodes(&mut self, side: Side, nodes: usize) -> Result<(), Stop> {
+        let payload = format!("quota\0set\0nodes\0{nodes}\0");
+        let request = encode(Op::Control as u32, 1, 0, payload.as_bytes());
+        let reply = self.exchange.aside_ask(side, &request)?;
+        let set = matches!(compare::answer(&reply, Op::Control as u32), Some(Ok(_)));
+        self.require(set, "a quota could not be set")
     }
 
     /// Runs a committed transaction's requests on the model; what these servers had answered must
     /// be true now. `afresh`: ours was sent the requests again, and bound its permissions then.
-    fn commit(&mut self, tx: &OpenTx, sides: &[Side], afresh: bool) -> Result<(), Stop> {
-        for done in tx.done.iter().filter(|done| !done.void) {
+    fn commit(
+        &mut self,
+        client: usize,
+        tx: &OpenTx,
+        sides: &[Side],
+        afresh: bool,
+    ) -> Result<(), Stop> {
+        for done in tx.done.iter().filter(|done| !done.void && !done.is_refused()) {
             let model = if afresh {
-                self.world.apply(done.op, &done.payload)
+                self.world.apply(client, done.op, &done.payload)
             } else {
-                self.world.commit(done)
+                self.world.commit(client, done)
             };
             let Some(model) = model else { continue };
             for side in sides {
@@ -164,7 +231,5 @@ impl Runner {
     }
 }
 
-fn ask(link: &mut Link, op: Op, tx: u32, payload: &[u8]) -> Result<Option<Answer>, Stop> {
-    link.send(&encode(op as u32, 1, tx, payload), 1)?;
-    Ok(compare::answer(&link.receive()?, op as u32))
-}
+/// More nodes than any guest has.
+const NO_LIMIT: usize = 1_000_000;

@@ -62,6 +62,9 @@ pub enum WireError {
         /// The system's word.
         source: std::io::Error,
     },
+    /// the indices of a ring are impossible
+    #[error("a server has stored impossible indices into a guest's ring")]
+    Liar,
 }
 
 /// A connection.
