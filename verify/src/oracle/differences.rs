@@ -42,7 +42,7 @@ pub enum Kind {
     /// Such a request is not sent.
     Avoided(fn(&Ahead<'_>) -> bool),
     /// Before such a request an EINVAL is provoked.
-    Provoked(fn(Op, &[u8]) -> bool),
+    Provoked(fn(usize, Op, &[u8]) -> bool),
     /// Such a request is not sent to 4.17.
     Newer(fn(Op, &[u8]) -> bool),
     /// Never made by the generator, so that nothing needs to recognise it.
@@ -133,8 +133,9 @@ pub fn uncommitted(world: &World, tx: &OpenTx) -> Option<&'static str> {
 
 /// The name of the difference for which an error is provoked before a request.
 #[must_use]
-pub fn provoked(op: Op, payload: &[u8]) -> Option<&'static str> {
-    let fits = |d: &&Difference| matches!(d.kind, Kind::Provoked(holds) if holds(op, payload));
+pub fn provoked(client: usize, op: Op, payload: &[u8]) -> Option<&'static str> {
+    let fits =
+        |d: &&Difference| matches!(d.kind, Kind::Provoked(holds) if holds(client, op, payload));
     TABLE.iter().find(fits).map(|d| d.name)
 }
 

@@ -87,11 +87,12 @@ impl Runner {
                 open.done.push(done);
             }
         } else if answers.left.is_ok() {
-            self.note(request, op)?;
+            // First: C looks at all domains whenever its host is asked for something.
             if let Some(domid) = self.world.hosts.take_woken(op, &request.payload) {
                 self.servers.left.wake(domid)?;
                 self.servers.right.wake(domid)?;
             }
+            self.note(request, op)?;
         }
         Ok(())
     }

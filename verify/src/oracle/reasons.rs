@@ -11,14 +11,25 @@ use super::{
 };
 
 /// Whether C 4.17 refuses a request without setting `errno`, from which it then takes the error.
-pub(super) fn forgets_error(op: Op, payload: &[u8]) -> bool {
+pub(super) fn forgets_error(client: usize, op: Op, payload: &[u8]) -> bool {
     let wants_one = matches!(op, Op::Directory | Op::Read | Op::GetPerms | Op::Mkdir | Op::Rm);
-    (wants_one && text::one_string(payload).is_none()) || is_unknown_special(op, payload)
+    let special = op == Op::SetPerms && payload.starts_with(b"@");
+    (wants_one && text::one_string(payload).is_none())
+        || is_unknown_special(op, payload)
+        || (special && who::domid(client).is_some())
 }
 
 pub(super) fn is_unknown_special(op: Op, payload: &[u8]) -> bool {
     let path = text::split_first(payload).map(|(path, _)| path).unwrap_or_default();
     op == Op::SetPerms && path.starts_with(b"@") && !text::is_special(path)
+}
+
+/// Whether C 4.17 has refused a guest the permissions of a special node, with a forgotten error.
+pub(super) fn forgotten_refusal(case: &Case<'_>) -> bool {
+    let special = case.op == Op::SetPerms && case.request.payload.starts_with(b"@");
+    let refused = (case.answers.left, case.answers.right);
+    let guests = who::domid(case.request.client).is_some();
+    special && guests && refused == (&Err(Errno::EINVAL), &Err(Errno::EACCES))
 }
 
 pub(super) fn as_of_start(case: &Case<'_>) -> bool {

@@ -175,7 +175,9 @@ impl Runner {
     /// Sends a request to both servers, and compares all that comes of it.
     fn carry_out(&mut self, request: &Request) -> Result<(), Stop> {
         let op = request.known_op();
-        if let Some(name) = op.and_then(|op| differences::provoked(op, &request.payload)) {
+        if let Some(name) =
+            op.and_then(|op| differences::provoked(request.client, op, &request.payload))
+        {
             self.met(name);
             self.exchange.provoke(request.client)?;
         }

@@ -90,6 +90,12 @@ pub const TABLE: &[Difference] = &[
         kind: Kind::Provoked(reasons::forgets_error),
     },
     Difference {
+        name: "forgotten-refusal",
+        reason: "see forgotten-error: so does 4.17 where a guest may not set the permissions of a \
+                 special node, for which Myriad, as today's C, answers EACCES",
+        kind: Kind::Answer(reasons::forgotten_refusal),
+    },
+    Difference {
         name: "numbers",
         reason: "today's C refuses what is not a number up to 65535, as Myriad does; 4.17 takes \
                  what atoi makes of it",

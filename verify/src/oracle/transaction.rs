@@ -40,7 +40,7 @@ impl Runner {
             self.met(TX_IDS);
             self.leeway.reply = true;
         }
-        let open = self.world.open(Pair { left, right });
+        let open = self.world.open(request.client, Pair { left, right });
         if let Some(slot) = self.world.slot_mut(request.client, request.tx) {
             slot.open = Some(open);
         }
@@ -150,7 +150,7 @@ impl Runner {
         });
         let Some(id) = id else { return Err(self.fail("a transaction could not be run again")) };
         for done in tx.done.iter().filter(|done| !done.void && !done.is_refused()) {
-            if provoked(done.op, &done.payload).is_some() {
+            if provoked(client, done.op, &done.payload).is_some() {
                 self.ask(side, client, Op::Read, 0, b"//\0")?;
             }
             let answer = self.ask(side, client, done.op, id, &done.payload)?;

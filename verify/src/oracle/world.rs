@@ -59,6 +59,8 @@ pub struct OpenTx {
     pub ids: Pair<u32>,
     /// The tree at its start, with its own changes.
     pub view: Tree,
+    /// Who asks, as it was at its start.
+    pub asker: Asker,
     /// What it has been asked.
     pub done: Vec<Done>,
     /// Whether it has changed anything, if only to change it back.
@@ -157,11 +159,12 @@ impl World {
         }
     }
 
-    /// Opens a transaction at the present tree.
+    /// Opens a transaction of a client at the present tree.
     #[must_use]
-    pub fn open(&self, ids: Pair<u32>) -> OpenTx {
+    pub fn open(&self, client: usize, ids: Pair<u32>) -> OpenTx {
         OpenTx {
             ids,
+            asker: self.asker(client),
             view: self.tree.clone(),
             done: Vec::new(),
             changes_something: false,
@@ -196,7 +199,7 @@ impl World {
 
     /// Carries out a request in a transaction on its view.
     pub fn apply_in(&mut self, client: usize, tx: Tx, op: Op, payload: &[u8]) -> Option<Effect> {
-        let (asker, mut lives) = (self.asker(client), named_lives(&self.tree, op, payload));
+        let mut lives = named_lives(&self.tree, op, payload);
         let Tx::Slot(at) = tx else { return None };
         let open = self.clients.get_mut(&client)?.slots.get_mut(at)?.open.as_mut()?;
         for (domid, life) in &mut lives {
@@ -206,7 +209,7 @@ impl World {
                 known => *life = known,
             }
         }
-        let life = |domid| lives.get(&domid).copied().unwrap_or(NEVER);
+        let (asker, life) = (open.asker, |domid| lives.get(&domid).copied().unwrap_or(NEVER));
         let anchor = anchor(&open.view, asker, op, payload);
         let effect = open.view.apply(asker, op, payload, &life)?;
         open.changes_something |= effect.changed;
@@ -357,7 +360,7 @@ mod tests {
     #[test]
     fn a_transaction_sees_its_start_and_itself() {
         let mut world = World::new(1);
-        let tx = world.open(Pair::same(1));
+        let tx = world.open(0, Pair::same(1));
         world.clients.get_mut(&0).unwrap().slots[0].open = Some(tx);
         assert!(world.apply(0, Op::Write, b"/a\0x").unwrap().changed);
         let read = world.apply_in(0, Tx::Slot(0), Op::Read, b"/a\0").unwrap();

@@ -53,6 +53,8 @@ impl Ring {
         to_guest: OwnedFd,
     ) -> io::Result<Ring> {
         let page = Memfd::from_peer(page)?.map()?;
+        // Of a ring that was given up before; C doesn't take it back.
+        Liar::new(page.clone()).set(Word::Error, ERROR_NONE);
         Ok(Ring::new(domid, page, Bell::Shim { to_daemon, to_guest }))
     }
 
