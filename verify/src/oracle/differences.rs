@@ -153,5 +153,7 @@ pub const DEAD_OWNER: &str = "dead-owner";
 pub const REFUSAL_POISONS: &str = "refusal-poisons";
 /// A commit that C refuses for the quota of nodes.
 pub const QUOTA_AT_COMMIT: &str = "quota-at-commit";
+/// Which of a commit's events a guest gets.
+pub const EVENTS_AT_COMMIT: &str = "events-at-commit";
 /// The ids of transactions.
 pub const TX_IDS: &str = "transaction-ids";

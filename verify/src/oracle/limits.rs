@@ -26,6 +26,8 @@ pub const GUEST_PERMS: usize = 5;
 pub const GUEST_NODE_SIZE: usize = 512;
 /// Nodes that a guest's transaction may touch.
 pub const GUEST_TRANSACTION_NODES: usize = 60;
+/// A guest's request touches at most so many nodes of a transaction.
+pub const MANY_NODES: usize = 12;
 /// Bytes of a node's head, and of an entry of its permissions, as its quota counts them.
 pub const NODE_HEAD: usize = 24;
 /// See [`NODE_HEAD`].

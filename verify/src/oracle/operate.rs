@@ -193,6 +193,20 @@ impl Tree {
         Ok(Effect::ok(true))
     }
 
+    /// How many nodes a request touches, at most: those that it removes, or those that are missing.
+    #[must_use]
+    pub fn touched(&self, asker: Asker, op: Op, payload: &[u8]) -> usize {
+        let path = text::split_first(payload).and_then(|(p, _)| text::node_path(p, asker.domid));
+        let Some(path) = path else { return 0 };
+        let below = format!("{}/", path.trim_end_matches('/'));
+        if self.contains(&path) {
+            let removed = self.paths().filter(|p| p.starts_with(&below)).count();
+            return if op == Op::Rm { 1 + removed } else { 1 };
+        }
+        let (above, _) = self.nearest(&path);
+        path.matches('/').count() + 1 - above.trim_end_matches('/').matches('/').count()
+    }
+
     /// Whether the size of a node that a guest writes is within the quota, but not with the names
     /// of its children, which 4.17 counts too; it also looks at the parents of what is created.
     #[must_use]

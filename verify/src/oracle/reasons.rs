@@ -70,13 +70,13 @@ pub(super) fn numbers_with_effect(ahead: &Ahead<'_>) -> bool {
     let odd = texts.iter().any(|text| !text::is_plain_number(text));
     let meant = texts.first().map_or(0, |text| text::atoi(text));
     match op {
-        // dom0 can't be released, and introducing what is introduced changes nothing.
+        // dom0 can't be released, and its port is nothing to C's shim.
         Op::Release | Op::Resume => odd && world.hosts.is_introduced(meant) && meant != 0,
         // The second number, the frame, is not looked at.
         Op::Introduce => match texts.as_slice() {
             [domid, _, port, ..] => {
                 let odd = [domid, port].iter().any(|text| !text::is_plain_number(text));
-                odd && !world.hosts.is_introduced(meant)
+                odd && meant != 0
             }
             _ => false,
         },
@@ -128,9 +128,9 @@ pub(super) fn watch_quota(case: &Case<'_>) -> bool {
 }
 
 pub(super) fn quota_in_transaction(case: &Case<'_>) -> bool {
-    let (Some(_), Some(model)) = (case.tx, case.model) else { return false };
+    let (Some(tx), Some(model)) = (case.tx, case.model) else { return false };
     let full = Err(Errno::ENOSPC);
-    let refused = [case.answers.left, case.answers.right].contains(&&full);
+    let refused = [case.answers.left, case.answers.right].contains(&&full) || tx.parted;
     let guests = who::domid(case.request.client).is_some();
     refused && guests && compare::agrees(case.op, model, case.answers.right, true)
 }

@@ -126,6 +126,17 @@ impl Runner {
     /// # Errors
     /// [`Stop`].
     pub fn step(&mut self, step: &Step) -> Result<(), Stop> {
+        match self.carry_out_step(step) {
+            // What was sent belongs to that as to any other disagreement.
+            Err(Stop::Wire(error @ WireError::Silent { .. })) => {
+                let (left, right) = (self.servers.left.state(), self.servers.right.state());
+                Err(self.fail(&format!("{error}\nleft: {left}\nright: {right}")))
+            }
+            other => other,
+        }
+    }
+
+    fn carry_out_step(&mut self, step: &Step) -> Result<(), Stop> {
         self.begin();
         match step {
             Step::Request(request) => self.request(step, request),

@@ -4,21 +4,25 @@ use myriad_ring::v1::Op;
 
 use super::{
     compare,
-    differences::{self, FIRST_ACCESS},
+    differences::{self, EVENTS_AT_COMMIT, FIRST_ACCESS},
     pair::Pair,
     report::Failure,
     run::{Runner, Stop},
+    text,
+    tree::Tree,
     who,
     wire::Incoming,
 };
 
 /// What need not be the same in a step, since a difference was met that explains it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Leeway {
     /// The sender's reply, which was judged by itself, and its place among the sender's events.
     pub(super) reply: bool,
     /// The order of events.
     pub(super) order: bool,
+    /// The tree before a commit: a guest's events of nodes whose parents' permissions it changed.
+    pub(super) before: Option<Tree>,
 }
 
 impl Runner {
@@ -57,10 +61,12 @@ impl Runner {
                 continue;
             } else if misplaced.is_some() && left == right {
                 misplaced
-            } else if self.leeway.order && replies && sorted(left) == sorted(right) {
+            } else if self.leeway.order && replies && sorted(&left) == sorted(&right) {
                 Some(FIRST_ACCESS)
             } else {
-                None
+                let (left, right) = (self.certain(client, &left), self.certain(client, &right));
+                let fewer = self.leeway.before.is_some() && sorted(&left) == sorted(&right);
+                fewer.then_some(EVENTS_AT_COMMIT)
             };
             match met {
                 Some(name) => self.met(name),
@@ -72,6 +78,22 @@ impl Runner {
             }
         }
         Ok(())
+    }
+
+    /// The events that a guest gets of a commit whether its permissions are those while the commit
+    /// is written, node by node, or those after it.
+    fn certain(&self, client: usize, events: &[Incoming]) -> Vec<Incoming> {
+        let (Some(domid), Some(before)) = (who::domid(client), &self.leeway.before) else {
+            return events.to_vec();
+        };
+        let same_parent = |event: &&Incoming| {
+            let Incoming::Message(m) = event else { return true };
+            let path = text::split_first(&m.payload).map_or(b"".as_slice(), |(path, _)| path);
+            let Some(path) = text::node_path(path, domid) else { return true };
+            let parent = text::parent(&path);
+            before.entries(parent) == self.world.tree.entries(parent)
+        };
+        events.iter().filter(same_parent).cloned().collect()
     }
 
     /// Falsifies the right server's reply, if it is time for that.
@@ -104,7 +126,8 @@ fn events(messages: &[Incoming]) -> Vec<Incoming> {
     messages.iter().filter(|message| compare::is_event(message)).cloned().collect()
 }
 
-fn sorted(mut events: Vec<Incoming>) -> Vec<Incoming> {
+fn sorted(events: &[Incoming]) -> Vec<Incoming> {
+    let mut events = events.to_vec();
     events.sort_unstable_by(|a, b| match (a, b) {
         (Incoming::Message(a), Incoming::Message(b)) => a.payload.cmp(&b.payload),
         _ => std::cmp::Ordering::Equal,

@@ -4,9 +4,11 @@ use myriad_ring::v1::Op;
 
 use super::{
     differences::{
-        COMMIT_AT_BASE, CONFLICT_AT_START, DEAD_OWNER, Difference, FINER_CONFLICTS, FIRST_ACCESS,
+        COMMIT_AT_BASE, CONFLICT_AT_START, DEAD_OWNER, Difference, EVENTS_AT_COMMIT,
+        FINER_CONFLICTS, FIRST_ACCESS,
         Kind, QUOTA_AT_COMMIT, REFUSAL_POISONS, TX_IDS,
     },
+    limits::MANY_NODES,
     reasons, text,
 };
 
@@ -200,10 +202,28 @@ pub const TABLE: &[Difference] = &[
         kind: Kind::Commit,
     },
     Difference {
+        name: "many-at-once",
+        reason: "a request of a guest that by itself touches many nodes of a transaction: C has \
+                 done half of it when it is one too many, and answers RM with EIO then. Where the \
+                 quota lies is seen by requests that touch a node or two each",
+        kind: Kind::Avoided(|ahead| {
+            let tree = ahead.world.open_tx(ahead.request).map(|tx| &tx.view);
+            let touched = tree.map(|t| t.touched(ahead.asker(), ahead.op, &ahead.request.payload));
+            ahead.is_guests() && touched.is_some_and(|nodes| nodes > MANY_NODES)
+        }),
+    },
+    Difference {
         name: "poisoned",
         reason: "in a transaction that has touched too many nodes Myriad refuses all that follows \
                  with ENOMEM; C goes on with those that it has touched. Neither commits",
         kind: Kind::Answer(reasons::poisoned),
+    },
+    Difference {
+        name: EVENTS_AT_COMMIT,
+        reason: "whether a guest may know of a node that it can't read is decided by the parent. C \
+                 looks at it while it writes the nodes of a commit one by one, and so finds some \
+                 as they were and some as they will be; Myriad looks when all is done",
+        kind: Kind::Commit,
     },
     Difference {
         name: "revived-entries",

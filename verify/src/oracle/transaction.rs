@@ -14,7 +14,7 @@ use super::{
         COMMIT_AT_BASE, CONFLICT_AT_START, DEAD_OWNER, FINER_CONFLICTS, QUOTA_AT_COMMIT,
         REFUSAL_POISONS, TX_IDS, provoked,
     },
-    limits::GUEST_NODES,
+    limits::{GUEST_NODE_SIZE, GUEST_NODES},
     pair::{Pair, Side},
     run::{Runner, Stop},
     step::Request,
@@ -63,6 +63,7 @@ impl Runner {
         if answers.left.is_ok() {
             self.age()?;
         }
+        self.leeway.before = Some(self.world.tree.clone()).filter(|_| !self.options.twins);
         let client = request.client;
         match (&answers.left, &answers.right) {
             (Ok(_), Ok(_)) => self.both_committed(client, &tx),
@@ -132,11 +133,11 @@ impl Runner {
     fn again(&mut self, side: Side, client: usize, tx: &OpenTx) -> Result<(), Stop> {
         let lifted = side == Side::Left && who::domid(client).is_some();
         if lifted {
-            self.limit_nodes(side, NO_LIMIT)?;
+            self.limit(side, NO_LIMIT, NO_LIMIT)?;
         }
         self.once_more(side, client, tx)?;
         if lifted {
-            self.limit_nodes(side, GUEST_NODES)?;
+            self.limit(side, GUEST_NODES, GUEST_NODE_SIZE)?;
         }
         let other = if side == Side::Left { Side::Right } else { Side::Left };
         self.commit(client, tx, &[other], side == Side::Right)
@@ -150,6 +151,9 @@ impl Runner {
         });
         let Some(id) = id else { return Err(self.fail("a transaction could not be run again")) };
         for done in tx.done.iter().filter(|done| !done.void && !done.is_refused()) {
+            if self.world.has_lost_owner(done) {
+                continue;
+            }
             if provoked(client, done.op, &done.payload).is_some() {
                 self.ask(side, client, Op::Read, 0, b"//\0")?;
             }
@@ -192,13 +196,16 @@ impl Runner {
         Ok(compare::answer(&reply, op as u32))
     }
 
-    /// Sets the quota of nodes of a server that is C's.
-    fn limit_nodes(&mut self, side: Side, nodes: usize) -> Result<(), Stop> {
-        let payload = format!("quota\0set\0nodes\0{nodes}\0");
-        let request = encode(Op::Control as u32, 1, 0, payload.as_bytes());
-        let reply = self.exchange.aside_ask(side, &request)?;
-        let set = matches!(compare::answer(&reply, Op::Control as u32), Some(Ok(_)));
-        self.require(set, "a quota could not be set")
+    /// Sets the quotas of nodes and of their size, of a server that is C's.
+    fn limit(&mut self, side: Side, nodes: usize, size: usize) -> Result<(), Stop> {
+        for (name, value) in [("nodes", nodes), ("node-size", size)] {
+            let payload = format!("quota\0set\0{name}\0{value}\0");
+            let request = encode(Op::Control as u32, 1, 0, payload.as_bytes());
+            let reply = self.exchange.aside_ask(side, &request)?;
+            let set = matches!(compare::answer(&reply, Op::Control as u32), Some(Ok(_)));
+            self.require(set, "a quota could not be set")?;
+        }
+        Ok(())
     }
 
     /// Runs a committed transaction's requests on the model; what these servers had answered must

@@ -257,13 +257,22 @@ impl World {
         self.tree.begin(domid, life);
     }
 
+    /// Whether a request was refused that names an owner who has died since: now it would be refused
+    /// for that.
+    #[must_use]
+    pub fn has_lost_owner(&self, done: &Done) -> bool {
+        let refused = done.answers.left.is_err() && done.answers.right.is_err();
+        let owner = names(done.op, &done.payload).first().copied();
+        refused && owner.is_some_and(|owner| self.tree.life(owner) == NEVER)
+    }
+
     /// Whether a transaction would write again a list with an entry of a domain that has died
-    /// since it was set, and exists again.
+    /// since the transaction began, and exists again.
     #[must_use]
     pub fn revives(&self, tx: &OpenTx) -> bool {
         let returned = |domid: u32, life: Life| {
-            let now = self.tree.life(domid);
-            life != NEVER && now != NEVER && life != now
+            let (then, now) = (tx.view.life(domid), self.tree.life(domid));
+            life != NEVER && life == then && now != NEVER && life != now
         };
         let written = |path: &str| {
             let over = |top: &String| within(path, top) || path == text::parent(top);

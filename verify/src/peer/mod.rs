@@ -226,6 +226,14 @@ impl Server {
         String::from_utf8_lossy(&text).trim().to_owned()
     }
 
+    /// Whether it still runs, and the last that it has written.
+    #[must_use]
+    pub fn state(&mut self) -> String {
+        let output = self.output();
+        let last = output.lines().last().unwrap_or_default();
+        format!("{}, it said: {last}", if self.has_ended() { "has ended" } else { "runs" })
+    }
+
     fn has_ended(&mut self) -> bool {
         let process = self.process.as_mut();
         process.is_some_and(|p| matches!(p.child.try_wait(), Ok(Some(_)) | Err(_)))

@@ -25,6 +25,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::oracle::{
     limits::PATIENCE,
+    who,
     wire::{Incoming, Message, WireError},
 };
 
@@ -32,6 +33,7 @@ use crate::oracle::{
 #[derive(Debug)]
 pub struct Ring {
     domid: u32,
+    side: &'static str,
     page: Page,
     client: Client,
     bell: Bell,
@@ -69,7 +71,11 @@ impl Ring {
             1 => Habits::FIRMWARE,
             _ => Habits::default(),
         };
-        Ring { domid, client: Client::new(page.clone(), habits), page, bell }
+        let side = match bell {
+            Bell::Shim { .. } => "C",
+            Bell::Machine(_) => "simulated",
+        };
+        Ring { domid, side, client: Client::new(page.clone(), habits), page, bell }
     }
 
     /// Sends bytes, in so many pieces with a doorbell each, as far as there is room: the rest goes
@@ -145,7 +151,7 @@ impl Ring {
                 return Ok(result);
             }
             if begin.elapsed() > PATIENCE {
-                return Err(WireError::Silent { side: "ring's", client: self.domid as usize });
+                return Err(WireError::Silent { side: self.side, client: who::guest(self.domid) });
             }
             if self.is_given_up() || !self.client.look_again().map_err(|_| WireError::Liar)? {
                 self.sleep()?;
