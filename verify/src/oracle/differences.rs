@@ -8,13 +8,14 @@
 use myriad_ring::v1::Op;
 
 use super::{
+    opened::OpenTx,
     operate::Effect,
     pair::Pair,
     step::Request,
     table::TABLE,
     tree::{Answer, Asker, Tree},
     who,
-    world::{OpenTx, World},
+    world::World,
 };
 
 /// A deliberate difference.

@@ -6,6 +6,7 @@ use myriad_ring::v1::Op;
 use super::{
     compare,
     differences::{self, Case},
+    opened::OpenTx,
     operate::Effect,
     pair::{Pair, Side},
     run::{Runner, Stop},
@@ -14,7 +15,6 @@ use super::{
     tree::Answer,
     who,
     wire::Incoming,
-    world::OpenTx,
 };
 
 impl Runner {
@@ -165,6 +165,7 @@ impl Runner {
                     self.ended(domid)?;
                 }
                 match (op, strings.first().map_or(0, |text| text::atoi(text))) {
+                    (Op::SetPerms, _) => self.world.note_special(&request.payload),
                     (Op::Introduce, domid) => self.introduced(domid)?,
                     (Op::SetTarget, _) => self.world.note_upheaval(),
                     _ => {}

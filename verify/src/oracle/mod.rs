@@ -23,6 +23,8 @@
 //! - A disagreement is reported with its seed, and shortened by leaving out steps ([`shrink`]).
 //! - A full run must hit each cell of the table of operations and errors ([`coverage`]).
 
+mod breach;
+pub mod cells;
 pub mod compare;
 mod compose;
 pub mod coverage;
@@ -34,6 +36,7 @@ pub mod hosts;
 mod judge;
 pub mod limits;
 pub mod mutate;
+pub mod opened;
 pub mod operate;
 pub mod pair;
 pub mod payload;

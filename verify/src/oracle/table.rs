@@ -5,8 +5,7 @@ use myriad_ring::v1::Op;
 use super::{
     differences::{
         COMMIT_AT_BASE, CONFLICT_AT_START, DEAD_OWNER, Difference, EVENTS_AT_COMMIT,
-        FINER_CONFLICTS, FIRST_ACCESS,
-        Kind, QUOTA_AT_COMMIT, REFUSAL_POISONS, TX_IDS,
+        FINER_CONFLICTS, FIRST_ACCESS, Kind, QUOTA_AT_COMMIT, REFUSAL_POISONS, TX_IDS,
     },
     limits::MANY_NODES,
     reasons, text,
@@ -98,6 +97,15 @@ pub const TABLE: &[Difference] = &[
         kind: Kind::Answer(reasons::forgotten_refusal),
     },
     Difference {
+        name: "special-owner",
+        reason: "4.17 lets a guest give away a special node that it owns; today's C and Myriad \
+                 refuse that, as they do for any node",
+        kind: Kind::Avoided(|ahead| {
+            let payload = &ahead.request.payload;
+            ahead.op == Op::SetPerms && ahead.world.gives_special_away(ahead.asker(), payload)
+        }),
+    },
+    Difference {
         name: "numbers",
         reason: "today's C refuses what is not a number up to 65535, as Myriad does; 4.17 takes \
                  what atoi makes of it",
@@ -187,6 +195,12 @@ pub const TABLE: &[Difference] = &[
         name: "parted-by-quota",
         reason: "see quota-in-transaction: what such a transaction would commit is not the same",
         kind: Kind::Uncommitted(|_, tx| tx.parted),
+    },
+    Difference {
+        name: "retargeted",
+        reason: "a guest that gets a target within its transaction: C commits answers that are \
+                 not true any more; Myriad sees who it was at the start, and finds a conflict",
+        kind: Kind::Uncommitted(|world, tx| world.hosts.target(tx.asker.domid) != tx.asker.target),
     },
     Difference {
         name: QUOTA_AT_COMMIT,

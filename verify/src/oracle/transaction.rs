@@ -15,6 +15,7 @@ use super::{
         REFUSAL_POISONS, TX_IDS, provoked,
     },
     limits::{GUEST_NODE_SIZE, GUEST_NODES},
+    opened::{Done, OpenTx},
     pair::{Pair, Side},
     run::{Runner, Stop},
     step::Request,
@@ -22,7 +23,6 @@ use super::{
     tree::Answer,
     who,
     wire::{Incoming, encode},
-    world::{Done, OpenTx},
 };
 
 impl Runner {
@@ -120,7 +120,7 @@ impl Runner {
             return Ok(());
         }
         let mutates = |op| matches!(op, Op::Write | Op::Mkdir | Op::Rm | Op::SetPerms);
-        if tx.done.iter().any(|done| mutates(done.op)) {
+        if tx.done.iter().any(|done| mutates(done.op) && done.answers.left.is_ok()) {
             self.met(COMMIT_AT_BASE);
             self.leeway.reply = true;
             self.again(Side::Right, client, tx)?;

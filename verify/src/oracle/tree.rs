@@ -60,7 +60,9 @@ impl Asker {
         self.domid != 0
     }
 
-    fn is(self, domid: u32) -> bool {
+    /// Whether it has the access of the owner of something.
+    #[must_use]
+    pub fn owns(self, domid: u32) -> bool {
         self.domid == domid || self.target == Some(domid)
     }
 }
@@ -110,10 +112,10 @@ impl Tree {
     /// What an asker may do with a node (`perm_for_conn`).
     pub(super) fn rights(&self, asker: Asker, node: &Node) -> Rights {
         let Some((owner, rest)) = node.perms.split_first() else { return 0 };
-        if !asker.is_guest() || asker.is(owner.domid) {
+        if !asker.is_guest() || asker.owns(owner.domid) {
             return READ | WRITE | OWN;
         }
-        let own = rest.iter().find(|e| asker.is(e.domid) && self.lives(e));
+        let own = rest.iter().find(|e| asker.owns(e.domid) && self.lives(e));
         match own.unwrap_or(owner).letter {
             b'r' => READ,
             b'w' => WRITE,
