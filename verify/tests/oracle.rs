@@ -28,6 +28,9 @@ fn every_kind_of_falsehood_is_noticed() {
         Falsehood::TwiceEvent,
         Falsehood::SwappedEvents,
         Falsehood::LateEvent,
+        Falsehood::Granted,
+        Falsehood::Denied,
+        Falsehood::Leaked,
     ];
     for what in kinds {
         let mut session = Session::against_c(Kind::C, 5_000, SEED);
@@ -78,6 +81,7 @@ fn what_was_found_before_stays_right() {
 fn ours_agrees_with_c() {
     let summary = Session::against_c(Kind::Myriad, 20_000, SEED).run().unwrap();
     assert_eq!(summary.gaps(), Vec::<String>::new(), "{summary}");
+    assert!(summary.of_guests() > 10_000, "{summary}");
 }
 
 #[test]

@@ -35,7 +35,7 @@ impl Generator {
                 let special = rng.permille(30);
                 let path = match special {
                     true => b"@releaseDomain".to_vec(),
-                    false => payload::path(rng, tree, asker),
+                    false => payload::owned_path(rng, tree, asker),
                 };
                 let mut payload = [string(path), payload::perms(rng, &world.hosts, asker)].concat();
                 payload.truncate(PAYLOAD_MAX);

@@ -110,13 +110,14 @@ impl Generator {
                 self.boot(world);
                 continue;
             }
-            let kinds = [(7, 0), (4, 1), (4, 2), (1, 6), (40, 3), (130, 4), (850, 5)];
+            let kinds = [(7, 0), (4, 1), (4, 2), (1, 6), (40, 3), (200, 4), (800, 5), (1, 7)];
             match self.rng.weighted(&kinds) {
                 Some(0) => return self.host(world),
                 Some(1) => return self.reconnect(world),
                 Some(2) => return self.oversized(world),
                 Some(3) => self.plot(world),
                 Some(6) => return Step::Lie { client: self.client(world) },
+                Some(7) => return Step::Flood { client: self.client(world) },
                 Some(4) => return self.directed(world),
                 _ => return self.usual(world),
             }
@@ -168,8 +169,10 @@ impl Generator {
     /// Any operation, or none, in any way: each as often as the others.
     fn directed(&mut self, world: &World) -> Step {
         let at = self.rng.below(USUAL.len() + 1);
+        // Of the clients of the socket there are fewer requests, and as many cells.
+        let socket = self.rng.permille(500);
         let intent = *self.rng.pick(&Intent::Good, &[Intent::Malformed, Intent::LostTx]);
-        let client = self.client(world);
+        let client = if socket { self.socket() } else { self.client(world) };
         match USUAL.get(at) {
             Some((_, op)) => self.compose(world, client, *op, intent),
             None => self.no_operation(client),
@@ -203,7 +206,7 @@ impl Generator {
             return (op, *self.rng.pick(&raw, &[Tx::Ended(at)]));
         }
         match (op, open, free) {
-            (Op::TransactionStart, Some(open), _) if self.rng.permille(30) => (op, Tx::Slot(open)),
+            (Op::TransactionStart, Some(open), _) if self.rng.permille(50) => (op, Tx::Slot(open)),
             (Op::TransactionStart, _, Some(free)) => (op, Tx::Slot(free)),
             (Op::TransactionStart, Some(open), None) => (Op::TransactionEnd, Tx::Slot(open)),
             (Op::TransactionEnd, Some(open), _) => (op, Tx::Slot(open)),

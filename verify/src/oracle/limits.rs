@@ -26,6 +26,11 @@ pub const GUEST_PERMS: usize = 5;
 pub const GUEST_NODE_SIZE: usize = 512;
 /// Nodes that a guest's transaction may touch.
 pub const GUEST_TRANSACTION_NODES: usize = 60;
+/// Requests of a guest that may be outstanding: the default of both servers.
+pub const GUEST_OUTSTANDING: usize = 20;
+/// Requests of a flood: their replies fill the ring and the quota, and what is left fits into the
+/// ring of requests.
+pub const FLOOD: usize = 90;
 /// A guest's request touches at most so many nodes of a transaction.
 pub const MANY_NODES: usize = 12;
 /// Bytes of a node's head, and of an entry of its permissions, as its quota counts them.

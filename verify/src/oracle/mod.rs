@@ -30,6 +30,7 @@ mod compose;
 pub mod coverage;
 pub mod differences;
 pub mod exchange;
+mod flood;
 pub mod generate;
 mod guests;
 pub mod hosts;

@@ -77,6 +77,15 @@ fn writable(rng: &mut Rng, tree: &Tree, asker: Asker) -> String {
     }
 }
 
+/// A node that a guest owns, if it does any; else any path.
+pub fn owned_path(rng: &mut Rng, tree: &Tree, asker: Asker) -> Vec<u8> {
+    let owned: Vec<&str> = tree.paths().filter(|path| tree.owns(asker, path)).collect();
+    match owned.first().filter(|_| asker.is_guest() && rng.permille(700)) {
+        Some(first) => rng.pick(first, &owned).as_bytes().to_vec(),
+        None => path(rng, tree, asker),
+    }
+}
+
 fn any_path(rng: &mut Rng, tree: &Tree) -> String {
     match rng.weighted(&[(50, 0), (38, 1), (6, 2), (1, 3), (5, 4)]) {
         Some(0) => tree.nth(rng.below(tree.len())).to_owned(),
@@ -154,7 +163,7 @@ pub fn perms(rng: &mut Rng, hosts: &Hosts, asker: Asker) -> Vec<u8> {
     let count = match rng.below(100) {
         0 => 40,
         1 => 500,
-        n if asker.is_guest() => n % (GUEST_PERMS + 2),
+        n if asker.is_guest() => n % (GUEST_PERMS + 1),
         n => n % 4,
     };
     let myself = if asker.is_guest() { 500 } else { 60 };

@@ -141,6 +141,7 @@ impl Runner {
         match step {
             Step::Request(request) => self.request(step, request),
             Step::Host(change) => self.host(step, *change),
+            Step::Flood { client } => self.flood(step, *client),
             Step::Oversized { client, .. }
             | Step::Reconnect { client, .. }
             | Step::Lie { client } => match who::domid(*client) {
@@ -197,7 +198,7 @@ impl Runner {
         let bytes = Pair { left: bytes(ids.left), right: bytes(ids.right) };
         self.exchange.send(request.client, &bytes, request.pieces)?;
         let mut replies = self.exchange.receive(request.client)?;
-        self.falsify(request.client, &mut replies);
+        self.falsify(request.client, request.op, &mut replies);
 
         let fires = op.is_some_and(|op| may_fire(op, request, self.world.open_tx(request)));
         let answers = self.answers(request, &replies, ids)?;

@@ -160,6 +160,12 @@ impl Summary {
         if self.full { coverage.gaps() } else { coverage.surprises() }
     }
 
+    /// How many requests were those of guests.
+    #[must_use]
+    pub fn of_guests(&self) -> usize {
+        self.runner.of_guests()
+    }
+
     /// How often a difference was met.
     #[must_use]
     pub fn met(&self, difference: &str) -> u64 {

@@ -13,6 +13,7 @@
 //! 3 reconnect "\x01\x00"            after these bytes of a message
 //! d5 READ - #80 /1 "name\0"          domain 5, through its ring
 //! d5 reconnect "\x01\x00"            domain 5 is released after that, and introduced again
+//! d5 flood                           domain 5 asks much, and reads only when it isn't read any more
 //! d5 lie                             domain 5 stores an impossible index
 //! host destroy 5                    a domain dies
 //! ```
@@ -44,6 +45,11 @@ pub enum Step {
         client: usize,
         /// The beginning of a message that it never ends.
         partial: Vec<u8>,
+    },
+    /// A guest sends requests until the quota of outstanding ones stops it, and then reads.
+    Flood {
+        /// Who.
+        client: usize,
     },
     /// A guest stores an impossible index into its ring.
     Lie {
@@ -115,6 +121,7 @@ impl std::fmt::Display for Step {
             Step::Reconnect { client, partial } => {
                 write!(f, "{} reconnect {}", who::name(*client), quote(partial))
             }
+            Step::Flood { client } => write!(f, "{} flood", who::name(*client)),
             Step::Lie { client } => write!(f, "{} lie", who::name(*client)),
             Step::Host(change) => write!(f, "host {change}"),
         }
@@ -204,6 +211,7 @@ fn parse(line: &str) -> Option<Step> {
     let client = who::parse(first)?;
     let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));
     match word {
+        "flood" => Some(Step::Flood { client }),
         "lie" => Some(Step::Lie { client }),
         "oversized" => {
             let (op, len) = rest.split_once(' ')?;
@@ -257,6 +265,7 @@ mod tests {
             Step::Reconnect { client: 7, partial: vec![1, 0] },
             Step::Reconnect { client: who::guest(7), partial: Vec::new() },
             Step::Lie { client: who::guest(1) },
+            Step::Flood { client: who::guest(2) },
             Step::Host(DomainChange::Destroy(5)),
             Step::Host(DomainChange::Scan),
         ] {

@@ -45,7 +45,7 @@ impl Runner {
         for client in clients {
             let Some(inbox) = self.exchange.inbox.get_mut(&client) else { continue };
             if let Some(mutation) = &mut self.options.mutation {
-                mutation.of_events(self.history.requests(), &mut inbox.right);
+                mutation.of_events(client, self.history.requests(), &mut inbox.right);
             }
             if inbox.left == inbox.right {
                 continue;
@@ -97,11 +97,11 @@ impl Runner {
     }
 
     /// Falsifies the right server's reply, if it is time for that.
-    pub(super) fn falsify(&mut self, client: usize, replies: &mut Pair<Incoming>) {
+    pub(super) fn falsify(&mut self, client: usize, op: u32, replies: &mut Pair<Incoming>) {
         let requests = self.history.requests();
         let inbox = self.exchange.inbox.get_mut(&client);
         if let (Some(mutation), Some(inbox)) = (&mut self.options.mutation, inbox) {
-            mutation.of_reply(requests, &mut inbox.right);
+            mutation.of_reply(client, op, requests, &mut inbox.right);
             if let Some(last) = inbox.right.last() {
                 replies.right = last.clone();
             }

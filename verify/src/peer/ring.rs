@@ -117,6 +117,26 @@ impl Ring {
         })
     }
 
+    /// Sends bytes, and reads nothing meanwhile: for no more than a full ring and what the daemon
+    /// takes of it.
+    ///
+    /// # Errors
+    /// [`WireError::Silent`], [`WireError::Liar`], [`WireError::Io`].
+    pub fn flood(&mut self, bytes: &[u8]) -> Result<(), WireError> {
+        let (begin, mut rest) = (Instant::now(), bytes);
+        while !rest.is_empty() {
+            let count = self.client.end().send(rest).map_err(|_| WireError::Liar)?;
+            rest = rest.get(count..).unwrap_or_default();
+            // The daemon takes more as it is rung, and not by our waiting.
+            self.ring()?;
+            if begin.elapsed() > PATIENCE {
+                return Err(WireError::Silent { side: self.side, client: who::guest(self.domid) });
+            }
+            std::thread::yield_now();
+        }
+        Ok(())
+    }
+
     /// Claims to have put more requests than fit, and rings.
     ///
     /// # Errors
