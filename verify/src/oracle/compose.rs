@@ -103,7 +103,7 @@ impl Generator {
             Op::GetFeature => rng.pick(&"".to_owned(), &["5\0".to_owned()]).as_bytes().to_vec(),
             Op::SetFeature => format!("{}\0{}\0", rng.below(24), rng.below(16)).into_bytes(),
             Op::GetQuota => rng.pick(&"", &["nodes\0", "5\0watches\0", "x\0"]).as_bytes().to_vec(),
-            Op::SetQuota => format!("{}\0nodes\0{}\0", rng.below(24), rng.below(9)).into_bytes(),
+            Op::SetQuota => format!("{}\0watches\0{}\0", rng.below(24), rng.below(9)).into_bytes(),
             _ => string(payload::any_domid(rng).to_string()),
         }
     }
