@@ -18,7 +18,7 @@ use myriad_verify::oracle::{
     run::Stop,
     session::{Kind, Session},
     step::{Step, parse_all},
-    table::TABLE,
+    table,
 };
 
 /// Compares two servers of xenstore, byte by byte, over random requests.
@@ -71,7 +71,7 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if arguments.differences {
-        for difference in TABLE {
+        for difference in table::all() {
             println!("{}\n    {}", difference.name, difference.reason);
         }
         return ExitCode::SUCCESS;

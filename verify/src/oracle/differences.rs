@@ -12,7 +12,7 @@ use super::{
     operate::Effect,
     pair::Pair,
     step::Request,
-    table::TABLE,
+    table,
     tree::{Answer, Asker, Tree},
     who,
     world::World,
@@ -102,14 +102,14 @@ pub struct Case<'a> {
 #[must_use]
 pub fn explain(case: &Case<'_>) -> Option<&'static str> {
     let fits = |d: &&Difference| matches!(d.kind, Kind::Answer(holds) if holds(case));
-    TABLE.iter().find(fits).map(|d| d.name)
+    table::all().find(fits).map(|d| d.name)
 }
 
 /// The name of the difference for which a reply may be at another place among events.
 #[must_use]
 pub fn misplaced(op: Op) -> Option<&'static str> {
     let fits = |d: &&Difference| matches!(d.kind, Kind::Place(holds) if holds(op));
-    TABLE.iter().find(fits).map(|d| d.name)
+    table::all().find(fits).map(|d| d.name)
 }
 
 /// The name of the difference for which a request is not sent; `newer`: both servers know what 4.17
@@ -122,14 +122,14 @@ pub fn avoided(world: &World, request: &Request, op: Op, newer: bool) -> Option<
         Kind::Newer(holds) => !newer && holds(op, &request.payload),
         _ => false,
     };
-    TABLE.iter().find(fits).map(|d| d.name)
+    table::all().find(fits).map(|d| d.name)
 }
 
 /// The name of the difference for which a transaction is not committed.
 #[must_use]
 pub fn uncommitted(world: &World, tx: &OpenTx) -> Option<&'static str> {
     let fits = |d: &&Difference| matches!(d.kind, Kind::Uncommitted(holds) if holds(world, tx));
-    TABLE.iter().find(fits).map(|d| d.name)
+    table::all().find(fits).map(|d| d.name)
 }
 
 /// The name of the difference for which an error is provoked before a request.
@@ -137,7 +137,7 @@ pub fn uncommitted(world: &World, tx: &OpenTx) -> Option<&'static str> {
 pub fn provoked(client: usize, op: Op, payload: &[u8]) -> Option<&'static str> {
     let fits =
         |d: &&Difference| matches!(d.kind, Kind::Provoked(holds) if holds(client, op, payload));
-    TABLE.iter().find(fits).map(|d| d.name)
+    table::all().find(fits).map(|d| d.name)
 }
 
 /// A commit that C refuses and Myriad does not.

@@ -63,8 +63,8 @@ impl Done {
 }
 
 impl World {
-    /// Whether a request was refused that names an owner who has died since: now it would be refused
-    /// for that.
+    /// Whether a request was refused that names an owner who has died since: now it would be
+    /// refused for that.
     #[must_use]
     pub fn has_lost_owner(&self, done: &Done) -> bool {
         let refused = done.answers.left.is_err() && done.answers.right.is_err();

@@ -13,7 +13,7 @@
 //! 3 reconnect "\x01\x00"            after these bytes of a message
 //! d5 READ - #80 /1 "name\0"          domain 5, through its ring
 //! d5 reconnect "\x01\x00"            domain 5 is released after that, and introduced again
-//! d5 flood                           domain 5 asks much, and reads only when it isn't read any more
+//! d5 flood                           domain 5 asks, and reads only when it isn't read any more
 //! d5 lie                             domain 5 stores an impossible index
 //! host destroy 5                    a domain dies
 //! ```

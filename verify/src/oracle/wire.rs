@@ -50,7 +50,10 @@ pub enum WireError {
         source: std::io::Error,
     },
     /// the server did not answer
-    #[error("no answer from the {side} server to client {} within {PATIENCE:?}", who::name(*.client))]
+    #[error(
+        "no answer from the {side} server to client {} within {PATIENCE:?}",
+        who::name(*.client)
+    )]
     Silent {
         /// Which of the two.
         side: &'static str,
