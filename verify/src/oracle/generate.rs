@@ -80,7 +80,7 @@ const OF_GUESTS: &[(usize, Op)] = &[
     (3, Op::IsDomainIntroduced),
     (3, Op::Resume),
     (3, Op::SetTarget),
-    (8, Op::GetDomainPath),
+    (20, Op::GetDomainPath),
     (3, Op::Control),
 ];
 
