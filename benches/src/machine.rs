@@ -50,6 +50,12 @@ pub fn resident_bytes(pid: Option<u32>) -> Option<u64> {
     kilobytes(&format!("/proc/{of}/smaps_rollup"), "Rss:").map(|kb| kb * 1024)
 }
 
+/// Descriptors that a process has open, if it may be asked.
+#[must_use]
+pub fn descriptors(pid: u32) -> Option<u64> {
+    u64::try_from(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count()).ok()
+}
+
 /// Processor time of all threads of a process that live, in nanoseconds (`schedstat`).
 #[must_use]
 pub fn cpu_ns(pid: u32) -> Option<u64> {

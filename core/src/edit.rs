@@ -66,6 +66,13 @@ impl<'s> Edit<'s> {
         self.work.next_request();
     }
 
+    /// How many events the changes so far fire: as many of [`crate::Record::fires`], from the
+    /// front, are theirs.
+    #[must_use]
+    pub fn fired(&self) -> usize {
+        self.work.fires.len()
+    }
+
     /// Registers a watch. `depth`: levels below the path that it hears of; none for all.
     /// `relative_prefix`: bytes of an event's path that it doesn't show, 0 for an absolute watch,
     /// the length of `/local/domain/5` for one of domain 5.

@@ -15,6 +15,7 @@ use std::{error::Error, fmt::Display, io, path::Path, sync::Arc};
 
 use myriad::{
     hypervisor::Hypervisor,
+    options::Places,
     xen::{EventChannels, Mapped, OwnRing, RingFile, XENSTORE_GRANT, XenError, XenHost, probe},
 };
 use myriad_core::DomId;
@@ -33,7 +34,7 @@ fn main() -> Outcome {
 }
 
 fn own() -> Outcome {
-    let found = probe(Path::new("/run/xenstored/socket"));
+    let found = probe(&Places::from_env(), Path::new("/run/xen/xenstored.pid"), 1);
     print!("{found}");
     println!("{}", found.json());
     let host = Arc::new(XenHost::open()?);

@@ -26,56 +26,11 @@ use rustix::{
     net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType},
 };
 
+mod error;
+
+pub use error::ClaimError;
+
 use crate::limits;
-
-/// Why a pid file or socket could not be claimed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClaimError {
-    /// a running daemon holds the pid file
-    #[error("{path} is held by a running daemon{}: stop it, or name another --pid-file", by(*.pid))]
-    PidFileHeld {
-        /// The file.
-        path: PathBuf,
-        /// The daemon's pid, where the file names one.
-        pid: Option<u32>,
-    },
-    /// a running daemon serves the socket
-    #[error("{path} is served by a running xenstored: stop it, or set XENSTORED_PATH to another")]
-    SocketServed {
-        /// The socket.
-        path: PathBuf,
-    },
-    /// something that is no socket lies where the socket should
-    #[error("{path} exists and is no socket: remove it, or set XENSTORED_PATH to another path")]
-    NoSocket {
-        /// Its path.
-        path: PathBuf,
-    },
-    /// the path does not fit into a socket's address
-    #[error(
-        "{path} is too long for a socket: set XENSTORED_PATH or XENSTORED_RUNDIR to a path \
-             of at most 106 bytes"
-    )]
-    TooLong {
-        /// The path.
-        path: PathBuf,
-    },
-    /// the system refused
-    #[error("can't {what} {path}: {source}; check that its directory exists and can be written")]
-    System {
-        /// What was tried.
-        what: &'static str,
-        /// With which file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-fn by(pid: Option<u32>) -> String {
-    pid.map_or_else(String::new, |pid| format!(" with pid {pid}"))
-}
 
 /// A pid file that this process holds. Dropping it removes the file.
 #[derive(Debug)]

@@ -70,6 +70,11 @@ pub const HOT_LEAST: Duration = Duration::from_micros(5);
 pub const POLL_WHILE_HOT: Duration = Duration::from_millis(1);
 /// Requests of one connection that are executed before the others get their turn.
 pub const REQUESTS_PER_SWEEP: usize = 64;
+/// Rings of real domains that a worker looks at without waiting for their event channels.
+pub const HOT_RINGS: usize = 64;
+/// Clients with answers that wait, in one sweep, before they are sent: so that ten thousand who
+/// ask at once aren't held in memory all together.
+pub const DIRTY_MAX: usize = 64;
 /// Commits, as [`crate::worker`] weighs them, after which all workers are woken: so that none
 /// falls behind the feed's bounds in its sleep, and open transactions are looked at in time.
 pub const FOLLOW_EVERY: u64 = FEED_SLOTS as u64 / 4;

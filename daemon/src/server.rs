@@ -108,6 +108,7 @@ pub fn run(options: Options) -> Result<(), ServeError> {
         store_domid: options.master_domid,
         sim_dir: places.sim_dir(),
         watch_event_timeout: options.watch_event_timeout(),
+        doorbells: options.ring_doorbells.into(),
     };
     let failed = signals.handle();
     let team =

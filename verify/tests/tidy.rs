@@ -26,7 +26,6 @@ const LONG_FILES: &[Allowed] = &[
     ("core/tests/transactions.rs", "the table of conflicts and a list of cases"),
     ("ring/src/client/tests.rs", "a list of cases"),
     ("ring/src/v1/connection/mod.rs", "the connection's whole interface, on one page"),
-    ("ring/src/v1/connection/queue.rs", "one data structure with its tests"),
     ("verify/tests/tool_parity.rs", "a table of command lines"),
 ];
 

@@ -4,6 +4,7 @@
 #   dom0.cpio      dom0's file system: busybox, Xen's tools, the libraries that they need
 #   linux.cpio     the file system of a small Linux guest
 #   nano.elf       a guest of 4 MB that speaks the ring itself
+#   grub.elf       GRUB as a guest: a small one that somebody else has written
 # Nothing is done again while these scripts stay as they are.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,6 +16,7 @@ work=$PWD
 programs=(qemu-system-x86_64:qemu-system-x86 cpio:cpio gcc:gcc readelf:binutils xz:xz-utils)
 packages=(
   xen-hypervisor-4.17-amd64 xen-utils-4.17 xen-utils-common xenstore-utils busybox-static strace
+  grub-xen-host
   libxencall1 libxendevicemodel1 libxenevtchn1 libxenforeignmemory1 libxengnttab1 libxenhypfs1
   libxenmisc4.17 libxenstore4 libxentoolcore1 libxentoollog1
   libbz2-1.0 libc6 libfdt1 libgcc-s1 liblzma5 liblzo2-2 libncurses6 libnl-3-200 libnl-route-3-200
@@ -35,6 +37,7 @@ main() {
   unpack_packages
   gunzip -c unpacked/xen-hypervisor-4.17-amd64/boot/xen-4.17-amd64.gz >xen
   cp unpacked/linux/boot/vmlinuz-* vmlinuz
+  cp unpacked/grub-xen-host/usr/lib/grub-xen/grub-x86_64-xen.bin grub.elf
   make_dom0
   make_linux_guest
   make_nano
@@ -53,7 +56,10 @@ install_programs() {
 
 as_root() {
   local sudo=
-  [ "$(id -u)" = 0 ] || sudo=sudo
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || { echo "image: needs root or sudo for: $*" >&2; exit 1; }
+    sudo=sudo
+  fi
   export DEBIAN_FRONTEND=noninteractive
   [ -n "${refreshed:-}" ] || { $sudo apt-get update -q; refreshed=yes; }
   $sudo "$@"

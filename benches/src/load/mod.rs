@@ -3,6 +3,7 @@
 //! A [`scenario`] runs against each peer in turn, several rounds; its figures come out as
 //! medians and ranges with the ratio to the first peer.
 
+pub mod crew;
 pub mod pump;
 pub mod report;
 pub mod scenario;
@@ -51,6 +52,9 @@ pub enum Error {
     /// the simulated host refused, or a ring broke
     #[error("the simulated guests: {0}")]
     Machine(String),
+    /// something of a domain was there when it was not any more
+    #[error("it has outlived its domain: {0}")]
+    Outlived(String),
     /// it would take too long
     #[error("not done within {0:?}")]
     TooLong(Duration),

@@ -7,7 +7,7 @@ use tracing::info;
 
 use super::{Answer, Run};
 use crate::{
-    hypervisor::{Condition, DomainState},
+    hypervisor::{Condition, DomainState, Hypervisor},
     limits,
     sim::{Command, SimError},
 };
@@ -75,10 +75,18 @@ pub(super) fn sim(run: &mut Run<'_, '_>, words: &[&str]) -> Result<Answer, Errno
     Ok(Answer::Ack)
 }
 
-/// What Xen's VIRQ_DOM_EXC makes of a shutdown.
+/// What Xen's VIRQ_DOM_EXC makes of a shutdown: all domains are looked at, so that one is told of
+/// now that had shut down before its introduction (C's `check_domains`).
 fn stop(run: &mut Run<'_, '_>, domid: DomId, condition: Condition) -> Result<(), Errno> {
     run.context.host.stop(domid, run.context.control, condition).map_err(refused)?;
-    let outcome = run.context.store.edit(|edit| Ok(edit.shutdown(&[domid])));
+    let host = run.context.host;
+    let has_stopped =
+        |domid| host.domain(domid).is_some_and(|domain| domain.condition != Condition::Running);
+    let known = run.context.store.pin().domains().into_iter();
+    let news = known.filter(|d| d.introduced && !d.shutdown_seen).map(|d| d.domid);
+    let mut news: Vec<DomId> = news.filter(|domid| has_stopped(*domid)).collect();
+    news.sort_unstable();
+    let outcome = run.context.store.edit(|edit| Ok(edit.shutdown(&news)));
     run.seq = run.seq.max(outcome.seq);
     outcome.result.map(drop).map_err(|error| Errno::from(&error))
 }
@@ -89,6 +97,8 @@ fn destroy(run: &mut Run<'_, '_>, domid: DomId) -> Result<(), Errno> {
     let conn = run.context.effects.connection(domid);
     run.seq = run.seq.max(bury(run.context.store, domid, conn));
     run.context.effects.domain_gone(domid);
+    // Not before: whoever introduces the next of this id must find nothing of this one.
+    run.context.host.buried(domid);
     Ok(())
 }
 

@@ -17,7 +17,8 @@ use myriad_core::{DomId, Quota, Quotas};
 
 pub use places::Places;
 pub use values::{
-    AccessLog, DomidRange, InternalDb, LogFormat, QuotaSetting, Switch, TimeoutSetting,
+    AccessLog, DomidRange, InternalDb, LogFormat, QuotaSetting, RingDoorbells, Switch,
+    TimeoutSetting,
 };
 
 use crate::limits;
@@ -147,6 +148,11 @@ pub struct Options {
     /// Domains that exist in the simulated host at start, such as 1-20,30
     #[arg(long, value_name = "RANGES", value_delimiter = ',', help_heading = OURS)]
     pub sim_domains: Vec<DomidRange>,
+
+    /// When a guest is told that its ring has moved: `needed` spares those that are awake the
+    /// event, but MiniOS and firmware may wait for it
+    #[arg(long, value_name = "WHEN", default_value = "always", help_heading = OURS)]
+    pub ring_doorbells: RingDoorbells,
 
     /// How log lines are written
     #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = OURS)]

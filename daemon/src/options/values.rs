@@ -3,6 +3,7 @@
 use std::{path::PathBuf, str::FromStr};
 
 use myriad_core::{DomId, Quota};
+use myriad_ring::page::Doorbells;
 
 use crate::limits;
 
@@ -38,6 +39,25 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// When a guest's doorbell is rung.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum RingDoorbells {
+    /// Whenever its ring has moved, as the protocol asks for.
+    Always,
+    /// When the guest may be asleep, judged as Linux judges the server: it had seen all that was
+    /// there before, or its ring was full. For hosts without MiniOS guests.
+    Needed,
+}
+
+impl From<RingDoorbells> for Doorbells {
+    fn from(when: RingDoorbells) -> Doorbells {
+        match when {
+            RingDoorbells::Always => Doorbells::Always,
+            RingDoorbells::Needed => Doorbells::WhenNeeded,
+        }
+    }
 }
 
 /// C 4.17's `--internal-db`, which changes nothing here.

@@ -18,7 +18,7 @@ use myriad_ring::{
     page::{Memfd, Page},
 };
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
+    event::{PollFd, PollFlags, poll},
     io::{Errno, IoSliceMut},
     net::{
         AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -141,24 +141,26 @@ impl Machine {
     /// # Errors
     /// The system's.
     pub fn sleep(&self) -> io::Result<()> {
-        self.sleep_until(None)
+        self.sleep_beside(&[], None)
     }
 
-    /// The same, but for so long at most.
+    /// Sleeps as [`Machine::sleep`] does, but also no longer than until one of these descriptors
+    /// is as said, or until so much time has passed.
     ///
     /// # Errors
     /// The system's.
-    pub fn sleep_at_most(&self, limit: Duration) -> io::Result<()> {
-        // Longer than a clock counts is for ever.
-        self.sleep_until(Timespec::try_from(limit).ok().as_ref())
-    }
-
-    fn sleep_until(&self, limit: Option<&Timespec>) -> io::Result<()> {
+    pub fn sleep_beside(
+        &self,
+        others: &[(BorrowedFd<'_>, PollFlags)],
+        patience: Option<Duration>,
+    ) -> io::Result<()> {
         if !self.guests.sleep() {
             return Ok(());
         }
-        let mut fds = [PollFd::new(&self.wake, PollFlags::IN)];
-        match poll(&mut fds, limit) {
+        let mut fds = vec![PollFd::new(&self.wake, PollFlags::IN)];
+        fds.extend(others.iter().map(|(fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)));
+        let patience = patience.and_then(|patience| patience.try_into().ok());
+        match poll(&mut fds, patience.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }

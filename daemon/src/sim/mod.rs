@@ -68,7 +68,7 @@ impl Host {
     pub fn create(&self, domids: &[DomId]) -> Result<(), SimError> {
         for (done, &domid) in domids.iter().enumerate() {
             let newborn = self.newborn();
-            let fill = |word| unpack(word).is_none().then_some(newborn | word & ATTACHED);
+            let fill = |word| (word & !ATTACHED == NOBODY).then_some(newborn | word & ATTACHED);
             let made = self.slot(domid).ok_or(SimError::NoId(domid)).and_then(|slot| {
                 let filled = slot.fetch_update(Relaxed, Relaxed, fill);
                 filled.map_err(|_| SimError::Exists(domid))
@@ -92,13 +92,22 @@ impl Host {
         self.change(domid, control, |word| word & !CONDITION | pack(as_)).map(drop)
     }
 
-    /// Destroys a domain: its id is free again.
+    /// Destroys a domain: from now on there is none, but its id is taken until [`Host::buried`].
     ///
     /// # Errors
     /// [`SimError::Unknown`], [`SimError::Control`].
     pub fn destroy(&self, domid: DomId, control: DomId) -> Result<(), SimError> {
-        // Whether it could be reached is asked afterwards, by `detach`.
-        self.change(domid, control, |word| word & ATTACHED).map(drop)
+        self.change(domid, control, |word| word & !CONDITION).map(drop)
+    }
+
+    /// Nothing is left of a domain that was destroyed: its id is free again. So whoever gets it
+    /// is not taken for the one before.
+    pub fn buried(&self, domid: DomId) {
+        if let Some(slot) = self.slot(domid) {
+            let bury = |word| unpack(word).is_none().then_some(word & ATTACHED);
+            // One that lives is not buried.
+            let _ = slot.fetch_update(Relaxed, Relaxed, bury);
+        }
     }
 
     /// Notes that a domain can be reached; false where it could already.
@@ -150,7 +159,8 @@ impl fmt::Debug for Host {
 }
 
 // A word: unique id, condition (0: no such domain), and whether it can be reached. The last one
-// outlives the domain: what there was to reach it by is still to be taken down.
+// outlives the domain: what there was to reach it by is still to be taken down. So does the unique
+// id, until the domain is buried.
 const ATTACHED: u64 = 1;
 const CONDITION: u64 = 6;
 const UNIQUE_ID: u32 = 3;
@@ -195,6 +205,8 @@ mod tests {
         host.destroy(DomId(5), CONTROL).unwrap();
         assert_eq!(host.domain(DomId(5)), None);
         assert_eq!(host.destroy(DomId(5), CONTROL), Err(SimError::Unknown(DomId(5))));
+        assert_eq!(host.create(&[DomId(5)]), Err(SimError::Exists(DomId(5))), "not buried yet");
+        host.buried(DomId(5));
         host.create(&[DomId(5)]).unwrap();
         assert_ne!(host.domain(DomId(5)).unwrap().unique_id, first.unique_id);
     }
@@ -222,6 +234,7 @@ mod tests {
         host.create(&[DomId(3)]).unwrap();
         assert!(host.attach(DomId(3)));
         host.destroy(DomId(3), CONTROL).unwrap();
+        host.buried(DomId(3));
         assert_eq!(host.domain(DomId(3)), None);
         host.create(&[DomId(3)]).unwrap();
         assert!(host.detach(DomId(3)) && host.domain(DomId(3)).is_some());

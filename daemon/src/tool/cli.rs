@@ -4,6 +4,8 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
+use super::sim::PATIENCE;
+
 /// What `myriad` was asked for.
 #[derive(Debug, Parser)]
 #[command(
@@ -133,6 +135,55 @@ pub(crate) enum Command {
         #[arg(required = true, num_args = 1..=2, value_name = "KEY")]
         key: Vec<OsString>,
     },
+    /// Boot simulated guests, and check every answer that they get
+    #[command(long_about = SIM)]
+    Sim(Sim),
+    /// Say what a xenstored would find here, and what it would do
+    #[command(long_about = DOCTOR)]
+    Doctor(Doctor),
+}
+
+/// What `doctor` was asked for.
+#[derive(Args, Debug)]
+pub(crate) struct Doctor {
+    /// The pid file that the daemon would be started with
+    #[arg(long, value_name = "FILE", default_value = "/var/run/xen/xenstored.pid")]
+    pub(crate) pid_file: PathBuf,
+    /// How many guests the limits are to be enough for
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) guests: u32,
+    /// Succeed only where Xen's own domains would be served, not simulated ones
+    #[arg(long)]
+    pub(crate) xen: bool,
+}
+
+/// What `sim` was asked for.
+#[derive(Args, Debug)]
+pub(crate) struct Sim {
+    /// How many guests
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 1)]
+    pub(crate) guests: u16,
+    /// The first one's domain id
+    #[arg(long, value_name = "DOMID", default_value_t = 1)]
+    pub(crate) first: u16,
+    /// How many boot at a time
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    pub(crate) parallel: u16,
+    /// What their uuids, memory and order follow from
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// When they have booted, stay until SIGINT or SIGTERM
+    #[arg(long)]
+    pub(crate) hold: bool,
+    /// At the end, shut them down and remove them
+    #[arg(long)]
+    pub(crate) destroy: bool,
+    /// Where the daemon's simulated host takes guests in, if not in sim/ beside its socket
+    #[arg(long, value_name = "PATH")]
+    pub(crate) machines: Option<PathBuf>,
+    /// Count the daemon as stuck when nothing came for so long
+    #[arg(long, value_name = "SECONDS", default_value_t = PATIENCE.as_secs())]
+    pub(crate) patience: u64,
 }
 
 /// What `ls` was asked for.
@@ -185,6 +236,25 @@ Values:
   are printed with \\t \\n \\r \\\\, \\ooo for bytes below 8 and \\xhh for others that are not
   printable, and read in the same form. In JSON a value that is UTF-8 is a string, and any other
   an object with its bytes in hex: {\"hex\": \"80ff\"}.";
+
+const SIM: &str = "\
+Boot simulated guests on a running xenstored that serves a simulated host (Myriad's, on a machine
+without Xen), and check every answer that they get.
+
+Each guest boots as a Linux PV guest does: the toolstack creates its domain with a disk, a network
+interface and two consoles, over the socket; the guest's kernel finds and connects its devices,
+over its ring; the drivers of the control domain do their part. The first answer that is wrong ends
+the run with exit code 1, and is printed with its guest and its request.
+
+Without --destroy the domains and their nodes stay when the run ends.";
+
+const DOCTOR: &str = "\
+Say what a xenstored would find here, and what it would do if it were started now, by this user:
+Xen's devices and files, the hypervisor and its interface, who is at work at the socket and by the
+pid file, the run directory, and the limits. Nothing is changed.
+
+Exit codes: 0 it would start, 1 it would not (or, with --xen, would serve no real domains), or would
+leave them alone because something of Xen's is missing; 2 the command line is not valid.";
 
 const INDICES: &str = "\
 Indices:

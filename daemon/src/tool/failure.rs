@@ -4,7 +4,13 @@ use std::io;
 
 use myriad_ring::client::Error;
 
-use super::{compat::Fault, tree::At};
+use crate::sim::machine::MachineError;
+
+use super::{
+    compat::Fault,
+    sim::{SimError, Wrong},
+    tree::At,
+};
 
 /// A failure. Its number is its exit code, and part of the tool's interface: never renumber.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +27,9 @@ pub(crate) enum Failure {
     /// the daemon, or the way to it
     #[error(transparent)]
     Client(#[from] Error),
+    /// a run of simulated guests
+    #[error(transparent)]
+    Sim(#[from] SimError),
     /// the output
     #[error("can't write the output: {0}")]
     Output(#[from] io::Error),
@@ -32,12 +41,28 @@ impl Failure {
         match self {
             Failure::False | Failure::NotFound(_) => 1,
             Failure::Usage(_) | Failure::Client(Error::Nul { .. } | Error::TooLong { .. }) => 2,
-            Failure::Client(Error::Unreachable { .. }) => 3,
+            Failure::Sim(SimError::Wrong(_) | SimError::Silent { .. }) => 1,
+            Failure::Sim(SimError::Usage(_)) => 2,
+            Failure::Sim(SimError::Client(Error::Unreachable { .. }))
+            | Failure::Client(Error::Unreachable { .. }) => 3,
+            Failure::Sim(SimError::Machine(MachineError::Io(_))) => 3,
+            Failure::Sim(
+                SimError::Limit(_) | SimError::Client(Error::Refused { .. }) | SimError::Machine(_),
+            ) => 4,
+            Failure::Sim(_) => 5,
             Failure::Client(Error::Contended { .. }) => 6,
             Failure::Client(error) if error.is_not_found() => 1,
             Failure::Client(Error::Refused { .. } | Error::Unlistable { .. }) => 4,
             Failure::Client(_) => 5,
             Failure::Output(_) => 7,
+        }
+    }
+
+    /// The answer that was wrong, where one was.
+    pub(crate) fn wrong(&self) -> Option<&Wrong> {
+        match self {
+            Failure::Sim(error) => error.wrong(),
+            _ => None,
         }
     }
 

@@ -10,10 +10,12 @@ mod compat;
 mod console;
 mod escape;
 mod failure;
+mod host;
 mod limits;
 mod ls;
 mod output;
 mod run;
+pub mod sim;
 mod tree;
 
 use std::{
@@ -69,7 +71,10 @@ fn tool(args: Vec<OsString>, console: &mut Console<'_>) -> io::Result<u8> {
         Err(failure) => {
             let (code, says) = (failure.code(), failure.to_string());
             if cli.json {
-                let error = json!({"error": says, "errno": failure.errno(), "exit": code});
+                let mut error = json!({"error": says, "errno": failure.errno(), "exit": code});
+                if let (Some(wrong), Some(error)) = (failure.wrong(), error.as_object_mut()) {
+                    error.insert("wrong".into(), wrong.json());
+                }
                 output::json_line(console.err, &error)?;
             } else {
                 writeln!(console.err, "myriad: {says}")?;

@@ -19,7 +19,7 @@ use super::{
     console::Console,
     escape::{quote, unquote},
     failure::Failure,
-    ls,
+    host, ls,
     output::{json_bytes, json_line, line},
     tree::{self, Reach},
 };
@@ -27,6 +27,11 @@ use super::{
 /// Connects and does what was asked for.
 pub(crate) fn run(cli: &Cli, console: &mut Console<'_>) -> Result<(), Failure> {
     check(&cli.command)?;
+    match &cli.command {
+        Command::Sim(options) => return host::simulate(options, cli, console),
+        Command::Doctor(options) => return host::doctor(options, cli, console.out),
+        _ => {}
+    }
     let mut client = match &cli.socket {
         Some(path) => Client::connect_to(path)?,
         None => Client::connect()?,

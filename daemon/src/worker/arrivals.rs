@@ -112,7 +112,10 @@ impl Worker {
             Some(info) => Caller::Guest { domid, instance: info.instance },
             None => return,
         };
-        if let Some(before) = self.guests.served(domid).client.take() {
+        let guest = self.guests.served(domid);
+        // A domain has one connection; and thousands need no descriptor each.
+        guest.listener = None;
+        if let Some(before) = guest.client.take() {
             self.close(before);
         }
         let link = RingLink::new(end, domid, doorbell);
@@ -122,11 +125,9 @@ impl Worker {
             guest.client = number;
         }
         if let Some(number) = number {
-            if let Some(ring) = self.clients.get(number).and_then(|client| client.ring()) {
-                match ring.doorbell() {
-                    Doorbell::Machine(machine) => self.neighbours.begun(machine, domid, number),
-                    Doorbell::Port(port) => self.ports.begun(port, number),
-                }
+            let ring = self.clients.get(number).and_then(|client| client.ring());
+            if let Some(Doorbell::Port(port)) = ring.map(RingLink::doorbell) {
+                self.ports.begun(port, number);
             }
             self.shared.rings.begun(domid, ConnId::new(self.id, number));
             // What came before its doorbell could be heard.

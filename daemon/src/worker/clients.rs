@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use ahash::RandomState;
 use myriad_core::ConnId;
 
-use super::client::Client;
+use super::{client::Client, machine::Machine};
 
 /// Clients by the number in their [`ConnId`], and the lists of those that want something.
 #[derive(Default)]
 pub(super) struct Clients {
-    pub(super) all: HashMap<u64, Client, RandomState>,
+    pub(super) all: HashMap<u64, Box<Client>, RandomState>,
     /// Those with bytes to be sent.
     pub(super) dirty: Vec<u64>,
     /// Those with requests that wait for the next sweep.
@@ -21,7 +21,7 @@ pub(super) struct Clients {
 
 impl Clients {
     pub(super) fn get(&mut self, number: u64) -> Option<&mut Client> {
-        self.all.get_mut(&number)
+        self.all.get_mut(&number).map(Box::as_mut)
     }
 
     pub(super) fn numbers(&self) -> Vec<u64> {
@@ -46,6 +46,16 @@ impl Clients {
             client.busy = true;
             self.busy.push(number);
         }
+    }
+
+    /// A machine has rung for a domain with this client. Whether the client's ring is there.
+    pub(super) fn note_rung(&mut self, number: u64, machine: &Machine) -> bool {
+        let ring = self.all.get(&number).and_then(|client| client.ring());
+        let is_there = ring.is_some_and(|ring| ring.doorbell().is_of(machine));
+        if is_there {
+            self.note_busy(number);
+        }
+        is_there
     }
 
     pub(super) fn note_time(&mut self, number: u64) {

@@ -25,6 +25,11 @@ pub(super) struct Port {
 }
 
 impl Doorbell {
+    /// Whether it is one of this machine's.
+    pub(super) fn is_of(&self, other: &Machine) -> bool {
+        matches!(self, Doorbell::Machine(machine) if machine.number() == other.number())
+    }
+
     pub(super) fn ring(&self, domid: DomId) {
         match self {
             Doorbell::Machine(machine) => machine.ring(domid),

@@ -124,7 +124,7 @@ impl Events {
         ticket: Option<&Ticket>,
         now: Duration,
     ) {
-        for fire in &record.fires {
+        for (at, fire) in record.fires.iter().enumerate() {
             let conn = fire.conn();
             if conn.worker() != self.worker {
                 if let Some(concerned) = self.concerned.get_mut(usize::from(conn.worker())) {
@@ -136,7 +136,7 @@ impl Events {
             let Some(client) = clients.get(number) else { continue };
             let (path, token) = (fire.path(), fire.token());
             let ticket = ticket.cloned();
-            let event = Event { seq: record.seq, path: path.as_bytes(), token, ticket };
+            let event = Event { seq: record.seq, at, path: path.as_bytes(), token, ticket };
             client.conn.deliver(event, now);
             trace.event(client.conn.peer(), path, token);
             clients.note_output(number);

@@ -15,6 +15,7 @@ use myriad_ring::{
 };
 use rustix::{
     fd::{AsFd, OwnedFd},
+    io::Errno,
     net::SocketAddrUnix,
 };
 use tracing::{info, warn};
@@ -35,37 +36,54 @@ pub(super) fn open(shared: Arc<Shared>) -> io::Result<()> {
     rustix::net::bind(&listener, &SocketAddrUnix::new(&path)?)?;
     rustix::net::listen(&listener, limits::LISTEN_BACKLOG)?;
     let inside = Arc::new(AtomicU64::new(0));
-    Builder::new().name("gate".into()).spawn(move || {
+    let accept = move || {
+        let mut logged = false;
         for number in 0.. {
-            let socket = match rustix::net::accept(&listener) {
-                Ok(socket) => socket,
-                Err(rustix::io::Errno::INTR | rustix::io::Errno::CONNABORTED) => continue,
-                Err(error) => {
-                    warn!("no machine of simulated guests is taken in any more: {error}");
-                    return;
+            let socket = loop {
+                match rustix::net::accept(&listener) {
+                    Ok(socket) => break socket,
+                    Err(Errno::INTR | Errno::CONNABORTED) => {}
+                    Err(error) => {
+                        if !std::mem::replace(&mut logged, true) {
+                            warn!(
+                                "can't take a machine of simulated guests in: {error}; raise the \
+                                 limit of open files"
+                            );
+                        }
+                        // Nothing says when there are descriptors again.
+                        std::thread::sleep(limits::ACCEPT_PAUSE);
+                    }
                 }
             };
-            let (shared, inside) = (Arc::clone(&shared), Arc::clone(&inside));
-            if inside.fetch_add(1, Relaxed) >= limits::MACHINES {
-                inside.fetch_sub(1, Relaxed);
-                // It is told by the end of the connection.
-                warn!("a machine is refused: there are {} already", limits::MACHINES);
-                continue;
-            }
-            let serve = move || {
-                if let Err(error) = serve(&shared, &socket, number) {
-                    info!("a machine of simulated guests is gone: {error}");
-                }
-                let gone = |worker| shared.mailboxes.post(worker, Message::MachineGone(number));
-                shared.mailboxes.workers().for_each(gone);
-                inside.fetch_sub(1, Relaxed);
-            };
-            if let Err(error) = Builder::new().name(format!("machine-{number}")).spawn(serve) {
-                warn!("a machine of simulated guests can't be served: {error}");
-            }
+            logged = false;
+            take_in(&shared, socket, number, &inside);
         }
-    })?;
+    };
+    Builder::new().name("gate".into()).spawn(accept)?;
     Ok(())
+}
+
+/// Serves a machine in a thread of its own, unless there are too many.
+fn take_in(shared: &Arc<Shared>, socket: OwnedFd, number: u64, inside: &Arc<AtomicU64>) {
+    if inside.fetch_add(1, Relaxed) >= limits::MACHINES {
+        inside.fetch_sub(1, Relaxed);
+        // It is told by the end of the connection.
+        warn!("a machine is refused: there are {} already", limits::MACHINES);
+        return;
+    }
+    let (shared, done) = (Arc::clone(shared), Arc::clone(inside));
+    let run = move || {
+        if let Err(error) = serve(&shared, &socket, number) {
+            info!("a machine of simulated guests is gone: {error}");
+        }
+        let gone = |worker| shared.mailboxes.post(worker, Message::MachineGone(number));
+        shared.mailboxes.workers().for_each(gone);
+        done.fetch_sub(1, Relaxed);
+    };
+    if let Err(error) = Builder::new().name(format!("machine-{number}")).spawn(run) {
+        inside.fetch_sub(1, Relaxed);
+        warn!("a machine of simulated guests can't be served: {error}");
+    }
 }
 
 /// Serves a machine until it goes.
@@ -104,7 +122,8 @@ fn ring(shared: &Shared, machine: &Arc<Machine>, domid: DomId) -> Result<Memfd, 
     let made = Memfd::create().and_then(|file| Ok((file.map()?, file)));
     let (page, file) = made.map_err(|error| format!("can't get a page: {error}"))?;
     // Before the guest has the page: what it writes there comes after.
-    let mut end = Box::new(ServerEnd::new(page, info.features | features::RECONNECTION));
+    let end = ServerEnd::new(page, info.features | features::RECONNECTION);
+    let mut end = Box::new(end.with_doorbells(shared.settings.doorbells));
     end.start();
     let doorbell = Doorbell::Machine(Arc::clone(machine));
     let message = Message::Ring { domid, end, doorbell };

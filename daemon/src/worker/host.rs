@@ -82,11 +82,14 @@ impl Host for Around {
         }
         match shared.sockets.listen(domid) {
             Ok(listener) => {
+                self.shared.sockets.note_success();
                 self.post_owner(domid, Message::Listen { domid, listener });
                 Ok(())
             }
             Err(error) => {
-                warn!("domain {domid} can't be reached: {error}");
+                if self.shared.sockets.is_news(&error) {
+                    warn!("domain {domid} can't be reached: {error}");
+                }
                 shared.host.detach(domid);
                 Err(Errno::EIO)
             }

@@ -5,13 +5,11 @@
 //! that a machine writes into its boards concerns its own guests alone.
 
 use std::{
-    collections::HashMap,
     io,
     os::fd::{AsFd, BorrowedFd},
     sync::Arc,
 };
 
-use ahash::RandomState;
 use myriad_core::DomId;
 use myriad_ring::bells::{Bells, Boards};
 use rustix::{
@@ -86,8 +84,6 @@ pub(super) struct Neighbours {
 struct Neighbour {
     machine: Arc<Machine>,
     bells: Bells,
-    /// Clients by domain.
-    clients: HashMap<u16, u64, RandomState>,
 }
 
 impl Neighbours {
@@ -101,11 +97,7 @@ impl Neighbours {
     ) -> io::Result<()> {
         let (bells, wake) = machine.worker(worker)?;
         poll.add_bell(wake, token)?;
-        self.all.push(Neighbour {
-            machine: Arc::clone(&machine),
-            bells,
-            clients: HashMap::default(),
-        });
+        self.all.push(Neighbour { machine, bells });
         Ok(())
     }
 
@@ -120,30 +112,10 @@ impl Neighbours {
         }
     }
 
-    /// A domain's doorbell means this client.
-    pub(super) fn begun(&mut self, machine: &Machine, domid: DomId, client: u64) {
-        if let Some(neighbour) = self.find(machine) {
-            neighbour.clients.insert(domid.0, client);
-        }
-    }
-
-    /// This client has ended.
-    pub(super) fn ended(&mut self, machine: &Machine, domid: DomId, client: u64) {
-        if let Some(neighbour) = self.find(machine)
-            && neighbour.clients.get(&domid.0) == Some(&client)
-        {
-            neighbour.clients.remove(&domid.0);
-        }
-    }
-
-    /// Hears all doorbells; gives the clients whose they are.
-    pub(super) fn hear(&self, mut rung: impl FnMut(u64)) {
+    /// Hears all doorbells: gives the machine whose it is, and the domain.
+    pub(super) fn hear(&self, mut rung: impl FnMut(&Machine, DomId)) {
         for neighbour in &self.all {
-            neighbour.bells.hear(|domid| {
-                if let Some(client) = neighbour.clients.get(&domid) {
-                    rung(*client);
-                }
-            });
+            neighbour.bells.hear(|domid| rung(&neighbour.machine, DomId(domid)));
         }
     }
 
@@ -167,9 +139,5 @@ impl Neighbours {
 
     pub(super) fn awake(&self) {
         self.all.iter().for_each(|neighbour| neighbour.bells.awake());
-    }
-
-    fn find(&mut self, machine: &Machine) -> Option<&mut Neighbour> {
-        self.all.iter_mut().find(|n| n.machine.number() == machine.number())
     }
 }

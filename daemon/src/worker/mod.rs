@@ -35,6 +35,7 @@ mod machine;
 mod mailbox;
 mod pauses;
 mod poll;
+mod ports;
 mod real;
 mod refusals;
 mod rings;
@@ -42,6 +43,7 @@ mod run;
 mod send;
 mod serve;
 mod trace;
+mod wait;
 
 use std::{
     io,
@@ -52,6 +54,7 @@ use std::{
 };
 
 use myriad_core::{DomId, Store};
+use myriad_ring::page::Doorbells;
 use rustix::fd::OwnedFd;
 use tracing::{error, warn};
 
@@ -80,6 +83,8 @@ pub struct Settings {
     pub store_domid: DomId,
     /// For how long an event is kept for a guest that doesn't read; none: for ever.
     pub watch_event_timeout: Option<Duration>,
+    /// When guests are told that their rings have moved.
+    pub doorbells: Doorbells,
 }
 
 /// What all workers share.

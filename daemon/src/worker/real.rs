@@ -4,9 +4,8 @@
 //! are listed, then the control domain's own ring is served. A guest's ring is mapped when its
 //! toolstack introduces it, and given back when it is released or gone.
 
-use std::{collections::HashMap, io, sync::Arc};
+use std::sync::Arc;
 
-use ahash::RandomState;
 use myriad_core::DomId;
 use myriad_ring::{
     page::{Mapping, Page, ServerEnd},
@@ -19,12 +18,10 @@ use super::{
     Shared,
     doorbell::{Doorbell, Port},
     mailbox::Message,
-    poll::{Interest, Poll},
     run::Worker,
 };
 use crate::{
     control::{self, Effects},
-    limits,
     xen::{
         Change, DomainWatch, EventChannels, LocalPort, OwnRing, RingFile, XENSTORE_GRANT, XenError,
         XenHost,
@@ -58,6 +55,11 @@ impl Xen {
         Ok((Xen { host, channels, changed }, watch))
     }
 
+    /// The port by which the first worker hears of domains that change.
+    pub(super) fn changed_port(&self) -> LocalPort {
+        self.changed
+    }
+
     pub(super) fn channels(&self, worker: u16) -> Option<&Arc<EventChannels>> {
         self.channels.get(usize::from(worker))
     }
@@ -87,7 +89,8 @@ fn map(shared: &Shared, file: &RingFile, domid: DomId) -> Result<ServerEnd, XenE
         .map_err(|error| file.failed(Errno::from_io_error(&error).unwrap_or(Errno::INVAL)))?;
     let info = shared.store.pin().domain(domid);
     let offered = info.map_or(features::OFFERED, |info| info.features);
-    Ok(ServerEnd::new(Page::new(mapping), offered | features::RECONNECTION))
+    let end = ServerEnd::new(Page::new(mapping), offered | features::RECONNECTION);
+    Ok(end.with_doorbells(shared.settings.doorbells))
 }
 
 fn bind(shared: &Shared, domid: DomId, port: u32, end: ServerEnd) -> Result<Message, XenError> {
@@ -98,71 +101,13 @@ fn bind(shared: &Shared, domid: DomId, port: u32, end: ServerEnd) -> Result<Mess
     Ok(Message::Ring { domid, end: Box::new(end), doorbell: Doorbell::Port(port) })
 }
 
-/// The event channels of one worker, and whose they are.
-#[derive(Default)]
-pub(super) struct Ports {
-    channels: Option<Arc<EventChannels>>,
-    clients: HashMap<u32, u64, RandomState>,
-    /// The first worker's: changes of domains.
-    changed: Option<(LocalPort, DomainWatch)>,
-}
-
-impl Ports {
-    /// Those of a worker.
-    pub(super) fn of(
-        shared: &Shared,
-        worker: u16,
-        watch: Option<DomainWatch>,
-        poll: &Poll,
-        token: u64,
-    ) -> io::Result<Ports> {
-        let Some(xen) = &shared.xen else { return Ok(Ports::default()) };
-        let channels = xen.channels(worker).map(Arc::clone);
-        if let Some(channels) = &channels {
-            poll.add(channels, token, Interest::READ)?;
-        }
-        let changed = watch.map(|watch| (xen.changed, watch));
-        Ok(Ports { channels, clients: HashMap::default(), changed })
-    }
-
-    pub(super) fn begun(&mut self, port: &Port, client: u64) {
-        self.clients.insert(port.number(), client);
-    }
-
-    pub(super) fn ended(&mut self, port: &Port) {
-        self.clients.remove(&port.number());
-    }
-
-    /// Hears all that is pending, and lets it fire again; gives the clients whose it is, and
-    /// whether domains have changed.
-    fn hear(&self, mut rung: impl FnMut(u64)) -> Result<bool, XenError> {
-        let Some(channels) = &self.channels else { return Ok(false) };
-        let mut changed = false;
-        // Ends: what fires again meanwhile is heard the next time.
-        for _ in 0..limits::PORT_READS_PER_SWEEP {
-            let pending = channels.pending()?;
-            let is_full = pending.is_full();
-            let ports: Vec<LocalPort> = pending.collect();
-            channels.unmask_all(&ports)?;
-            for port in ports {
-                changed |= self.changed.as_ref().is_some_and(|(at, _)| *at == port);
-                if let Some(client) = self.clients.get(&port.number()) {
-                    rung(*client);
-                }
-            }
-            if !is_full {
-                break;
-            }
-        }
-        Ok(changed)
-    }
-}
-
 impl Worker {
     /// An event channel has fired.
     pub(super) fn hear_ports(&mut self) {
         let clients = &mut self.clients;
-        match self.ports.hear(|number| clients.note_busy(number)) {
+        let heard = self.ports.hear(|number| clients.note_busy(number));
+        self.warm();
+        match heard {
             Ok(false) => {}
             Ok(true) => self.look_at_domains(),
             Err(error) => warn!("event channels can't be heard: {error}"),
@@ -194,8 +139,24 @@ impl Worker {
                 Change::Gone { domid, .. } => self.bury(domid),
             }
         }
+        self.bury_the_unknown();
         // Nobody has asked for this: all look for its events.
         self.shared.mailboxes.workers().for_each(|w| self.shared.mailboxes.wake(w));
+    }
+
+    /// Those that were introduced since the last look, and are gone: nobody has seen them alive, so
+    /// that their end was no change.
+    fn bury_the_unknown(&mut self) {
+        let Some((_, watch)) = &self.ports.changed else { return };
+        let domains = self.shared.store.pin().domains();
+        let introduced = domains.into_iter().filter(|domain| domain.introduced);
+        let unknown = introduced.map(|domain| domain.domid);
+        let unknown: Vec<DomId> = unknown.filter(|domid| !watch.known().has(*domid)).collect();
+        for domid in unknown {
+            if !self.shared.has_domain(domid) {
+                self.bury(domid);
+            }
+        }
     }
 
     fn bury(&mut self, domid: DomId) {

@@ -1,10 +1,6 @@
 //! The loop of a worker.
 
-use std::{
-    io,
-    sync::{Arc, mpsc::TryRecvError},
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 
 use myriad_core::{ConnId, DomId};
 use myriad_ring::{page, v1::limits::INPUT_MAX};
@@ -20,7 +16,7 @@ use super::{
     machine::Neighbours,
     mailbox::Inbox,
     poll::{Batch, Poll, Ready},
-    real::Ports,
+    ports::Ports,
 };
 use crate::{limits, xen::DomainWatch};
 
@@ -46,12 +42,12 @@ pub(super) struct Worker {
     /// The event channels of real domains.
     pub(super) ports: Ports,
     /// Until when doorbells are waited for without sleeping.
-    hot_until: Duration,
+    pub(super) hot_until: Duration,
     /// For how long: half as long after each time in vain, twice after each that was not. (Where
     /// the guest can't run meanwhile, since it has the same core, all waiting is in vain.)
-    patience: Duration,
+    pub(super) patience: Duration,
     /// When descriptors are looked at next, while the worker doesn't sleep.
-    next_poll: Duration,
+    pub(super) next_poll: Duration,
     /// Clients that have to wait, and when the first of them goes on.
     pub(super) paused: Vec<u64>,
     pub(super) next_resume: Duration,
@@ -156,14 +152,12 @@ impl Worker {
                 client.busy = false;
                 self.read_and_serve(number);
             }
-        }
-        self.keep_time();
-        for number in std::mem::take(&mut self.clients.dirty) {
-            if let Some(client) = self.clients.get(number) {
-                client.dirty = false;
-                self.flush(number);
+            if self.clients.dirty.len() >= limits::DIRTY_MAX {
+                self.flush_all();
             }
         }
+        self.keep_time();
+        self.flush_all();
         self.around.trace.flush();
         if self.shared.store.to_reclaim() > 0 {
             self.shared.reclaimer.wake();
@@ -171,83 +165,14 @@ impl Worker {
         Ok(())
     }
 
-    /// Waits for something to do, if there is nothing.
-    fn sleep(&mut self, batch: &mut Batch) -> io::Result<()> {
-        let mut timeout = Some(Duration::ZERO);
-        // While a ring is hot, descriptors are only looked at.
-        let hot = !self.neighbours.is_empty() && self.shared.start.elapsed() < self.hot_until;
-        if self.clients.busy.is_empty() && !hot {
-            self.inbox.bell.sleep();
-            // Whoever leaves a message or commits from here on rings the bell.
-            match self.inbox.messages.try_recv() {
-                Ok(message) => self.handle(message),
-                Err(TryRecvError::Disconnected) => self.stopping = true,
-                Err(TryRecvError::Empty) if self.events.has_news() => {}
-                Err(TryRecvError::Empty) => timeout = self.until_deadline(),
+    /// Sends to all to whom there is something to be sent.
+    fn flush_all(&mut self) {
+        for number in std::mem::take(&mut self.clients.dirty) {
+            if let Some(client) = self.clients.get(number) {
+                client.dirty = false;
+                self.flush(number);
             }
         }
-        if timeout != Some(Duration::ZERO) && !self.neighbours.sleep() {
-            timeout = Some(Duration::ZERO);
-        }
-        self.poll.wait(timeout, batch)?;
-        self.neighbours.awake();
-        self.inbox.bell.awake();
-        Ok(())
-    }
-
-    /// While rings are hot: waits a little for doorbells without a system call. True where there
-    /// was one, or other work, so that descriptors can wait for another while.
-    fn spin(&mut self, batch: &mut Batch) -> bool {
-        if self.neighbours.is_empty() {
-            return false;
-        }
-        loop {
-            let now = self.shared.start.elapsed();
-            if now >= self.next_poll {
-                self.next_poll = now.saturating_add(limits::POLL_WHILE_HOT);
-                return false;
-            }
-            if let Ok(message) = self.inbox.messages.try_recv() {
-                self.handle(message);
-                batch.clear();
-                return true;
-            }
-            let news = self.neighbours.has_news() || self.events.has_news();
-            if news {
-                self.patience = self.patience.saturating_mul(2).min(limits::HOT);
-            }
-            if news || !self.clients.busy.is_empty() {
-                batch.clear();
-                return true;
-            }
-            if now >= self.hot_until {
-                self.patience = (self.patience / 2).max(limits::HOT_LEAST);
-                return false;
-            }
-            std::hint::spin_loop();
-        }
-    }
-
-    /// Finds the rings whose doorbells were rung.
-    fn hear(&mut self) {
-        let clients = &mut self.clients;
-        let mut any = false;
-        self.neighbours.hear(|number| {
-            clients.note_busy(number);
-            any = true;
-        });
-        if any {
-            self.hot_until = self.now.saturating_add(self.patience);
-        }
-    }
-
-    fn until_deadline(&self) -> Option<Duration> {
-        let tend = (!self.clients.tended.is_empty()).then_some(self.next_tend);
-        let accept = self.acceptor.as_ref().and_then(|acceptor| acceptor.listener.deadline());
-        let guests = (!self.paused_guests.is_empty()).then(|| self.now + limits::ACCEPT_PAUSE);
-        let resume = (!self.paused.is_empty()).then_some(self.next_resume);
-        let deadline = tend.into_iter().chain(accept).chain(guests).chain(resume).min()?;
-        Some(deadline.saturating_sub(self.shared.start.elapsed()))
     }
 
     fn happened(&mut self, event: Ready) -> io::Result<()> {

@@ -59,7 +59,7 @@ mod tests {
 
     fn deliver(conn: &mut Connection, number: u32) {
         let token = number.to_string();
-        let event = Event { seq: 1, path: b"/a", token: token.as_bytes(), ticket: None };
+        let event = Event { seq: 1, at: 0, path: b"/a", token: token.as_bytes(), ticket: None };
         conn.deliver(event, Duration::ZERO);
     }
 

@@ -6,7 +6,11 @@ use rustix::fd::OwnedFd;
 use tracing::warn;
 
 use super::{
-    client::Client, doorbell::Doorbell, events::Own, link::SocketLink, mailbox::Message,
+    client::Client,
+    doorbell::Doorbell,
+    events::Own,
+    link::{RingLink, SocketLink},
+    mailbox::Message,
     run::Worker,
 };
 use crate::{control::Usage, limits};
@@ -40,7 +44,7 @@ impl Worker {
             warn!("a client can't be served: {error}");
             return None;
         }
-        self.clients.all.insert(number, client);
+        self.clients.all.insert(number, Box::new(client));
         self.around.trace.connection(peer, true);
         Some(number)
     }
@@ -50,11 +54,8 @@ impl Worker {
         client.conn.close(&self.shared.store);
         let peer = client.conn.peer();
         if let Peer::Domain(domid) = peer {
-            if let Some(ring) = client.ring() {
-                match ring.doorbell() {
-                    Doorbell::Machine(machine) => self.neighbours.ended(machine, domid, number),
-                    Doorbell::Port(port) => self.ports.ended(port),
-                }
+            if let Some(Doorbell::Port(port)) = client.ring().map(RingLink::doorbell) {
+                self.ports.ended(port, number);
             }
             self.guests.ended(domid, number);
             self.shared.rings.ended(domid, client.conn.id());
@@ -86,11 +87,13 @@ impl Worker {
                 self.clients.note_busy(number);
                 break;
             }
-            left -= 1;
             let Some(client) = self.clients.get(number) else { return };
             self.around.current = client.conn.id();
             match client.conn.step(&self.shared.store, &mut self.around, self.now) {
-                Progress::Held { seq } => self.answered(number, seq),
+                Progress::Held { seq } => {
+                    left = left.saturating_sub(client.conn.held());
+                    self.answered(number, seq);
+                }
                 Progress::Idle if client.refill() => {}
                 Progress::Idle if client.has_ended() && !client.conn.has_output() => {
                     return self.close(number);

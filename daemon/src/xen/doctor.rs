@@ -1,28 +1,27 @@
 //! What `myriad doctor` finds: whether a xenstored could serve this host, and if not, why.
 //!
-//! Nothing is changed: devices are opened and closed again, and the socket's owner is known from
-//! the kernel, without a request.
+//! Nothing is changed: devices are opened and closed again, and who runs already is known from the
+//! kernel and by one request to the socket.
+
+mod devices;
+mod owner;
+mod report;
+mod surroundings;
 
 use std::{
-    fmt, fs, io,
-    os::unix::fs::MetadataExt,
+    fs,
     path::{Path, PathBuf},
 };
 
-use rustix::{
-    fs::{Mode, OFlags, open},
-    io::Errno,
-    net::{
-        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with,
-        sockopt::socket_peercred,
-    },
-};
-use serde_json::{Value, json};
-
 use super::{
-    device::{CAPABILITIES, NEEDED, XSD_PORT},
+    device::{CAPABILITIES, NEEDED},
     host::{Interface, XenHost},
 };
+use crate::options::Places;
+
+pub use devices::{Access, Finding};
+pub use owner::{PidFileState, SocketState};
+pub use surroundings::{Limits, RunDir};
 
 /// What was found.
 #[derive(Debug)]
@@ -38,44 +37,14 @@ pub struct Diagnosis {
     pub socket: PathBuf,
     /// Who owns it.
     pub owner: SocketState,
-}
-
-/// One device or file.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Finding {
-    /// Its path.
-    pub path: &'static str,
-    /// What it is needed for.
-    pub purpose: &'static str,
-    /// Mode bits, user and group, where it exists.
-    pub owner: Option<(u32, u32, u32)>,
-    /// Whether this process may use it.
-    pub access: Access,
-}
-
-/// Whether something can be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// It can be opened.
-    Usable,
-    /// It isn't there.
-    Missing,
-    /// It is there, and can't be opened.
-    Refused(Errno),
-}
-
-/// Who answers at the socket.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SocketState {
-    /// It doesn't exist.
-    Absent,
-    /// It is left over: nobody listens.
-    Stale,
-    /// A process listens: its id and name.
-    Served(i32, String),
-    /// It can't be told.
-    Unknown(Errno),
+    /// The daemon's pid file.
+    pub pid_file: PathBuf,
+    /// Whom it names.
+    pub pid: PidFileState,
+    /// Where the socket lies.
+    pub run_dir: RunDir,
+    /// What the system allows this process, and a daemon that it starts.
+    pub limits: Limits,
 }
 
 /// What would happen if a xenstored were started now.
@@ -85,23 +54,31 @@ pub enum Verdict {
     Serves,
     /// It would find another one at work.
     Occupied,
-    /// It would fail: something is missing or refused.
+    /// It could not make its socket.
+    NoPlace,
+    /// It would fail: something is refused.
     Fails,
-    /// There is no Xen here: it would serve simulated guests alone.
+    /// It would serve simulated guests, and leave the real ones alone: something is missing.
+    Incomplete,
+    /// There is no Xen here: it would serve simulated guests.
     NoXen,
 }
 
-/// Looks at everything; `socket` is the daemon's.
+/// Looks at everything, for a daemon with this pid file that is to serve so many guests.
 #[must_use]
-pub fn probe(socket: &Path) -> Diagnosis {
+pub fn probe(places: &Places, pid_file: &Path, guests: u64) -> Diagnosis {
     let devices = NEEDED.map(|(path, purpose)| Finding::of(path, purpose)).into();
     let capabilities = fs::read_to_string(CAPABILITIES).unwrap_or_default();
     Diagnosis {
         devices,
         control_domain: capabilities.split_whitespace().any(|word| word == "control_d"),
         interface: XenHost::open().map(|host| host.interface()).map_err(|e| e.to_string()),
-        socket: socket.into(),
-        owner: SocketState::of(socket),
+        owner: SocketState::of(&places.socket),
+        run_dir: RunDir::of(places.socket.parent().unwrap_or(&places.run_dir)),
+        socket: places.socket.clone(),
+        pid: PidFileState::of(pid_file),
+        pid_file: pid_file.into(),
+        limits: Limits::of_this_process(guests),
     }
 }
 
@@ -110,148 +87,71 @@ impl Diagnosis {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         let is = |access| move |finding: &Finding| finding.access == access;
-        if self.devices.iter().all(is(Access::Missing)) {
-            Verdict::NoXen
-        } else if matches!(self.owner, SocketState::Served(..)) {
+        let devices = &self.devices;
+        if matches!(self.owner, SocketState::Served { .. })
+            || matches!(self.pid, PidFileState::Held(..))
+        {
             Verdict::Occupied
-        } else if self.interface.is_ok() && self.devices.iter().all(is(Access::Usable)) {
+        } else if self.owner == SocketState::NoSocket || !self.run_dir.writable {
+            Verdict::NoPlace
+        } else if devices.iter().all(is(Access::Missing)) {
+            Verdict::NoXen
+        } else if devices.iter().any(is(Access::Missing)) {
+            Verdict::Incomplete
+        } else if self.interface.is_ok() && devices.iter().all(is(Access::Usable)) {
             Verdict::Serves
         } else {
             Verdict::Fails
         }
     }
 
-    /// All of it, for programs.
+    /// What to do about what was found, in order.
     #[must_use]
-    pub fn json(&self) -> Value {
-        let devices = self.devices.iter().map(|finding| {
-            json!({
-                "path": finding.path,
-                "purpose": finding.purpose,
-                "access": finding.access.to_string(),
-                "mode": finding.owner.map(|(mode, ..)| format!("{mode:04o}")),
-                "uid": finding.owner.map(|(_, uid, _)| uid),
-                "gid": finding.owner.map(|(.., gid)| gid),
-            })
-        });
-        let (xen, interface) = match &self.interface {
-            Ok(found) => (Some(format!("{}.{}", found.xen.0, found.xen.1)), found.to_string()),
-            Err(error) => (None, error.clone()),
-        };
-        let process = match &self.owner {
-            SocketState::Served(pid, name) => Some(json!({ "pid": pid, "name": name })),
+    pub fn remedies(&self) -> Vec<String> {
+        let verdict = self.verdict();
+        let mut all = Vec::new();
+        let process = match (&self.owner, &self.pid) {
+            (SocketState::Served { pid, name, .. }, _) => Some((pid, name)),
+            (_, PidFileState::Held(pid, name)) => Some((pid, name)),
             _ => None,
         };
-        json!({
-            "verdict": self.verdict().name(),
-            "devices": devices.collect::<Vec<_>>(),
-            "control_domain": self.control_domain,
-            "xen": xen,
-            "interface": interface,
-            "socket": { "path": self.socket.to_string_lossy(), "served_by": process,
-                        "state": self.owner.to_string() },
-        })
-    }
-}
-
-impl fmt::Display for Diagnosis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Finding { path, purpose, owner, access } in &self.devices {
-            write!(f, "{path:<20} {access}")?;
-            if let Some((mode, uid, gid)) = owner {
-                write!(f, " (mode {mode:04o}, user {uid}, group {gid})")?;
-            }
-            writeln!(f, ": {purpose}")?;
+        if let Some((pid, name)) = process {
+            all.push(format!(
+                "stop process {pid} ({name}) first; a control domain with guests can only change \
+                 its xenstored by a reboot"
+            ));
         }
-        let control = if self.control_domain { "yes" } else { "no" };
-        writeln!(f, "{:<20} {control}", "control domain")?;
-        match &self.interface {
-            Ok(interface) => writeln!(f, "{:<20} {interface}", "hypervisor")?,
-            Err(error) => writeln!(f, "{:<20} {error}", "hypervisor")?,
+        if self.owner == SocketState::NoSocket {
+            all.push(format!("remove {}, or set XENSTORED_PATH", self.socket.display()));
         }
-        writeln!(f, "{:<20} {}: {}", "socket", self.socket.display(), self.owner)?;
-        writeln!(f, "{:<20} {}", "on start", self.verdict())
-    }
-}
-
-impl Finding {
-    fn of(path: &'static str, purpose: &'static str) -> Finding {
-        let metadata = fs::metadata(path).ok();
-        let owner = metadata.map(|found| (found.mode() & 0o7777, found.uid(), found.gid()));
-        let flags = if path == XSD_PORT { OFlags::RDONLY } else { OFlags::RDWR };
-        let access = match open(path, flags | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty()) {
-            Ok(_) => Access::Usable,
-            Err(Errno::NOENT) => Access::Missing,
-            Err(errno) => Access::Refused(errno),
-        };
-        Finding { path, purpose, owner, access }
-    }
-}
-
-impl fmt::Display for Access {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Access::Usable => f.write_str("usable"),
-            Access::Missing => f.write_str("missing"),
-            Access::Refused(errno) => write!(f, "refused: {errno}"),
+        all.extend(self.run_dir.remedy());
+        if verdict != Verdict::NoXen {
+            let of = |finding: &Finding| Some(format!("{}: {}", finding.path, finding.remedy()?));
+            all.extend(self.devices.iter().filter_map(of));
         }
-    }
-}
-
-impl SocketState {
-    fn of(path: &Path) -> SocketState {
-        match connect_to(path) {
-            Ok(state) => state,
-            Err(Errno::NOENT) => SocketState::Absent,
-            Err(Errno::CONNREFUSED) => SocketState::Stale,
-            Err(errno) => SocketState::Unknown(errno),
-        }
-    }
-}
-
-fn connect_to(path: &Path) -> Result<SocketState, Errno> {
-    let address = SocketAddrUnix::new(path)?;
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    connect(&socket, &address)?;
-    let pid = socket_peercred(&socket)?.pid.as_raw_nonzero().get();
-    let name = fs::read_to_string(format!("/proc/{pid}/comm"));
-    let name = name.unwrap_or_else(|error: io::Error| error.to_string());
-    Ok(SocketState::Served(pid, name.trim_end().to_owned()))
-}
-
-impl fmt::Display for SocketState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SocketState::Absent => f.write_str("absent"),
-            SocketState::Stale => f.write_str("left over, nobody listens"),
-            SocketState::Served(pid, name) => write!(f, "served by process {pid} ({name})"),
-            SocketState::Unknown(errno) => write!(f, "can't be told: {errno}"),
-        }
+        all.extend(self.limits.remedies());
+        all
     }
 }
 
 impl Verdict {
-    fn name(self) -> &'static str {
+    /// Whether a daemon would start and serve what is here.
+    #[must_use]
+    pub fn would_start(self) -> bool {
+        matches!(self, Verdict::Serves | Verdict::NoXen)
+    }
+
+    /// One word, for programs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Verdict::Serves => "serves",
             Verdict::Occupied => "occupied",
+            Verdict::NoPlace => "no-place",
             Verdict::Fails => "fails",
+            Verdict::Incomplete => "incomplete",
             Verdict::NoXen => "no-xen",
         }
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Verdict::Serves => "would serve this host",
-            Verdict::Occupied => {
-                "would refuse to start: another xenstored is at work; stop it first"
-            }
-            Verdict::Fails => "would fail: see above for what is missing or refused",
-            Verdict::NoXen => "no Xen here: would serve sockets and simulated guests alone",
-        })
     }
 }
 

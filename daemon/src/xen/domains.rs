@@ -142,6 +142,12 @@ impl Known {
         }
     }
 
+    /// Whether it was there when last looked, and not dead.
+    #[must_use]
+    pub fn has(&self, domid: DomId) -> bool {
+        self.domains.get(&domid).is_some_and(|seen| !seen.domain.dead)
+    }
+
     /// The domains, dead ones too, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Domain> {
         self.domains.values().map(|seen| &seen.domain)

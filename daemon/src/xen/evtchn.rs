@@ -48,6 +48,12 @@ impl EventChannels {
         Ok(EventChannels { device })
     }
 
+    /// Over any descriptor that gives and takes ports as the device does.
+    #[cfg(test)]
+    pub(crate) fn over(device: OwnedFd) -> EventChannels {
+        EventChannels { device }
+    }
+
     /// Binds the event that fires when a domain has shut down or is gone (`VIRQ_DOM_EXC`, `xen.h`),
     /// from Xen 4.21 on also when one is new.
     ///

@@ -1,4 +1,6 @@
-//! The bounds of what is asked of Xen's devices.
+//! The bounds of what is asked of Xen's devices, and around them.
+
+use std::time::Duration;
 
 /// Bytes of a page, of the hypervisor's and of a ring's.
 pub const PAGE_BYTES: usize = 4096;
@@ -15,3 +17,10 @@ pub const PORTS_PER_READ: usize = 256;
 pub const PORTS_PER_UNMASK: usize = 256;
 /// Bytes of `/proc/xen/xsd_port` that are looked at: the digits of a `u32`, and a newline.
 pub const PORT_TEXT_MAX: u64 = 16;
+/// How long a daemon at the socket may take to answer before it counts as stuck.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// Open files that a daemon should be allowed besides one for each guest (its device model's
+/// connection, or its simulated socket).
+pub const FILES_BESIDES: u64 = 64;
+/// Mappings that it should be allowed besides one for each guest (its ring).
+pub const MAPPINGS_BESIDES: u64 = 512;

@@ -6,7 +6,7 @@
 //! | `grant.rs` | the pages of rings: granted ones, and the control domain's own |
 //! | `host.rs` | which domains there are, and what has changed: [`XenHost`], [`DomainWatch`] |
 //! | `domains.rs`, `layout.rs` | what is told of domains, in what layout: pure |
-//! | `doctor.rs` | what is there and what would happen on start, for people |
+//! | `doctor.rs` | what is there, who is at work, and what would happen on start, for people |
 //! | `device.rs`, `hypercall.rs`, `ioctl.rs`, `mapping.rs` | the system calls |
 //!
 //! The order at the start (xenstore-ring.txt, and what C xenstored does): bind
@@ -31,7 +31,9 @@ mod mapping;
 
 use std::path::Path;
 
-pub use doctor::{Access, Diagnosis, Finding, SocketState, Verdict, probe};
+pub use doctor::{
+    Access, Diagnosis, Finding, Limits, PidFileState, RunDir, SocketState, Verdict, probe,
+};
 pub use domains::{Change, Domain, Known, Reason};
 pub use error::XenError;
 pub use evtchn::{EventChannels, LocalPort, Pending};

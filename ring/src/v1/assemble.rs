@@ -1,13 +1,21 @@
 //! Messages out of a stream of bytes.
 //!
 //! An [`Assembler`] takes bytes as they come, in pieces of any size, and gives whole messages.
-//! It holds at most [`INPUT_MAX`] bytes. A header that claims more than [`PAYLOAD_MAX`] bytes of
-//! payload ends the stream for good: what follows can't be told from payload (XSA-420).
+//! It holds at most [`INPUT_MAX`] bytes, and no buffer while it holds none. A header that claims
+//! more than [`PAYLOAD_MAX`] bytes of payload ends the stream for good: what follows can't be told
+//! from payload (XSA-420).
+
+use std::cell::RefCell;
 
 use crate::v1::{
     header::{HEADER_LEN, Header, PAYLOAD_MAX},
     limits::{INPUT_KEPT, INPUT_MAX},
+    spare::Spares,
 };
+
+thread_local! {
+    static SPARES: RefCell<Spares<Vec<u8>>> = const { RefCell::new(Spares::NONE) };
+}
 
 /// Puts messages together.
 ///
@@ -55,6 +63,9 @@ impl Assembler {
     pub fn push(&mut self, bytes: &[u8]) -> usize {
         let room = INPUT_MAX.saturating_sub(self.pending());
         let taken = bytes.get(..room).unwrap_or(bytes);
+        if self.bytes.capacity() == 0 {
+            self.bytes = SPARES.with_borrow_mut(Spares::take).unwrap_or_default();
+        }
         if taken.len() > self.bytes.capacity().saturating_sub(self.bytes.len()) {
             self.bytes.drain(..self.done);
             self.done = 0;
@@ -68,17 +79,17 @@ impl Assembler {
     /// # Errors
     /// [`OverLong`], now and ever after.
     pub fn message(&self) -> Result<Option<Message<'_>>, OverLong> {
-        let pending = self.bytes.get(self.done..).unwrap_or_default();
-        let Some((header, rest)) = pending.split_first_chunk::<HEADER_LEN>() else {
-            return Ok(None);
-        };
-        let header = Header::from_bytes(*header);
-        match usize::try_from(header.len) {
-            Ok(len) if len <= PAYLOAD_MAX => {
-                Ok(rest.get(..len).map(|payload| Message { header, payload }))
-            }
-            _ => Err(OverLong { claimed: header.len }),
-        }
+        first(self.bytes())
+    }
+
+    /// All messages that are whole, from the front; where one claims too much, those before it.
+    pub fn messages(&self) -> impl Iterator<Item = Message<'_>> {
+        let mut pending = self.bytes();
+        std::iter::from_fn(move || {
+            let message = first(pending).ok().flatten()?;
+            pending = pending.get(HEADER_LEN + message.payload.len()..).unwrap_or_default();
+            Some(message)
+        })
     }
 
     /// Drops the message that [`Assembler::message`] shows; nothing where it shows none.
@@ -95,9 +106,10 @@ impl Assembler {
     /// Forgets all bytes, as when a ring is reset.
     pub fn clear(&mut self) {
         self.done = 0;
-        self.bytes.clear();
-        if self.bytes.capacity() > INPUT_KEPT {
-            self.bytes = Vec::new();
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        if (1..=INPUT_KEPT).contains(&bytes.capacity()) {
+            SPARES.with_borrow_mut(|spares| spares.give(bytes));
         }
     }
 
@@ -117,6 +129,19 @@ impl Assembler {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         self.bytes.get(self.done..).unwrap_or_default()
+    }
+}
+
+fn first(pending: &[u8]) -> Result<Option<Message<'_>>, OverLong> {
+    let Some((header, rest)) = pending.split_first_chunk::<HEADER_LEN>() else {
+        return Ok(None);
+    };
+    let header = Header::from_bytes(*header);
+    match usize::try_from(header.len) {
+        Ok(len) if len <= PAYLOAD_MAX => {
+            Ok(rest.get(..len).map(|payload| Message { header, payload }))
+        }
+        _ => Err(OverLong { claimed: header.len }),
     }
 }
 

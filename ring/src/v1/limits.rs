@@ -8,11 +8,18 @@ use crate::v1::header::{HEADER_LEN, PAYLOAD_MAX};
 /// much again, so that a read of the next one needn't wait for the first.
 pub const INPUT_MAX: usize = 2 * (HEADER_LEN + PAYLOAD_MAX);
 
-/// Bytes of input buffer that an idle connection keeps.
-pub const INPUT_KEPT: usize = 1024;
+/// Requests of one client that share a publication, at most: what one commit that is lost to
+/// another's must do again.
+pub const BATCH_MAX: usize = 16;
 
-/// Messages that the output queue of an idle connection keeps room for.
-pub const QUEUE_KEPT: usize = 8;
+/// Buffers of each kind that a thread keeps for the connections that are busy next.
+pub const SPARES_KEPT: usize = 64;
+
+/// Bytes of an input buffer that is kept. (As many as a ring holds, with a part of a message.)
+pub const INPUT_KEPT: usize = 2048;
+
+/// Messages that a kept output queue has room for.
+pub const QUEUE_KEPT: usize = 64;
 
 /// Bytes that may wait to be sent to a privileged client before its requests are left unread.
 pub const PRIVILEGED_REPLIES_MAX: usize = 1 << 20;

@@ -15,6 +15,7 @@ mod op;
 mod paths;
 pub mod reply;
 mod request;
+mod spare;
 mod strings;
 
 #[cfg(any(fuzzing, test, feature = "fuzz"))]

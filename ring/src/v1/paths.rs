@@ -9,8 +9,9 @@ use myriad_core::{DomId, Errno, Path, is_path_byte};
 /// What a connection's paths are relative to, and how long they may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathRules {
-    /// `/local/domain/5/`, with the slash at its end.
-    prefix: String,
+    /// The home's name, `5`, in the first bytes.
+    digits: [u8; NUMBER_MAX],
+    len: u8,
 }
 
 /// A path as the store knows it.
@@ -56,7 +57,12 @@ impl PathRules {
     /// The rules for paths below a domain's home.
     #[must_use]
     pub fn new(home: DomId) -> PathRules {
-        PathRules { prefix: format!("{HOMES}{home}/") }
+        let mut rules = PathRules { digits: [0; NUMBER_MAX], len: 0 };
+        for (digit, byte) in rules.digits.iter_mut().zip(home.to_string().bytes()) {
+            *digit = byte;
+            rules.len += 1;
+        }
+        rules
     }
 
     /// Bytes of the home's path.
@@ -68,7 +74,13 @@ impl PathRules {
     /// ```
     #[must_use]
     pub fn home_len(&self) -> usize {
-        self.prefix.len().saturating_sub(1)
+        HOMES.len().saturating_add(self.home().len())
+    }
+
+    /// The name of the home, without its parents.
+    fn home(&self) -> &str {
+        let digits = self.digits.get(..usize::from(self.len)).unwrap_or_default();
+        std::str::from_utf8(digits).unwrap_or_default()
     }
 
     /// Makes a path absolute and checks it. `buffer` holds the result where the path was
@@ -107,8 +119,7 @@ impl PathRules {
         } else {
             let text = std::str::from_utf8(path).map_err(|_| PathError::Invalid)?;
             buffer.clear();
-            buffer.push_str(&self.prefix);
-            buffer.push_str(text);
+            [HOMES, self.home(), "/", text].iter().for_each(|part| buffer.push_str(part));
             Path::new(buffer).map_err(|_| PathError::Invalid)?
         };
         if fits(path.as_str(), max) { Ok(Name::Node(path)) } else { Err(PathError::TooLong) }

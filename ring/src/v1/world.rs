@@ -133,12 +133,12 @@ impl World {
                 }
                 FeedItem::Record(record) => {
                     let ticket = self.conns.iter().find_map(|conn| conn.ticket_of(&record));
-                    for fire in &record.fires {
+                    for (at, fire) in record.fires.iter().enumerate() {
                         let conn = self.conns.iter_mut().find(|conn| conn.id() == fire.conn());
                         let Some(conn) = conn else { continue };
                         let (path, token) = (fire.path().as_bytes(), fire.token());
                         let (seq, ticket) = (record.seq, ticket.clone());
-                        conn.deliver(Event { seq, path, token, ticket }, self.now);
+                        conn.deliver(Event { seq, at, path, token, ticket }, self.now);
                     }
                 }
             }

@@ -217,7 +217,9 @@ impl Ring {
                     Err(error) => Err(failed(error.into())),
                 }
             }
-            Bell::Machine(machine) => machine.borrow().sleep_at_most(MOMENT).map_err(failed),
+            Bell::Machine(machine) => {
+                machine.borrow().sleep_beside(&[], Some(MOMENT)).map_err(failed)
+            }
         }
     }
 }

@@ -2,8 +2,10 @@
 
 mod basic;
 mod connections;
+mod fairness;
 mod parallel;
 mod rings;
+pub mod soak;
 mod storm;
 mod victim;
 mod watches;
@@ -29,8 +31,12 @@ pub enum Scenario {
     Storm(storm::Storm),
     /// Create VMs from many connections at once.
     Parallel(parallel::Parallel),
+    /// Round trips of many guests on rings while another one floods its own (needs such a daemon).
+    Fairness(fairness::Fairness),
     /// Read and write from simulated guests on rings (needs a daemon that has such).
     Rings(rings::Rings),
+    /// Create and destroy simulated domains that deal with each other (needs such a daemon).
+    Soak(soak::Soak),
     /// Read on one connection while another one does something big.
     Victim(victim::Victim),
 }
@@ -49,7 +55,9 @@ impl Scenario {
             Scenario::Watches(options) => options.run(peer, context),
             Scenario::Storm(options) => options.run(peer, context),
             Scenario::Parallel(options) => options.run(peer, context),
+            Scenario::Fairness(options) => options.run(peer, context),
             Scenario::Rings(options) => options.run(peer, context),
+            Scenario::Soak(options) => options.run(peer),
             Scenario::Victim(options) => options.run(peer, context),
         }
     }
@@ -65,7 +73,9 @@ impl Scenario {
             Scenario::Watches(_) => "watches",
             Scenario::Storm(_) => "storm",
             Scenario::Parallel(_) => "parallel",
+            Scenario::Fairness(_) => "fairness",
             Scenario::Rings(_) => "rings",
+            Scenario::Soak(_) => "soak",
             Scenario::Victim(_) => "victim",
         }
     }

@@ -45,9 +45,13 @@ fn the_dead_are_gone_once_however_long_they_stay() {
     assert_eq!(changes(&mut known, &[dead(1, 11)]), [gone(1, 11)]);
     assert_eq!(changes(&mut known, &[dead(1, 11)]), []);
     assert_eq!(changes(&mut known, &[]), []);
-    // One that was never seen alive is nobody's business.
-    assert_eq!(changes(&mut known, &[dead(2, 22)]), []);
-    assert_eq!(known.iter().count(), 1);
+    // The end of one that was never seen alive is no change; whoever knows it has to ask.
+    assert_eq!(
+        changes(&mut known, &[running(0, 0), dead(2, 22)]),
+        [Change::Appeared(running(0, 0))]
+    );
+    assert_eq!(known.iter().count(), 2);
+    assert_eq!([0, 1, 2].map(|domid| known.has(DomId(domid))), [true, false, false]);
 }
 
 #[test]

@@ -22,6 +22,8 @@
 //! [`limits::INPUT_MAX`]: crate::v1::limits::INPUT_MAX
 
 mod account;
+mod backlog;
+mod batch;
 mod host;
 mod ops;
 mod ops_domain;
@@ -168,7 +170,9 @@ impl Connection {
         Op::from_number(message.header.op)
     }
 
-    /// Executes the next request, if one is complete, and holds its reply.
+    /// Executes the next request, if one is complete, and holds its reply. Writes outside of
+    /// transactions that are complete together share a publication, and their replies are held
+    /// together.
     ///
     /// Errors come in C's order: ENOSYS, EACCES, ENOENT for an unknown transaction, then those
     /// of the operation.
@@ -179,13 +183,15 @@ impl Connection {
             State::Waiting(..) => return Progress::Waiting,
             State::Failed(failure) => return Progress::Failed(*failure),
         }
-        let Ok(message) = self.input.message() else {
+        let Ok(next) = self.input.message() else {
             // The answers to what came before may still be sent.
             self.forget(store);
             self.state = State::Failed(Failure::Protocol);
             return Progress::Failed(Failure::Protocol);
         };
-        let Some(message) = message else { return Progress::Idle };
+        if next.is_none() {
+            return Progress::Idle;
+        }
         self.session.refresh(store);
         if let Some(quota) = over(&self.session, &self.queue) {
             self.session.note_stall(quota, self.queue.waiting(), now);
@@ -193,7 +199,11 @@ impl Connection {
             return Progress::Stalled;
         }
         self.session.note_memory(self.queue.waiting(), now);
-        let ticket = self.session.open_ticket();
+        if let Some(progress) = self.step_batch(store, host) {
+            return progress;
+        }
+        let Ok(Some(message)) = self.input.message() else { return Progress::Idle };
+        let ticket = self.session.open_ticket(1);
         let mut reply = Vec::with_capacity(REPLY_GUESS);
         let header = message.header;
         let ops = Ops {
@@ -215,8 +225,18 @@ impl Connection {
             return Progress::Waiting;
         }
         let seq = ran.seq;
-        self.state = State::Held(Held { seq, reply, ticket, first_event: ran.first_event });
+        let first_event = ran.first_event.map(Box::new);
+        self.state = State::Held(Held { seq, early: Vec::new(), reply, ticket, first_event });
         Progress::Held { seq }
+    }
+
+    /// How many requests the replies answer that [`Connection::step`] holds.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        match &self.state {
+            State::Held(held) => held.early.len().saturating_add(1),
+            _ => 0,
+        }
     }
 
     /// Queues the reply that [`Connection::step`] holds, and a new watch's first event after
@@ -226,12 +246,15 @@ impl Connection {
             return;
         }
         let State::Held(held) = std::mem::replace(&mut self.state, State::Open) else { return };
+        for early in held.early {
+            self.queue.push_reply(early.bytes, held.ticket.clone());
+        }
         let mut reply = held.reply;
         if self.session.reply_refused(&reply, self.queue.waiting(), now) {
             reply = with_error(&reply, Errno::ENOMEM);
         }
         self.queue.push_reply(reply, held.ticket);
-        if let Some(watch) = held.first_event {
+        if let Some(watch) = held.first_event.map(|watch| *watch) {
             self.push_event(&watch.path, &watch.token, None, now);
         }
     }

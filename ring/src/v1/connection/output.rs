@@ -15,6 +15,8 @@ use crate::v1::{
 pub struct Event<'a> {
     /// The publication that fired it.
     pub seq: u64,
+    /// Its place among that publication's events.
+    pub at: usize,
     /// The path as the client is to see it.
     pub path: &'a [u8],
     /// The watch's token.
@@ -27,8 +29,20 @@ impl Connection {
     /// Queues an event, unless the same one waits already, it is longer than a message may be,
     /// or the client is too far behind.
     pub fn deliver(&mut self, event: Event<'_>, now: Duration) {
+        self.release_early(event.seq, event.at);
         if event.seq > self.deaf_until {
             self.push_event(event.path, event.token, event.ticket, now);
+        }
+    }
+
+    /// Queues the held replies that come before an event of the same publication.
+    fn release_early(&mut self, seq: u64, at: usize) {
+        let State::Held(held) = &mut self.state else { return };
+        if held.seq == seq {
+            let before = held.early.iter().take_while(|early| early.fires <= at).count();
+            for early in held.early.drain(..before) {
+                self.queue.push_reply(early.bytes, held.ticket.clone());
+            }
         }
     }
 

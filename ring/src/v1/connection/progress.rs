@@ -56,9 +56,19 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) seq: u64,
+    /// The replies to other requests of the same publication, which come before this one.
+    pub(super) early: Vec<Early>,
     pub(super) reply: Vec<u8>,
     pub(super) ticket: Option<Ticket>,
-    pub(super) first_event: Option<FirstEvent>,
+    pub(super) first_event: Option<Box<FirstEvent>>,
+}
+
+/// A reply that leaves between the events of its publication.
+#[derive(Debug)]
+pub(super) struct Early {
+    pub(super) bytes: Vec<u8>,
+    /// How many of the publication's events come before it.
+    pub(super) fires: usize,
 }
 
 /// What a new watch fires after the reply of its WATCH.

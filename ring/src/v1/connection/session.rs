@@ -89,8 +89,16 @@ impl Session {
         }
     }
 
-    pub(super) fn open_ticket(&self) -> Option<Ticket> {
-        self.guest.as_ref().map(|guest| guest.outstanding.open())
+    /// Stands for so many requests, one or more.
+    pub(super) fn open_ticket(&self, requests: usize) -> Option<Ticket> {
+        self.guest.as_ref().map(|guest| guest.outstanding.open(requests))
+    }
+
+    /// How many more requests may be outstanding.
+    pub(super) fn room_for_requests(&self) -> usize {
+        let limit = self.limit(Quota::Outstanding);
+        let room = limit.saturating_sub(self.outstanding());
+        if limit == 0 { usize::MAX } else { usize::try_from(room).unwrap_or(usize::MAX) }
     }
 
     pub(super) fn outstanding(&self) -> u32 {

@@ -1,11 +1,14 @@
 //! The transactions that a connection has open.
+//!
+//! Boxed, and the map anew when it is empty: a leaf of a `BTreeMap` has room for eleven, and stays
+//! when the last one has left. Few clients ever have more than one open.
 
 use std::collections::BTreeMap;
 
 /// Open transactions by id. `T` is the store's transaction.
 #[derive(Debug)]
 pub(crate) struct Transactions<T> {
-    open: BTreeMap<u32, T>,
+    open: BTreeMap<u32, Box<T>>,
     next: u32,
 }
 
@@ -25,12 +28,12 @@ impl<T> Transactions<T> {
         }
         let id = self.next;
         self.next = self.next.wrapping_add(1);
-        self.open.insert(id, transaction);
+        self.open.insert(id, Box::new(transaction));
         id
     }
 
     pub(crate) fn get(&mut self, id: u32) -> Option<&mut T> {
-        self.open.get_mut(&id)
+        self.open.get_mut(&id).map(Box::as_mut)
     }
 
     pub(crate) fn contains(&self, id: u32) -> bool {
@@ -38,7 +41,11 @@ impl<T> Transactions<T> {
     }
 
     pub(crate) fn remove(&mut self, id: u32) -> Option<T> {
-        self.open.remove(&id)
+        let removed = self.open.remove(&id).map(|transaction| *transaction);
+        if self.open.is_empty() {
+            self.open = BTreeMap::new();
+        }
+        removed
     }
 
     pub(crate) fn clear(&mut self) {
@@ -50,11 +57,11 @@ impl<T> Transactions<T> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.open.values()
+        self.open.values().map(Box::as_ref)
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.open.values_mut()
+        self.open.values_mut().map(Box::as_mut)
     }
 }
 

@@ -9,14 +9,32 @@
  *   spin N                 N times: writes data/spin and reads it back; "spin N bad B"
  *   tx N                   N transactions that write data/tx; "tx N bad B again A"
  *   watches N              watches data/w0 .. data/w(N-1); "watches N bad B"
+ *   events N               watches data/seen, writes it N times, takes the N + 1 events, ends the
+ *                          watch; "events N bad B"
+ *   pipeline N             sends N reads of data/hello, rings once, and takes the N replies;
+ *                          "pipeline N bad B"
+ *   big                    reads data/big, which may be longer than the ring, and whose bytes are
+ *                          to be equal; "big LENGTH bad B"
+ *   print TEXT             writes that to the console, and answers it
+ *   introduced             sends nothing until the ring is empty anew, as an introduction leaves it,
+ *                          then watches again, "introduced"
  *   features               the ring's fields; "server F connection C error E"
- *   bad-index              publishes a producer index out of range, then waits for ever
+ *   bad-index              publishes a producer index out of range, tells the console the ring's
+ *                          error field, then waits for ever
  *   bad-index-off          the same, and shuts down at once
  *   bad-length             sends a header that announces 1 GiB, then waits for ever
  *   half                   sends half a header, then waits for ever
  *   reconnect              asks for a reset of the ring, watches again; "reconnected", where the
  *                          server offers that, or "not offered"
  *   anything else          answers the same text
+ *
+ * Its kernel's command line (`extra`) holds habits of other small guests:
+ *
+ *   quiet                  rings once for each request, and never when it has made room, as older
+ *                          MiniOS
+ *   zeroed                 zeroes the page before it begins, as firmware leaves it
+ *   indices=N              sets all four indices to N before it begins, as a kernel finds them that
+ *                          another one has started
  *
  * Layouts and numbers are those of Xen's public headers (xen.h, sched.h, event_channel.h,
  * io/xs_wire.h, io/console.h).
@@ -26,6 +44,9 @@
 #include <stdint.h>
 
 enum { PAGE = 4096, RING = 1024, PAYLOAD_MAX = 4096 };
+/* More requests than that don't fit into a ring whose replies nobody takes. */
+enum { PIPELINE_MAX = 35 };
+enum { ERROR_LOOKS = 100000 };
 
 /* ---- What Xen hands over ---- */
 
@@ -40,10 +61,13 @@ struct start_info {
   uint32_t console_evtchn;
   uint64_t pt_base, nr_pt_frames;
   uint64_t mfn_list; /* Where the table from our frame numbers to the machine's is. */
+  uint64_t module, module_len;
+  char command_line[1024];
 };
 _Static_assert(offsetof(struct start_info, store_mfn) == 56, "start_info");
 _Static_assert(offsetof(struct start_info, console_evtchn) == 80, "start_info");
 _Static_assert(offsetof(struct start_info, mfn_list) == 104, "start_info");
+_Static_assert(offsetof(struct start_info, command_line) == 128, "start_info");
 
 struct store_ring {
   uint8_t req[RING], rsp[RING];
@@ -61,12 +85,14 @@ enum { SHARED_INFO_PENDING = 0x800 };
 static struct start_info *start;
 static struct store_ring *store;
 static struct console_ring *console;
+/* It doesn't ring when it has made room. */
+static int quiet;
 static uint8_t shared_info[PAGE] __attribute__((aligned(PAGE)));
 
 /* ---- Hypercalls ---- */
 
 enum { UPDATE_VA_MAPPING = 14, SCHED_OP = 29, EVENT_CHANNEL_OP = 32 };
-enum { SCHEDOP_SHUTDOWN = 2, SCHEDOP_POLL = 3, EVTCHNOP_SEND = 4 };
+enum { SCHEDOP_YIELD = 0, SCHEDOP_SHUTDOWN = 2, SCHEDOP_POLL = 3, EVTCHNOP_SEND = 4 };
 enum { POWEROFF = 0, REBOOT = 1, CRASH = 3 };
 
 static long hypercall(long number, uint64_t a, uint64_t b, uint64_t c)
@@ -88,6 +114,11 @@ static void __attribute__((noreturn)) shut_down(uint32_t reason)
 {
   for (;;)
     hypercall(SCHED_OP, SCHEDOP_SHUTDOWN, (uint64_t)&reason, 0);
+}
+
+static void yield(void)
+{
+  hypercall(SCHED_OP, SCHEDOP_YIELD, 0, 0);
 }
 
 /* Until the store's event channel has an event, which this takes. */
@@ -229,7 +260,8 @@ static void get(void *to, uint32_t len)
       *byte++ = store->rsp[at++ % RING];
     barrier();
     store->rsp_cons = at;
-    notify(start->store_evtchn);
+    if (!quiet)
+      notify(start->store_evtchn);
   }
 }
 
@@ -238,6 +270,7 @@ static void get(void *to, uint32_t len)
 enum type {
   XS_READ = 2,
   XS_WATCH = 4,
+  XS_UNWATCH = 5,
   XS_TRANSACTION_START = 6,
   XS_TRANSACTION_END = 7,
   XS_WRITE = 11,
@@ -253,6 +286,8 @@ static char reply[PAYLOAD_MAX + 1];
 static uint32_t last_request;
 /* Whether the command has changed since it was last read. */
 static int commanded;
+/* Events of data/seen. */
+static uint64_t seen;
 
 /* Reads one message to `reply`. */
 static struct header receive(void)
@@ -265,21 +300,28 @@ static struct header receive(void)
   reply[header.len] = 0;
   if (header.type == XS_WATCH_EVENT && equal(reply, "data/command"))
     commanded = 1;
+  /* Both strings of the event. */
+  if (header.type == XS_WATCH_EVENT && equal(reply, "data/seen"))
+    seen += equal(reply + sizeof "data/seen", "token") && header.len == sizeof "data/seen" + 6;
   return header;
 }
 
-/* Its reply's length, or -1 for an error, whose name is then in `reply`. */
-static long request(enum type type, uint32_t transaction, const void *payload, size_t len)
+static void send(enum type type, uint32_t transaction, const void *payload, size_t len)
 {
   struct header header = {type, ++last_request, transaction, (uint32_t)len};
   put(&header, sizeof header);
   put(payload, (uint32_t)len);
-  notify(start->store_evtchn);
+}
+
+/* The reply to the request of that number: its length, or -1 for an error, whose name is then in
+ * `reply`. */
+static long take_reply(enum type type, uint32_t number)
+{
   for (;;) {
-    header = receive();
+    struct header header = receive();
     if (header.type == XS_WATCH_EVENT)
       continue;
-    if (header.request != last_request)
+    if (header.request != number)
       give_up("a reply to another request");
     if (header.type == XS_ERROR)
       return -1;
@@ -287,6 +329,13 @@ static long request(enum type type, uint32_t transaction, const void *payload, s
       give_up("a reply of another type");
     return header.len;
   }
+}
+
+static long request(enum type type, uint32_t transaction, const void *payload, size_t len)
+{
+  send(type, transaction, payload, len);
+  notify(start->store_evtchn);
+  return take_reply(type, last_request);
 }
 
 static long read(const char *path)
@@ -304,13 +353,19 @@ static long write(uint32_t transaction, const char *path, const char *value)
   return request(XS_WRITE, transaction, payload.at, payload.len);
 }
 
-static long watch(const char *path)
+/* XS_WATCH or XS_UNWATCH. */
+static long watch_or_not(enum type type, const char *path)
 {
   struct text payload = {.len = 0};
   add(&payload, path);
   payload.len++;
   add(&payload, "token");
-  return request(XS_WATCH, 0, payload.at, payload.len + 1);
+  return request(type, 0, payload.at, payload.len + 1);
+}
+
+static long watch(const char *path)
+{
+  return watch_or_not(XS_WATCH, path);
 }
 
 /* ---- Commands ---- */
@@ -379,6 +434,69 @@ static void watch_many(uint64_t n)
   answer_numbers("watches", n, bad);
 }
 
+static void take_events(uint64_t n)
+{
+  seen = 0;
+  uint64_t bad = watch("data/seen") < 0;
+  /* The first, which follows the reply: were it still on its way, C would not send an equal one. */
+  while (!bad && !seen)
+    receive();
+  for (uint64_t i = 0; i < n; i++) {
+    struct text value = {.len = 0};
+    add_number(&value, i);
+    bad += write(0, "data/seen", value.at) < 0;
+  }
+  /* The others came before the replies to their writes. */
+  bad += watch_or_not(XS_UNWATCH, "data/seen") < 0;
+  bad += seen != n + 1;
+  answer_numbers("events", n, bad);
+}
+
+static void pipeline(uint64_t n)
+{
+  static const char path[] = "data/hello";
+  if (n > PIPELINE_MAX)
+    n = PIPELINE_MAX;
+  uint64_t bad = 0;
+  uint32_t first = last_request + 1;
+  for (uint64_t i = 0; i < n; i++)
+    send(XS_READ, 0, path, sizeof path);
+  notify(start->store_evtchn);
+  for (uint64_t i = 0; i < n; i++)
+    bad += take_reply(XS_READ, first + (uint32_t)i) < 0 || !after(reply, "from");
+  answer_numbers("pipeline", n, bad);
+}
+
+static void read_big(void)
+{
+  long len = read("data/big");
+  uint64_t bad = len <= 0;
+  for (long i = 1; i < len; i++)
+    bad += reply[i] != reply[0];
+  answer_numbers("big", len < 0 ? 0 : (uint64_t)len, bad);
+}
+
+/* After the ring was emptied; takes the first event, which is no new command. */
+static void watch_again(void)
+{
+  commanded = 0;
+  if (watch("data/command") < 0)
+    give_up("no watch any more");
+  while (!commanded)
+    receive();
+  commanded = 0;
+}
+
+static void await_introduction(void)
+{
+  while (store->req_prod || store->req_cons || store->rsp_prod || store->rsp_cons)
+    yield();
+  watch_again();
+  /* Our folder may be still to be made. */
+  while (write(0, "data/answer", "introduced") < 0)
+    yield();
+}
+
 static void tell_features(void)
 {
   struct text text = {.len = 0};
@@ -403,8 +521,7 @@ static void reconnect(void)
   while (store->connection)
     wait_for_store();
   barrier();
-  if (watch("data/command") < 0)
-    give_up("no watch after the reset");
+  watch_again();
   write(0, "data/answer", "reconnected");
   print("nano: reconnected\n");
 }
@@ -423,6 +540,18 @@ static void publish_bad_index(void)
   notify(start->store_evtchn);
 }
 
+/* What the server says is wrong with the ring, as far as it says that. No doorbell tells of it. */
+static void print_error(void)
+{
+  for (int i = 0; i < ERROR_LOOKS && !store->error; i++)
+    yield();
+  struct text text = {.len = 0};
+  add(&text, "nano: ring error ");
+  add_number(&text, store->error);
+  add(&text, "\n");
+  print(text.at);
+}
+
 static void obey(const char *command)
 {
   const char *argument;
@@ -438,6 +567,7 @@ static void obey(const char *command)
     publish_bad_index();
     if (equal(command, "bad-index-off"))
       shut_down(POWEROFF);
+    print_error();
     wait_for_ever();
   }
   if (equal(command, "bad-length")) {
@@ -459,6 +589,19 @@ static void obey(const char *command)
     transact(number(argument));
   else if ((argument = after(command, "watches")))
     watch_many(number(argument));
+  else if ((argument = after(command, "events")))
+    take_events(number(argument));
+  else if ((argument = after(command, "pipeline")))
+    pipeline(number(argument));
+  else if (equal(command, "big"))
+    read_big();
+  else if (equal(command, "introduced"))
+    await_introduction();
+  else if ((argument = after(command, "print"))) {
+    print(argument);
+    print("\n");
+    write(0, "data/answer", argument);
+  }
   else
     write(0, "data/answer", command);
 }
@@ -475,6 +618,33 @@ static void *page_of(uint64_t mfn)
   shut_down(CRASH);
 }
 
+/* What the command line says after the name of a habit; NULL where it doesn't have it. */
+static const char *habit(const char *name)
+{
+  for (const char *at = start->command_line; *at; at++) {
+    const char *word = name, *rest = at;
+    while (*word && *word == *rest)
+      word++, rest++;
+    if (!*word)
+      return rest;
+  }
+  return NULL;
+}
+
+static void take_habits(void)
+{
+  quiet = habit("quiet") != NULL;
+  if (habit("zeroed"))
+    memset(store, 0, PAGE);
+  const char *indices = habit("indices=");
+  if (indices) {
+    uint32_t at = (uint32_t)number(indices);
+    store->req_cons = store->req_prod = at;
+    store->rsp_cons = store->rsp_prod = at;
+  }
+  barrier();
+}
+
 void guest_main(struct start_info *info);
 
 void guest_main(struct start_info *info)
@@ -485,6 +655,7 @@ void guest_main(struct start_info *info)
   /* Present, writable, user; 2: flush this page's translation. */
   hypercall(UPDATE_VA_MAPPING, (uint64_t)shared_info, start->shared_info | 7, 2);
 
+  take_habits();
   if (read("domid") < 0)
     give_up("no domid");
   struct text hello = {.len = 0};

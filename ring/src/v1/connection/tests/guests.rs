@@ -255,7 +255,7 @@ fn privileged_clients_have_no_quotas() {
 
 impl World {
     fn deliver_to(&mut self, at: usize, path: &[u8], token: &[u8]) {
-        let event = Event { seq: u64::MAX, path, token, ticket: None };
+        let event = Event { seq: u64::MAX, at: 0, path, token, ticket: None };
         self.conns[at].deliver(event, self.now);
     }
 

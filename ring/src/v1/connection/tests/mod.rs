@@ -1,5 +1,6 @@
 //! Bytes in, bytes out: every operation and every error, for privileged callers and guests.
 
+mod batch;
 mod client;
 mod conflicts;
 mod domains;

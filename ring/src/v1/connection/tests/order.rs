@@ -231,7 +231,7 @@ fn a_client_far_behind_gets_each_watch_once() {
     let events = PRIVILEGED_EVENTS_MAX / 4000 + 10;
     for n in 0..events {
         let (path, token) = (format!("/a/{n}"), token.as_bytes());
-        let event = Event { seq: u64::MAX, path: path.as_bytes(), token, ticket: None };
+        let event = Event { seq: u64::MAX, at: 0, path: path.as_bytes(), token, ticket: None };
         world.conns[one].deliver(event, Duration::ZERO);
     }
     let mut seen = Vec::new();

@@ -1,0 +1,145 @@
+//! How a worker waits: for a while without a system call, then asleep.
+//!
+//! While rings are hot the worker looks at doorbells and indices, and at descriptors now and then.
+//! It waits so for half as long after each time in vain, and for twice as long after each that was
+//! not. Before it sleeps, whoever has something for it must know that it does: the bells' words
+//! say so, and event channels are unmasked; then it looks once more.
+
+use std::{io, sync::mpsc::TryRecvError, time::Duration};
+
+use tracing::warn;
+
+use super::{poll::Batch, run::Worker};
+use crate::limits;
+
+impl Worker {
+    /// Waits for something to do, if there is nothing.
+    pub(super) fn sleep(&mut self, batch: &mut Batch) -> io::Result<()> {
+        let mut timeout = Some(Duration::ZERO);
+        // While a ring is hot, descriptors are only looked at.
+        let hot = self.has_rings() && self.shared.start.elapsed() < self.hot_until;
+        if self.clients.busy.is_empty() && !hot {
+            self.cool();
+        }
+        if self.clients.busy.is_empty() && !hot {
+            self.inbox.bell.sleep();
+            // Whoever leaves a message or commits from here on rings the bell.
+            match self.inbox.messages.try_recv() {
+                Ok(message) => self.handle(message),
+                Err(TryRecvError::Disconnected) => self.stopping = true,
+                Err(TryRecvError::Empty) if self.events.has_news() => {}
+                Err(TryRecvError::Empty) => timeout = self.until_deadline(),
+            }
+        }
+        if timeout != Some(Duration::ZERO) && !self.neighbours.sleep() {
+            timeout = Some(Duration::ZERO);
+        }
+        self.poll.wait(timeout, batch)?;
+        self.neighbours.awake();
+        self.inbox.bell.awake();
+        Ok(())
+    }
+
+    /// While rings are hot: waits a little for doorbells without a system call. True where there
+    /// was one, or other work, so that descriptors can wait for another while.
+    pub(super) fn spin(&mut self, batch: &mut Batch) -> bool {
+        if !self.has_rings() {
+            return false;
+        }
+        loop {
+            let now = self.shared.start.elapsed();
+            if now >= self.next_poll {
+                self.next_poll = now.saturating_add(limits::POLL_WHILE_HOT);
+                return false;
+            }
+            if let Ok(message) = self.inbox.messages.try_recv() {
+                self.handle(message);
+                batch.clear();
+                return true;
+            }
+            let moved = self.look_at_hot_rings();
+            if moved {
+                self.hot_until = now.saturating_add(self.patience);
+            }
+            let news = moved || self.neighbours.has_news() || self.events.has_news();
+            if news {
+                self.patience = self.patience.saturating_mul(2).min(limits::HOT);
+            }
+            if news || !self.clients.busy.is_empty() {
+                batch.clear();
+                return true;
+            }
+            if now >= self.hot_until {
+                self.patience = (self.patience / 2).max(limits::HOT_LEAST);
+                return false;
+            }
+            std::hint::spin_loop();
+        }
+    }
+
+    /// Whether any ring may be hot.
+    fn has_rings(&self) -> bool {
+        !self.neighbours.is_empty() || !self.ports.hot().is_empty()
+    }
+
+    /// A doorbell was rung: others may be soon.
+    pub(super) fn warm(&mut self) {
+        self.hot_until = self.now.saturating_add(self.patience);
+    }
+
+    /// Finds the rings whose doorbells were rung.
+    pub(super) fn hear(&mut self) {
+        let (guests, clients) = (&mut self.guests, &mut self.clients);
+        let mut any = false;
+        self.neighbours.hear(|machine, domid| {
+            if let Some(number) = guests.get(domid).and_then(|guest| guest.client) {
+                any |= clients.note_rung(number, machine);
+            }
+        });
+        if any {
+            self.warm();
+        }
+    }
+
+    fn until_deadline(&self) -> Option<Duration> {
+        let tend = (!self.clients.tended.is_empty()).then_some(self.next_tend);
+        let accept = self.acceptor.as_ref().and_then(|acceptor| acceptor.listener.deadline());
+        let guests = (!self.paused_guests.is_empty()).then(|| self.now + limits::ACCEPT_PAUSE);
+        let resume = (!self.paused.is_empty()).then_some(self.next_resume);
+        let deadline = tend.into_iter().chain(accept).chain(guests).chain(resume).min()?;
+        Some(deadline.saturating_sub(self.shared.start.elapsed()))
+    }
+
+    /// Finds the hot rings in which something has moved. Whether there are any.
+    fn look_at_hot_rings(&mut self) -> bool {
+        let mut any = false;
+        for (_, number) in self.ports.hot() {
+            if let Some(client) = self.clients.get(*number)
+                && client.left_something(&self.shared.store)
+            {
+                self.clients.note_busy(*number);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Before sleep: the ports of hot rings fire again, and what came before they could is found.
+    fn cool(&mut self) {
+        if self.ports.hot().is_empty() {
+            return;
+        }
+        match self.ports.cool() {
+            Ok(cold) => {
+                for number in cold {
+                    if let Some(client) = self.clients.get(number)
+                        && client.left_something(&self.shared.store)
+                    {
+                        self.clients.note_busy(number);
+                    }
+                }
+            }
+            Err(error) => warn!("event channels can't be unmasked: {error}"),
+        }
+    }
+}
