@@ -88,6 +88,12 @@ impl Runner {
                 self.met(CONFLICT_AT_START);
                 self.again(Side::Right, client, &tx)
             }
+            (Err(Errno::EAGAIN), Err(Errno::ENOSPC)) => {
+                let cause = who::domid(client).is_some() && self.world.touched(&tx);
+                self.require(cause, "a server aborted without a cause")?;
+                self.met(QUOTA_AT_COMMIT);
+                Ok(())
+            }
             (Err(Errno::ENOMEM | Errno::ENOSPC), Ok(_) | Err(Errno::EAGAIN)) => {
                 let committed = answers.right.is_ok();
                 let refused = tx.done.iter().any(Done::is_refused);
