@@ -19,6 +19,7 @@
  *
  *   create N      domain N exists and runs (a new life, if it was dead)
  *   shutdown N    domain N has shut down, but still exists
+ *   resume N      domain N runs again
  *   destroy N     domain N is gone
  *   ring N        nothing changed; the answer carries domain N's ring
  *   scan          nothing changed
@@ -156,6 +157,8 @@ static void carry_out(const char *line)
 			table[domid] = RUNNING;
 		else if (!strcmp(verb, "shutdown") && table[domid] == RUNNING)
 			table[domid] = SHUT_DOWN;
+		else if (!strcmp(verb, "resume") && table[domid] == SHUT_DOWN)
+			table[domid] = RUNNING;
 		else if (!strcmp(verb, "destroy")) {
 			table[domid] = ABSENT;
 			forget_ring(&rings[domid]);

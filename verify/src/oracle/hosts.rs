@@ -90,6 +90,7 @@ impl Hosts {
             DomainChange::Destroy(domid) => {
                 guest(domid) && self.exists(domid) && !self.is_target(domid)
             }
+            DomainChange::Resume(domid) => guest(domid) && self.exists(domid),
             DomainChange::Scan => true,
         }
     }
@@ -155,6 +156,9 @@ impl Hosts {
             }
             DomainChange::ShutDown(domid) => {
                 self.shut_down.insert(domid);
+            }
+            DomainChange::Resume(domid) => {
+                self.shut_down.remove(&domid);
             }
             DomainChange::Scan => {}
         }

@@ -16,6 +16,7 @@ use super::{
     who,
     wire::Incoming,
 };
+use crate::peer::DomainChange;
 
 impl Runner {
     /// The replies as answers; a reply that is none, or repeats the wrong ids, is a failure.
@@ -94,9 +95,10 @@ impl Runner {
             }
         } else if answers.left.is_ok() {
             // First: C looks at all domains whenever its host is asked for something.
-            if let Some(domid) = self.world.hosts.take_woken(op, &request.payload) {
-                self.servers.left.wake(domid)?;
-                self.servers.right.wake(domid)?;
+            let woken = self.world.hosts.take_woken(op, &request.payload);
+            if let Some(domid) = woken.filter(|_| self.has_hosts()) {
+                self.servers.left.domain(DomainChange::Resume(domid))?;
+                self.servers.right.domain(DomainChange::Resume(domid))?;
             }
             self.note(request, op)?;
         }

@@ -230,7 +230,7 @@ impl Runner {
         self.compare_streams(usize::MAX, None, Pair::same(0))
     }
 
-    fn has_hosts(&self) -> bool {
+    pub(super) fn has_hosts(&self) -> bool {
         self.servers.left.has_host() && self.servers.right.has_host()
     }
 

@@ -203,6 +203,7 @@ fn parse(line: &str) -> Option<Step> {
         return Some(Step::Host(match word {
             "create" => DomainChange::Create(domid),
             "shutdown" => DomainChange::ShutDown(domid),
+            "resume" => DomainChange::Resume(domid),
             "destroy" => DomainChange::Destroy(domid),
             "scan" => DomainChange::Scan,
             _ => return None,

@@ -29,6 +29,8 @@ pub enum DomainChange {
     Create(u32),
     /// It shuts down, and still exists.
     ShutDown(u32),
+    /// It had shut down, and runs again: news to nobody.
+    Resume(u32),
     /// It is gone.
     Destroy(u32),
     /// Nothing: the server is only asked to look.
@@ -40,6 +42,7 @@ impl DomainChange {
         match self {
             DomainChange::Create(domid) => ("create", Some(domid)),
             DomainChange::ShutDown(domid) => ("shutdown", Some(domid)),
+            DomainChange::Resume(domid) => ("resume", Some(domid)),
             DomainChange::Destroy(domid) => ("destroy", Some(domid)),
             DomainChange::Scan => ("scan", None),
         }

@@ -202,18 +202,6 @@ impl Server {
         self.host.ring(domid)
     }
 
-    /// Lets a domain that had shut down run again, without an event. Our simulated host only tells
-    /// of news, so that there is nothing to take back.
-    ///
-    /// # Errors
-    /// [`PeerError::Refused`], [`PeerError::Io`].
-    pub fn wake(&mut self, domid: u32) -> Result<(), PeerError> {
-        match self.host {
-            Host::Shim(_) => self.domain(DomainChange::Create(domid)),
-            Host::Simulated(_) | Host::OutOfReach => Ok(()),
-        }
-    }
-
     /// What the server has written to its standard output and error so far.
     #[must_use]
     pub fn output(&self) -> String {
