@@ -49,6 +49,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -197,7 +198,13 @@ __attribute__((constructor)) static void begin(void)
 {
 	const char *where = getenv("XENSHIM_CONTROL"), *faster = getenv("XENSHIM_PACE");
 	struct epoll_event event = { .events = EPOLLIN, .data.u32 = CONTROL };
+	struct rlimit files;
 
+	/* Three descriptors a guest. */
+	if (!getrlimit(RLIMIT_NOFILE, &files)) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
 	for (int domid = 0; domid < (int)DOMIDS; domid++)
 		rings[domid].page = rings[domid].to_daemon = rings[domid].to_guest = -1;
 	pace = faster ? atol(faster) : 0;

@@ -2,12 +2,16 @@
 //!
 //! The full run of 200,000 requests is `.ci/oracle`.
 
-use myriad_verify::oracle::{
-    mutate::{Falsehood, Mutation},
-    pair::Pair,
-    run::Stop,
-    session::{Kind, Session},
-    step::{Step, parse_all},
+use myriad_verify::{
+    oracle::{
+        mutate::{Falsehood, Mutation},
+        pair::Pair,
+        run::Stop,
+        session::{Kind, Session},
+        step::{Step, parse_all},
+        wire::{Incoming, Link, Message, encode},
+    },
+    peer::{Server, ring::Ring},
 };
 
 const SEED: u64 = 20_260_801;
@@ -84,6 +88,32 @@ fn ours_agrees_with_c() {
     let summary = Session::against_c(Kind::Myriad, 20_000, SEED).run().unwrap();
     assert_eq!(summary.gaps(), Vec::<String>::new(), "{summary}");
     assert!(summary.of_guests() > 10_000, "{summary}");
+}
+
+/// For whoever compares under load: rings of the shim don't run out with a few hundred guests.
+#[test]
+fn hundreds_of_guests_speak_to_either_server_at_a_time() {
+    const GUESTS: u32 = 200;
+    let c = Server::start_c(GUESTS).unwrap();
+    for mut server in [c, Server::start_myriad(GUESTS).unwrap()] {
+        let mut dom0 = Link::connect(server.socket(), "", 0).unwrap();
+        let mut rings: Vec<Ring> = Vec::new();
+        for domid in 1..=GUESTS {
+            let introduce = encode(8, domid, 0, format!("{domid}\x001\x001\0").as_bytes());
+            dom0.send(&introduce, 1).unwrap();
+            assert!(matches!(dom0.receive().unwrap(), Incoming::Message(m) if m.op == 8));
+            rings.push(server.ring(domid).unwrap());
+        }
+        for (ring, domid) in rings.iter_mut().zip(1..) {
+            let path = format!("{domid}\0");
+            ring.send(&encode(10, domid, 0, path.as_bytes()), 2).unwrap();
+        }
+        for (ring, domid) in rings.iter_mut().zip(1..) {
+            let home = format!("/local/domain/{domid}\0").into_bytes();
+            let reply = Message { op: 10, req_id: domid, tx_id: 0, payload: home };
+            assert_eq!(ring.receive().unwrap(), Incoming::Message(reply));
+        }
+    }
 }
 
 #[test]

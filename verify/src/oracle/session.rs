@@ -153,11 +153,17 @@ pub struct Summary {
 
 impl Summary {
     /// What is wrong with the run's coverage: cells held impossible that were hit, and after a full
-    /// run cells that were hit too seldom.
+    /// run cells that were hit too seldom, or too few requests of guests.
     #[must_use]
     pub fn gaps(&self) -> Vec<String> {
         let coverage = &self.runner.coverage;
-        if self.full { coverage.gaps() } else { coverage.surprises() }
+        if !self.full {
+            return coverage.surprises();
+        }
+        let (all, of_guests) = (self.runner.requests(), self.of_guests());
+        let few = of_guests < all.div_ceil(2);
+        let few = few.then(|| format!("guests sent {of_guests} of {all} requests, half wanted"));
+        few.into_iter().chain(coverage.gaps()).collect()
     }
 
     /// How many requests were those of guests.
