@@ -71,8 +71,8 @@ pub(super) const OF_GUESTS: &[Difference] = &[
         name: QUOTA_AT_COMMIT,
         reason: "at the commit of a guest that created a node 4.17 refuses at the quota, and not \
                  past it as elsewhere, and holds everyone's quota against it whose nodes it \
-                 changed; Myriad holds the guest to its own, finds conflicts first, and where there \
-                 are none may meet the quota while it makes the changes again, one by one",
+                 changed; Myriad holds the guest to its own, finds conflicts first, and where none \
+                 are may meet the quota while it makes the changes again, one by one",
         kind: Kind::Commit,
     },
     Difference {
