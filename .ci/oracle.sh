@@ -1,5 +1,6 @@
 #!/bin/bash
-# 200,000 random requests to C xenstored and to ours, every byte of every answer compared.
+# 200,000 random requests to C xenstored and to ours, most of them those of guests on their rings;
+# every byte of every answer compared.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo run --release --locked --quiet -p myriad-verify --bin oracle -- --requests 200000 \

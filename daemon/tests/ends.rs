@@ -46,6 +46,18 @@ fn a_shutdown_is_told_once_until_it_is_resumed() {
     assert_eq!(dom0.ask(Op::Resume, 0, b"5\0"), Err("ENOENT".into()));
 }
 
+#[test]
+fn a_domain_that_runs_again_is_no_news() {
+    let lab = Lab::start(&["--workers", "1"]);
+    let mut dom0 = listener(&lab);
+    dom0.control(&["sim", "create", "5-6"]).unwrap();
+    assert_eq!(told(&mut dom0, &["sim", "shutdown", "5"]), 0, "nobody knows it");
+    introduce(&mut dom0, 5);
+    assert_eq!(told(&mut dom0, &["sim", "resume", "5"]), 0);
+    assert_eq!(told(&mut dom0, &["sim", "crash", "6"]), 0, "5 runs, and 6 is not introduced");
+    assert_eq!(told(&mut dom0, &["sim", "crash", "5"]), 1);
+}
+
 /// The next event of the hypervisor, for whichever domain, tells of it.
 #[test]
 fn a_domain_that_had_shut_down_before_its_introduction_is_told_at_the_next_look() {

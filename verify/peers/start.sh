@@ -1,5 +1,5 @@
 #!/bin/bash
-# Debian's C xenstored in the foreground, without Xen (tests start theirs by src/peer.rs).
+# Debian's C xenstored in the foreground, without Xen (tests start theirs by src/peer).
 #
 #   verify/peers/start.sh RUNDIR [OPTION...]
 #

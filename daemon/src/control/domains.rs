@@ -5,7 +5,7 @@ use std::fmt::Write;
 use myriad_core::{ConnId, DomId, DomainInfo, Errno, Instance, Store};
 use tracing::info;
 
-use super::{Answer, Run};
+use super::{Answer, Context, Run};
 use crate::{
     hypervisor::{Condition, DomainState, Hypervisor},
     limits,
@@ -66,6 +66,10 @@ pub(super) fn sim(run: &mut Run<'_, '_>, words: &[&str]) -> Result<Answer, Errno
         }
         Command::Shutdown(domid) => stop(run, domid, Condition::Shutdown)?,
         Command::Crash(domid) => stop(run, domid, Condition::Crashed)?,
+        Command::Resume(domid) => {
+            let Context { host, control, .. } = &*run.context;
+            host.stop(domid, *control, Condition::Running).map_err(refused)?;
+        }
         Command::Destroy(range) => {
             for domid in range.iter() {
                 destroy(run, domid)?;

@@ -128,7 +128,7 @@ const COMMANDS: [Command; 12] = [
     Command { name: "domains", arguments: "[<first domid>]", run: domains::list },
     Command {
         name: "sim",
-        arguments: "create|destroy <domid>[-<domid>]|shutdown|crash <domid>|list",
+        arguments: "create|destroy <domid>[-<domid>]|shutdown|crash|resume <domid>|list",
         run: domains::sim,
     },
     Command { name: "version", arguments: "", run: version },

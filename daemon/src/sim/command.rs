@@ -15,6 +15,8 @@ pub enum Command {
     Shutdown(DomId),
     /// `crash DOMID`
     Crash(DomId),
+    /// `resume DOMID`
+    Resume(DomId),
     /// `destroy DOMID[-DOMID]`
     Destroy(DomidRange),
     /// `list`
@@ -23,7 +25,7 @@ pub enum Command {
 
 /// What is wrong with a command to the simulated host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("sim: use create|destroy DOMID[-DOMID], shutdown|crash DOMID, or list")]
+#[error("sim: use create|destroy DOMID[-DOMID], shutdown|crash|resume DOMID, or list")]
 pub struct CommandError;
 
 impl Command {
@@ -42,6 +44,7 @@ impl Command {
             ["destroy", domids] => range(domids).map(Command::Destroy),
             ["shutdown", domid] => single(domid).map(Command::Shutdown),
             ["crash", domid] => single(domid).map(Command::Crash),
+            ["resume", domid] => single(domid).map(Command::Resume),
             ["list"] => Ok(Command::List),
             _ => Err(CommandError),
         }
@@ -57,6 +60,7 @@ mod tests {
         let range = DomidRange { first: DomId(1), last: DomId(20) };
         assert_eq!(Command::parse(&["create", "1-20"]), Ok(Command::Create(range)));
         assert_eq!(Command::parse(&["crash", "7"]), Ok(Command::Crash(DomId(7))));
+        assert_eq!(Command::parse(&["resume", "7"]), Ok(Command::Resume(DomId(7))));
         assert_eq!(Command::parse(&["list"]), Ok(Command::List));
         let wrong: [&[&str]; 6] =
             [&[], &["create"], &["create", "x"], &["crash", "1-2"], &["list", "x"], &["boil", "1"]];

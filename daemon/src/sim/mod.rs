@@ -84,7 +84,7 @@ impl Host {
         Ok(())
     }
 
-    /// Shuts a domain down, or crashes it; doing so again changes nothing.
+    /// Shuts a domain down, crashes it, or lets it run again; doing so again changes nothing.
     ///
     /// # Errors
     /// [`SimError::Unknown`], [`SimError::Control`].

@@ -11,7 +11,6 @@ use std::{
 
 use clap::Parser;
 use myriad_verify::oracle::{
-    differences::TABLE,
     limits::{CLIENTS, FULL_RUN},
     mutate::{Falsehood, Mutation},
     pair::Pair,
@@ -19,6 +18,7 @@ use myriad_verify::oracle::{
     run::Stop,
     session::{Kind, Session},
     step::{Step, parse_all},
+    table,
 };
 
 /// Compares two servers of xenstore, byte by byte, over random requests.
@@ -71,7 +71,7 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if arguments.differences {
-        for difference in TABLE {
+        for difference in table::all() {
             println!("{}\n    {}", difference.name, difference.reason);
         }
         return ExitCode::SUCCESS;

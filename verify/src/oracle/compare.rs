@@ -4,8 +4,9 @@ use myriad_core::Errno;
 use myriad_ring::v1::{Op, PAYLOAD_MAX};
 
 use super::{
+    operate::Effect,
     text,
-    tree::{Answer, Effect},
+    tree::Answer,
     wire::{Incoming, Message},
 };
 

@@ -6,36 +6,38 @@ use super::{
     generate::{Generator, string},
     limits::WATCHES,
     payload,
-    tree::Tree,
+    tree::{Asker, Tree},
     world::World,
 };
 
 impl Generator {
     /// A payload that is one.
     pub(super) fn good(&mut self, world: &World, client: usize, op: Op, tree: &Tree) -> Vec<u8> {
-        let rng = &mut self.rng;
+        let (asker, rng) = (world.asker(client), &mut self.rng);
         match op {
-            Op::Rm if rng.permille(700) => string(payload::removable(rng, tree)),
+            Op::Rm if rng.permille(700) => string(payload::removable(rng, tree, asker)),
             Op::Directory if rng.permille(50) => string(payload::BIG),
             Op::Directory | Op::Read | Op::GetPerms | Op::Mkdir | Op::Rm => {
-                string(payload::path(rng, tree))
+                string(payload::path(rng, tree, asker))
             }
             Op::DirectoryPart => {
                 let big = rng.permille(400);
-                let path = if big { payload::BIG.into() } else { payload::path(rng, tree) };
+                let path = if big { payload::BIG.into() } else { payload::path(rng, tree, asker) };
                 let offset = if rng.permille(500) { 0 } else { rng.below(9_000) };
                 [string(path), string(offset.to_string())].concat()
             }
             Op::Write => {
-                let path = payload::path(rng, tree);
-                let value = payload::value(rng, &path);
+                let path = payload::path(rng, tree, asker);
+                let value = payload::value(rng, &path, asker);
                 [string(path), value].concat()
             }
             Op::SetPerms => {
                 let special = rng.permille(30);
-                let path =
-                    if special { b"@releaseDomain".to_vec() } else { payload::path(rng, tree) };
-                let mut payload = [string(path), payload::perms(rng, &world.hosts)].concat();
+                let path = match special {
+                    true => b"@releaseDomain".to_vec(),
+                    false => payload::owned_path(rng, tree, asker),
+                };
+                let mut payload = [string(path), payload::perms(rng, &world.hosts, asker)].concat();
                 payload.truncate(PAYLOAD_MAX);
                 payload
             }
@@ -49,8 +51,8 @@ impl Generator {
     }
 
     fn watching(&mut self, world: &World, client: usize, op: Op, tree: &Tree) -> Vec<u8> {
-        let rng = &mut self.rng;
-        let mine = world.clients.get(client).map_or([].as_slice(), |c| &c.watches);
+        let (asker, rng) = (world.asker(client), &mut self.rng);
+        let mine = world.clients.get(&client).map_or([].as_slice(), |c| &c.watches);
         let again = match op {
             Op::Unwatch => rng.permille(700),
             _ => mine.len() >= WATCHES || rng.permille(60),
@@ -61,7 +63,7 @@ impl Generator {
                 [string(path.as_slice()), string(token.as_slice())].concat()
             }
             None => {
-                let path = payload::watch_path(rng, tree);
+                let path = payload::watch_path(rng, tree, asker);
                 let mut token = payload::token(rng);
                 token.truncate(PAYLOAD_MAX.saturating_sub(path.len() + 8));
                 let rest = if rng.permille(20) { "rest" } else { "" };
@@ -92,21 +94,24 @@ impl Generator {
             }
             Op::Resume => string(payload::domid(rng, introduced).to_string()),
             Op::Control => {
-                let known = ["check\0", "log\0on\0", "log\0off\0", "quota\0set\0nodes\x001000\0"];
-                rng.pick(&"quota\x0040000\0", &known).as_bytes().to_vec()
+                let known =
+                    ["check\0", "log\0on\0", "log\0off\0", "quota\0set\0memory\x009999999\0"];
+                let account = format!("quota\0{}\0", payload::domid(rng, introduced));
+                let other = (*rng.pick(&"quota\x0040000\0", &known)).to_owned();
+                (if rng.permille(500) { account } else { other }).into_bytes()
             }
             Op::GetFeature => rng.pick(&"".to_owned(), &["5\0".to_owned()]).as_bytes().to_vec(),
             Op::SetFeature => format!("{}\0{}\0", rng.below(24), rng.below(16)).into_bytes(),
             Op::GetQuota => rng.pick(&"", &["nodes\0", "5\0watches\0", "x\0"]).as_bytes().to_vec(),
-            Op::SetQuota => format!("{}\0nodes\0{}\0", rng.below(24), rng.below(9)).into_bytes(),
+            Op::SetQuota => format!("{}\0watches\0{}\0", rng.below(24), rng.below(9)).into_bytes(),
             _ => string(payload::any_domid(rng).to_string()),
         }
     }
 
     /// A payload that is none, or of what is not there.
-    pub(super) fn malformed(&mut self, op: Op, tree: &Tree) -> Vec<u8> {
+    pub(super) fn malformed(&mut self, asker: Asker, op: Op, tree: &Tree) -> Vec<u8> {
         let rng = &mut self.rng;
-        let path = payload::path(rng, tree);
+        let path = payload::path(rng, tree, asker);
         match (op, rng.below(4)) {
             (Op::Directory | Op::Read | Op::GetPerms | Op::Mkdir | Op::Rm, way) => match way {
                 0 => path,

@@ -4,23 +4,50 @@
 //! nothing is a barrier: when it is there, so is all that came before. Nothing here waits for time
 //! to pass.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use myriad_ring::v1::Op;
 
 use super::{
     pair::{Pair, Side},
+    text,
     wire::{Incoming, Link, Message, WireError, encode},
 };
+use crate::peer::ring::Ring;
 
 /// The connections of a run.
 #[derive(Debug)]
 pub struct Exchange {
     sockets: Pair<PathBuf>,
-    clients: Vec<Pair<Link>>,
+    clients: BTreeMap<usize, Pair<Way>>,
     /// What each client got in this step, in order.
-    pub inbox: Vec<Pair<Vec<Incoming>>>,
+    pub inbox: BTreeMap<usize, Pair<Vec<Incoming>>>,
     barrier_id: u32,
+    /// A connection to each server that is no client's.
+    spare: Pair<Option<Link>>,
+}
+
+/// How a client reaches a server.
+#[derive(Debug)]
+enum Way {
+    Socket(Link),
+    Ring(Ring),
+}
+
+impl Way {
+    fn send(&mut self, bytes: &[u8], pieces: usize) -> Result<(), WireError> {
+        match self {
+            Way::Socket(link) => link.send(bytes, pieces),
+            Way::Ring(ring) => ring.send(bytes, pieces),
+        }
+    }
+
+    fn receive(&mut self) -> Result<Incoming, WireError> {
+        match self {
+            Way::Socket(link) => link.receive(),
+            Way::Ring(ring) => ring.receive(),
+        }
+    }
 }
 
 impl Exchange {
@@ -31,27 +58,51 @@ impl Exchange {
     pub fn connect(sockets: Pair<PathBuf>, clients: usize) -> Result<Exchange, WireError> {
         let mut exchange = Exchange {
             sockets,
-            clients: Vec::new(),
-            inbox: (0..clients).map(|_| Pair::default()).collect(),
+            clients: BTreeMap::new(),
+            inbox: BTreeMap::new(),
             barrier_id: 0,
+            spare: Pair::default(),
         };
         for client in 0..clients {
-            let links = exchange.links(client)?;
-            exchange.clients.push(links);
+            exchange.reconnect(client)?;
         }
         Ok(exchange)
     }
 
-    /// Closes a client's connections and opens others.
+    /// Closes a client's connections, if it had any, and opens others.
     ///
     /// # Errors
     /// [`WireError::Connect`].
     pub fn reconnect(&mut self, client: usize) -> Result<(), WireError> {
-        let links = self.links(client)?;
-        if let Some(slot) = self.clients.get_mut(client) {
-            *slot = links;
-        }
+        let connect = |side: Side| Link::connect(self.sockets.get(side), side.name(), client);
+        let links = Pair::make(|side| connect(side).map(Way::Socket))?;
+        self.clients.insert(client, links);
+        self.inbox.entry(client).or_default();
         Ok(())
+    }
+
+    /// A guest is on these rings from now on.
+    pub fn attach(&mut self, client: usize, rings: Pair<Ring>) {
+        let ways = Pair { left: Way::Ring(rings.left), right: Way::Ring(rings.right) };
+        self.clients.insert(client, ways);
+        self.inbox.entry(client).or_default();
+    }
+
+    /// A guest has no rings any more.
+    pub fn detach(&mut self, client: usize) {
+        self.clients.remove(&client);
+    }
+
+    /// The rings of a guest.
+    pub fn rings(&mut self, client: usize) -> Vec<&mut Ring> {
+        let ways = self.clients.get_mut(&client).map(|ways| [&mut ways.left, &mut ways.right]);
+        let mut rings = Vec::new();
+        for way in ways.into_iter().flatten() {
+            if let Way::Ring(ring) = way {
+                rings.push(ring);
+            }
+        }
+        rings
     }
 
     /// A connection of its own to one server.
@@ -59,12 +110,39 @@ impl Exchange {
     /// # Errors
     /// [`WireError::Connect`].
     pub fn aside(&self, side: Side) -> Result<Link, WireError> {
-        Link::connect(self.sockets.get(side), side.name(), self.clients.len())
+        Link::connect(self.sockets.get(side), side.name(), usize::MAX)
+    }
+
+    /// Begins a transaction on one server, and ends it: C's generation is another one after that.
+    ///
+    /// # Errors
+    /// [`WireError`].
+    pub fn age(&mut self, side: Side) -> Result<(), WireError> {
+        let id = match self.aside_ask(side, &encode(Op::TransactionStart as u32, 1, 0, b"\0"))? {
+            Incoming::Message(m) => text::one_string(&m.payload).map_or(0, text::atoi),
+            Incoming::Closed => 0,
+        };
+        self.aside_ask(side, &encode(Op::TransactionEnd as u32, 1, id, b"F\0")).map(drop)
+    }
+
+    /// Asks one server something by a connection that no client has.
+    ///
+    /// # Errors
+    /// [`WireError`].
+    pub fn aside_ask(&mut self, side: Side, request: &[u8]) -> Result<Incoming, WireError> {
+        let mut link = match self.spare.get_mut(side).take() {
+            Some(link) => link,
+            None => self.aside(side)?,
+        };
+        link.send(request, 1)?;
+        let reply = link.receive()?;
+        *self.spare.get_mut(side) = Some(link);
+        Ok(reply)
     }
 
     /// Empties the inboxes.
     pub fn begin_step(&mut self) {
-        for inbox in &mut self.inbox {
+        for inbox in self.inbox.values_mut() {
             inbox.left.clear();
             inbox.right.clear();
         }
@@ -81,11 +159,31 @@ impl Exchange {
         pieces: usize,
     ) -> Result<(), WireError> {
         for side in Side::BOTH {
-            if let Some(links) = self.clients.get_mut(client) {
-                links.get_mut(side).send(bytes.get(side), pieces)?;
+            if let Some(ways) = self.clients.get_mut(&client) {
+                ways.get_mut(side).send(bytes.get(side), pieces)?;
             }
         }
         Ok(())
+    }
+
+    /// Sends a request of a client's to one server, and takes its reply out of what comes back.
+    ///
+    /// # Errors
+    /// [`WireError`].
+    pub fn ask(
+        &mut self,
+        side: Side,
+        client: usize,
+        request: &[u8],
+    ) -> Result<Incoming, WireError> {
+        if let Some(ways) = self.clients.get_mut(&client) {
+            ways.get_mut(side).send(request, 1)?;
+        }
+        let reply = self.receive_from(side, client)?;
+        if let Some(inbox) = self.inbox.get_mut(&client) {
+            inbox.get_mut(side).pop();
+        }
+        Ok(reply)
     }
 
     /// Takes in what a client gets from both servers, up to and with the first reply or the end of
@@ -138,7 +236,7 @@ impl Exchange {
         for client in clients {
             for side in Side::BOTH {
                 let reply = self.receive_from(side, *client)?;
-                if let Some(inbox) = self.inbox.get_mut(*client).filter(|_| reply == expected) {
+                if let Some(inbox) = self.inbox.get_mut(client).filter(|_| reply == expected) {
                     inbox.get_mut(side).pop();
                 }
             }
@@ -147,21 +245,15 @@ impl Exchange {
     }
 
     fn receive_from(&mut self, side: Side, client: usize) -> Result<Incoming, WireError> {
-        let (Some(links), Some(inbox)) = (self.clients.get_mut(client), self.inbox.get_mut(client))
-        else {
-            return Ok(Incoming::Closed);
-        };
+        let (ways, inbox) = (self.clients.get_mut(&client), self.inbox.get_mut(&client));
+        let (Some(ways), Some(inbox)) = (ways, inbox) else { return Ok(Incoming::Closed) };
         loop {
-            let incoming = links.get_mut(side).receive()?;
+            let incoming = ways.get_mut(side).receive()?;
             inbox.get_mut(side).push(incoming.clone());
             match &incoming {
                 Incoming::Message(m) if m.op == Op::WatchEvent as u32 => {}
                 _ => return Ok(incoming),
             }
         }
-    }
-
-    fn links(&self, client: usize) -> Result<Pair<Link>, WireError> {
-        Pair::make(|side| Link::connect(self.sockets.get(side), side.name(), client))
     }
 }

@@ -7,7 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use myriad_ring::v1::Op;
 
-use super::{limits::DOMAINS, text};
+use super::{
+    limits::DOMAINS,
+    text::{self, Life},
+    tree::CONTROL_LIFE,
+};
 use crate::peer::DomainChange;
 
 /// The domains of both hosts.
@@ -17,6 +21,8 @@ pub struct Hosts {
     introduced: BTreeSet<u32>,
     shut_down: BTreeSet<u32>,
     target_of: BTreeMap<u32, u32>,
+    /// How many lives have begun.
+    begun: Life,
 }
 
 impl Default for Hosts {
@@ -27,6 +33,7 @@ impl Default for Hosts {
             introduced: [0].into(),
             shut_down: BTreeSet::new(),
             target_of: BTreeMap::new(),
+            begun: CONTROL_LIFE,
         }
     }
 }
@@ -50,6 +57,23 @@ impl Hosts {
         self.target_of.values().any(|target| *target == domid)
     }
 
+    /// The target of a domain.
+    #[must_use]
+    pub fn target(&self, domid: u32) -> Option<u32> {
+        self.target_of.get(&domid).copied()
+    }
+
+    /// The domains that were introduced, but for dom0.
+    pub fn guests(&self) -> impl Iterator<Item = u32> {
+        self.introduced.iter().copied().filter(|domid| *domid != 0)
+    }
+
+    /// A life that no domain has had.
+    pub fn next_life(&mut self) -> Life {
+        self.begun += 1;
+        self.begun
+    }
+
     /// Whether a domain has a target.
     #[must_use]
     pub fn has_target(&self, domid: u32) -> bool {
@@ -66,6 +90,7 @@ impl Hosts {
             DomainChange::Destroy(domid) => {
                 guest(domid) && self.exists(domid) && !self.is_target(domid)
             }
+            DomainChange::Resume(domid) => guest(domid) && self.exists(domid),
             DomainChange::Scan => true,
         }
     }
@@ -131,6 +156,9 @@ impl Hosts {
             }
             DomainChange::ShutDown(domid) => {
                 self.shut_down.insert(domid);
+            }
+            DomainChange::Resume(domid) => {
+                self.shut_down.remove(&domid);
             }
             DomainChange::Scan => {}
         }

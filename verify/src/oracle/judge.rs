@@ -6,14 +6,17 @@ use myriad_ring::v1::Op;
 use super::{
     compare,
     differences::{self, Case},
+    opened::OpenTx,
+    operate::Effect,
     pair::{Pair, Side},
     run::{Runner, Stop},
     step::{Request, Tx},
     text,
-    tree::{Answer, Effect},
+    tree::Answer,
+    who,
     wire::Incoming,
-    world::OpenTx,
 };
+use crate::peer::DomainChange;
 
 impl Runner {
     /// The replies as answers; a reply that is none, or repeats the wrong ids, is a failure.
@@ -48,9 +51,13 @@ impl Runner {
         let lost = matches!(request.tx, Tx::Ended(_) | Tx::Raw(1..)) && op != Op::Watch;
         let model = match (&before, lost) {
             (_, true) => None,
+            (Some(tx), _) if tx.poisoned => None,
             (Some(_), _) => self.world.apply_in(request.client, request.tx, op, &request.payload),
-            (None, _) => self.world.apply(op, &request.payload),
+            (None, _) => self.world.apply(request.client, op, &request.payload),
         };
+        if self.poisons(request, model.as_ref(), answers) {
+            return Ok(());
+        }
         if answers.left != answers.right {
             let explained = (!self.options.twins).then(|| {
                 differences::explain(&Case {
@@ -70,21 +77,30 @@ impl Runner {
                 None => return Err(self.fail("the answers differ")),
             }
         }
-        if let Some(model) = &model {
+        let modelled = Pair {
+            left: answers.left.clone(),
+            right: model.as_ref().map_or(answers.left.clone(), |model| model.answer.clone()),
+        };
+        let by_quota = before.as_ref().is_some_and(|tx| tx.parted || parts(&modelled));
+        if let Some(model) = model.as_ref().filter(|_| self.options.ours || !by_quota) {
             self.check_model(op, answers, model, before.as_ref())?;
         }
         if let (Some(tx), Some(_)) = (before, model) {
-            let done = self.world.done(&tx.view, op, &request.payload, answers.clone());
+            let c_alone = !self.options.ours && parts(&modelled);
+            let done = self.world.done(&tx.view, request, op, answers.clone());
             let slot = self.world.slot_mut(request.client, request.tx);
             if let Some(open) = slot.and_then(|slot| slot.open.as_mut()) {
+                open.parted |= parts(answers) || c_alone;
                 open.done.push(done);
             }
         } else if answers.left.is_ok() {
-            self.note(request, op);
-            if let Some(domid) = self.world.hosts.take_woken(op, &request.payload) {
-                self.servers.left.wake(domid)?;
-                self.servers.right.wake(domid)?;
+            // First: C looks at all domains whenever its host is asked for something.
+            let woken = self.world.hosts.take_woken(op, &request.payload);
+            if let Some(domid) = woken.filter(|_| self.has_hosts()) {
+                self.servers.left.domain(DomainChange::Resume(domid))?;
+                self.servers.right.domain(DomainChange::Resume(domid))?;
             }
+            self.note(request, op)?;
         }
         Ok(())
     }
@@ -110,16 +126,36 @@ impl Runner {
         self.require(agrees, &what)
     }
 
+    /// Whether a request was the one too many for a guest's transaction, which can only end now.
+    fn poisons(
+        &mut self,
+        request: &Request,
+        model: Option<&Effect>,
+        answers: &Pair<Answer>,
+    ) -> bool {
+        let full = Err(Errno::ENOSPC);
+        let expected = model.is_none_or(|model| model.answer == full);
+        let slot = self.world.slot_mut(request.client, request.tx);
+        match slot.and_then(|slot| slot.open.as_mut()) {
+            Some(open) if !expected && answers.left == full && answers.right == full => {
+                open.poisoned = true;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Notes what a request did that succeeded and is not one on the tree.
-    fn note(&mut self, request: &Request, op: Op) {
-        let Some(client) = self.world.clients.get_mut(request.client) else { return };
+    fn note(&mut self, request: &Request, op: Op) -> Result<(), Stop> {
+        let home = who::home(request.client);
+        let Some(client) = self.world.clients.get_mut(&request.client) else { return Ok(()) };
         let strings = text::strings(&request.payload);
         match (op, strings.as_slice()) {
             (Op::Watch, [path, token, ..]) => {
                 client.watches.push((path.to_vec(), token.to_vec()));
             }
             (Op::Unwatch, [path, token, ..]) => {
-                let full = |p: &[u8]| text::node_path(p).map(std::borrow::Cow::into_owned);
+                let full = |p: &[u8]| text::node_path(p, home).map(std::borrow::Cow::into_owned);
                 let same = |p: &[u8]| p == *path || (full(p).is_some() && full(p) == full(path));
                 let found = client.watches.iter().position(|(p, t)| t == token && same(p));
                 if let Some(at) = found {
@@ -134,11 +170,24 @@ impl Runner {
             }
             _ => {
                 if let Some(domid) = self.world.hosts.note(op, &request.payload) {
-                    self.world.bury(domid);
+                    self.ended(domid)?;
+                }
+                match (op, strings.first().map_or(0, |text| text::atoi(text))) {
+                    (Op::SetPerms, _) => self.world.note_special(&request.payload),
+                    (Op::Introduce, domid) => self.introduced(domid)?,
+                    (Op::SetTarget, _) => self.world.note_upheaval(),
+                    _ => {}
                 }
             }
         }
+        Ok(())
     }
+}
+
+/// Whether a quota has refused a request in a transaction by one server alone.
+fn parts(answers: &Pair<Answer>) -> bool {
+    let full = Err(Errno::ENOSPC);
+    (answers.left == full) != (answers.right == full)
 }
 
 /// Whether a request queues events if it succeeds.

@@ -10,6 +10,33 @@ pub const SLOTS: usize = 3;
 pub const WATCHES: usize = 6;
 /// Domains that can come and go: 1 to this. dom0 always exists, and none above it ever does.
 pub const DOMAINS: u32 = 20;
+/// The number from which on a client is a guest: see `who.rs`.
+pub const GUESTS: usize = 1000;
+/// How many guests there are at least, while there are domains for them.
+pub const GUESTS_WANTED: usize = 9;
+/// Nodes that a guest may own.
+pub const GUEST_NODES: usize = 30;
+/// Watches that a guest may hold.
+pub const GUEST_WATCHES: usize = 4;
+/// Transactions that a guest may have open: fewer than there are slots.
+pub const GUEST_TRANSACTIONS: usize = 2;
+/// Entries of a permission list that a guest may set.
+pub const GUEST_PERMS: usize = 5;
+/// A node that a guest writes is smaller.
+pub const GUEST_NODE_SIZE: usize = 512;
+/// Nodes that a guest's transaction may touch.
+pub const GUEST_TRANSACTION_NODES: usize = 60;
+/// Requests of a guest that may be outstanding: the default of both servers.
+pub const GUEST_OUTSTANDING: usize = 20;
+/// Requests of a flood: their replies fill the ring and the quota, and what is left fits into the
+/// ring of requests.
+pub const FLOOD: usize = 90;
+/// A guest's request touches at most so many nodes of a transaction.
+pub const MANY_NODES: usize = 12;
+/// Bytes of a node's head, and of an entry of its permissions, as its quota counts them.
+pub const NODE_HEAD: usize = 24;
+/// See [`NODE_HEAD`].
+pub const NODE_PERM: usize = 8;
 /// After this long without an answer a server counts as hung. Nothing else depends on time.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 /// Requests that a report shows before the one that differed.

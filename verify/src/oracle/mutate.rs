@@ -1,6 +1,12 @@
 //! Falsifies one answer of the right server, so that it can be seen that the comparison notices.
 
-use super::{compare, wire::Incoming};
+use myriad_core::Errno;
+use myriad_ring::v1::Op;
+
+use super::{
+    compare, who,
+    wire::{Incoming, Message},
+};
 
 /// What is falsified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -19,6 +25,12 @@ pub enum Falsehood {
     SwappedEvents,
     /// An event comes on the wrong side of a reply.
     LateEvent,
+    /// A guest is granted what it may not have.
+    Granted,
+    /// A guest is refused what it may have.
+    Denied,
+    /// A guest gets an event of a node that it must not know of.
+    Leaked,
 }
 
 /// A falsehood, once, at the first chance from some request on.
@@ -36,13 +48,23 @@ impl Mutation {
         Mutation { what, from, told: false }
     }
 
-    /// Falsifies the reply that a client just got, the last of `messages`.
-    pub fn of_reply(&mut self, requests: usize, messages: &mut [Incoming]) {
+    /// Falsifies the reply that a client just got to an operation, the last of `messages`.
+    pub fn of_reply(&mut self, client: usize, op: u32, requests: usize, messages: &mut [Incoming]) {
         let Some(Incoming::Message(reply)) = messages.last_mut() else { return };
         if self.told || requests < self.from {
             return;
         }
+        let guests = who::domid(client).is_some();
+        let refusal = [Errno::EACCES.name().as_bytes(), b"\0"].concat();
         self.told = match self.what {
+            Falsehood::Granted if guests && reply.payload == refusal => {
+                (reply.op, reply.payload) = (op, b"OK\0".into());
+                true
+            }
+            Falsehood::Denied if guests && reply.payload == b"OK\0" => {
+                (reply.op, reply.payload) = (Op::Error as u32, refusal);
+                true
+            }
             Falsehood::ReplyByte => {
                 let middle = reply.payload.len() / 2;
                 reply.payload.get_mut(middle).map(|byte| *byte ^= 1).is_some()
@@ -60,8 +82,14 @@ impl Mutation {
     }
 
     /// Falsifies the events that a client got in a step.
-    pub fn of_events(&mut self, requests: usize, messages: &mut Vec<Incoming>) {
+    pub fn of_events(&mut self, client: usize, requests: usize, messages: &mut Vec<Incoming>) {
         if self.told || requests < self.from {
+            return;
+        }
+        if self.what == Falsehood::Leaked && who::domid(client).is_some() {
+            let (op, payload) = (Op::WatchEvent as u32, b"/secret\0token\0".to_vec());
+            messages.push(Incoming::Message(Message { op, req_id: 0, tx_id: 0, payload }));
+            self.told = true;
             return;
         }
         let event = messages.iter().position(compare::is_event);

@@ -3,16 +3,17 @@
 
 use super::{
     hosts::Hosts,
-    limits::{DOMAINS, PATH_MAX},
+    limits::{DOMAINS, GUEST_NODE_SIZE, GUEST_PERMS, PATH_MAX},
     rng::Rng,
-    text::HOME,
-    tree::Tree,
+    text,
+    tree::{Asker, Tree, size},
 };
 
 /// The node whose listing is longer than a message.
 pub const BIG: &str = "/big";
 /// Children that it may have.
 const BIG_CHILDREN: usize = 60;
+const HOME: &str = "/local/domain/0";
 const ROOTS: &[&str] =
     &["/b", "/c", "/vm", "/tool", HOME, HOME, "/local/domain/3", "/local/domain/7"];
 const PARTS: &[&str] = &["b", "c", "name", "x@y", "N-1_"];
@@ -51,9 +52,42 @@ const ODD_NUMBERS: &[&str] = &[
     "99999999999999999999",
 ];
 
-/// A path that is valid, of a node that may exist.
-pub fn path(rng: &mut Rng, tree: &Tree) -> Vec<u8> {
-    let path = match rng.weighted(&[(50, 0), (38, 1), (6, 2), (1, 3), (5, 4)]) {
+/// A path that is valid, of a node that may exist. A guest prefers what it may write.
+pub fn path(rng: &mut Rng, tree: &Tree, asker: Asker) -> Vec<u8> {
+    let own = asker.is_guest() && rng.permille(700);
+    let path = if own { writable(rng, tree, asker) } else { any_path(rng, tree) };
+    let path = if path.len() > PATH_MAX { constructed(rng) } else { path };
+    let home = text::home(asker.domid);
+    match path.strip_prefix(&home).and_then(|rest| rest.strip_prefix('/')) {
+        Some(relative) if rng.permille(400) => relative.as_bytes().to_vec(),
+        _ => path.into_bytes(),
+    }
+}
+
+/// A node that a guest may write, one below it, or something at home.
+fn writable(rng: &mut Rng, tree: &Tree, asker: Asker) -> String {
+    let granted: Vec<&str> = tree.paths().filter(|path| tree.may_write(asker, path)).collect();
+    let home = text::home(asker.domid);
+    let Some(first) = granted.first().filter(|_| rng.permille(950)) else { return home };
+    let top = *rng.pick(first, &granted);
+    match rng.below(10) {
+        0..6 => top.to_owned(),
+        6..9 => format!("{}/{}", top.trim_end_matches('/'), part(rng)),
+        _ => format!("{home}/{}/{}", part(rng), part(rng)),
+    }
+}
+
+/// A node that a guest owns, if it does any; else any path.
+pub fn owned_path(rng: &mut Rng, tree: &Tree, asker: Asker) -> Vec<u8> {
+    let owned: Vec<&str> = tree.paths().filter(|path| tree.owns(asker, path)).collect();
+    match owned.first().filter(|_| asker.is_guest() && rng.permille(700)) {
+        Some(first) => rng.pick(first, &owned).as_bytes().to_vec(),
+        None => path(rng, tree, asker),
+    }
+}
+
+fn any_path(rng: &mut Rng, tree: &Tree) -> String {
+    match rng.weighted(&[(50, 0), (38, 1), (6, 2), (1, 3), (5, 4)]) {
         Some(0) => tree.nth(rng.below(tree.len())).to_owned(),
         Some(1) => constructed(rng),
         Some(2) => {
@@ -61,16 +95,14 @@ pub fn path(rng: &mut Rng, tree: &Tree) -> Vec<u8> {
         }
         Some(3) => long(rng),
         _ => big_child(rng),
-    };
-    let path = if path.len() > PATH_MAX { constructed(rng) } else { path };
-    match path.strip_prefix(HOME).and_then(|rest| rest.strip_prefix('/')) {
-        Some(relative) if rng.permille(400) => relative.as_bytes().to_vec(),
-        _ => path.into_bytes(),
     }
 }
 
-/// A path of a node that exists, and not one near the root too often.
-pub fn removable(rng: &mut Rng, tree: &Tree) -> Vec<u8> {
+/// A path of a node that exists, and not one near the root too often. A guest's own, mostly.
+pub fn removable(rng: &mut Rng, tree: &Tree, asker: Asker) -> Vec<u8> {
+    if asker.is_guest() && rng.permille(800) {
+        return path(rng, tree, asker);
+    }
     let mut path = tree.nth(rng.below(tree.len()));
     for _ in 0..4 {
         if path.matches('/').count() > 1 && !path.starts_with(BIG) {
@@ -87,11 +119,11 @@ pub fn bad_path(rng: &mut Rng) -> Vec<u8> {
 }
 
 /// A path to watch.
-pub fn watch_path(rng: &mut Rng, tree: &Tree) -> Vec<u8> {
+pub fn watch_path(rng: &mut Rng, tree: &Tree, asker: Asker) -> Vec<u8> {
     match rng.weighted(&[(15, 0), (10, 1), (75, 2)]) {
         Some(0) => rng.pick(&b"@releaseDomain".as_slice(), SPECIAL).to_vec(),
         Some(1) => b"/".to_vec(),
-        _ => path(rng, tree),
+        _ => path(rng, tree, asker),
     }
 }
 
@@ -105,10 +137,13 @@ pub fn token(rng: &mut Rng) -> Vec<u8> {
     }
 }
 
-/// A value that fits into a request behind `path`.
-pub fn value(rng: &mut Rng, path: &[u8]) -> Vec<u8> {
+/// A value that fits into a request behind `path`. That of a guest is often about as long as its
+/// quota allows.
+pub fn value(rng: &mut Rng, path: &[u8], asker: Asker) -> Vec<u8> {
     let room = myriad_ring::v1::PAYLOAD_MAX.saturating_sub(path.len() + 1);
+    let most = GUEST_NODE_SIZE - size(0, rng.below(GUEST_PERMS));
     let length = match rng.below(200) {
+        8..16 if asker.is_guest() => most - 3 + rng.below(6),
         0 => room,
         1 => room.saturating_sub(rng.below(100)),
         2..8 => rng.below(1_000),
@@ -124,14 +159,19 @@ pub fn value(rng: &mut Rng, path: &[u8]) -> Vec<u8> {
 }
 
 /// A permission list: owner first, each with its NUL.
-pub fn perms(rng: &mut Rng, hosts: &Hosts) -> Vec<u8> {
+pub fn perms(rng: &mut Rng, hosts: &Hosts, asker: Asker) -> Vec<u8> {
     let count = match rng.below(100) {
         0 => 40,
         1 => 500,
+        n if asker.is_guest() => n % (GUEST_PERMS + 1),
         n => n % 4,
     };
-    let owner = match rng.weighted(&[(60, 0), (32, 1), (8, 2)]) {
-        Some(0) => 0,
+    let myself = if asker.is_guest() { 500 } else { 60 };
+    let owner = match rng.weighted(&[(myself, 0), (32, 1), (8, 2)]) {
+        Some(0) => match asker.target.filter(|_| rng.permille(300)) {
+            Some(target) => target,
+            None => asker.domid,
+        },
         Some(1) => domid(rng, |d| hosts.exists(d)),
         _ => any_domid(rng),
     };

@@ -8,6 +8,8 @@ use super::{
     limits::DOMAINS,
     payload,
     step::{Step, Tx},
+    text,
+    tree::Asker,
     world::World,
 };
 use crate::peer::DomainChange;
@@ -120,21 +122,24 @@ const CONFLICTS: &[Conflict] = &[
 impl Generator {
     /// Puts a plot into the queue.
     pub(super) fn plot(&mut self, world: &World) {
-        match self.rng.weighted(&[(70, 0), (8, 1), (12, 2), (10, 3)]) {
+        match self.rng.weighted(&[(70, 0), (8, 1), (12, 2), (10, 3), (60, 4)]) {
             Some(0) => self.conflict(world),
-            Some(1) => self.long_listing(),
+            Some(1) => self.long_listing(world),
             Some(2) => self.dead_owner(world),
-            _ => self.grow(),
+            Some(3) => self.grow(),
+            _ => self.of_guests(world),
         }
     }
 
     fn conflict(&mut self, world: &World) {
-        let (Some(first), inside) = (CONFLICTS.first(), self.client()) else { return };
+        let (Some(first), inside) = (CONFLICTS.first(), self.client(world)) else { return };
         let Some(slot) = self.find_slot(world, inside, false) else { return };
-        let outside = self.client();
+        // A guest's own requests break its transactions as well as others'.
+        let outside = if self.rng.permille(300) { inside } else { self.client(world) };
         let plot = self.rng.pick(first, CONFLICTS);
-        let path = payload::path(&mut self.rng, &world.tree);
-        let other = payload::path(&mut self.rng, &world.tree);
+        let asker = world.asker(inside);
+        let path = absolute(payload::path(&mut self.rng, &world.tree, asker), asker.domid);
+        let other = absolute(payload::path(&mut self.rng, &world.tree, asker), asker.domid);
         let fill = |text: &str| -> Vec<u8> {
             let name = |c: u8| match c {
                 b'P' => path.clone(),
@@ -157,8 +162,11 @@ impl Generator {
     }
 
     /// Reads the long listing part by part.
-    fn long_listing(&mut self) {
-        let client = self.client();
+    fn long_listing(&mut self, world: &World) {
+        let client = self.client(world);
+        let perms = [string(payload::BIG), string("r0")].concat();
+        let socket = self.socket();
+        self.push(socket, Op::SetPerms, Tx::None, perms);
         for offset in [0, 1_000, 4_000, 4_050, 8_000, 60_000] {
             let payload = [string(payload::BIG), string(offset.to_string())].concat();
             self.push(client, Op::DirectoryPart, Tx::None, payload);
@@ -168,7 +176,7 @@ impl Generator {
 
     /// A transaction gives a node to a domain that dies before it ends.
     fn dead_owner(&mut self, world: &World) {
-        let client = self.client();
+        let client = self.socket();
         let Some(slot) = self.find_slot(world, client, false) else { return };
         let hosts = &world.hosts;
         let fits = |d: u32| hosts.exists(d) && !hosts.is_target(d);
@@ -176,7 +184,7 @@ impl Generator {
             return;
         }
         let domid = payload::domid(&mut self.rng, fits);
-        let path = payload::removable(&mut self.rng, &world.tree);
+        let path = payload::removable(&mut self.rng, &world.tree, Asker::CONTROL);
         if path == b"/" {
             return;
         }
@@ -190,15 +198,21 @@ impl Generator {
 
     /// Makes the long listing longer.
     fn grow(&mut self) {
-        let client = self.client();
+        let client = self.socket();
         for _ in 0..self.rng.range(2, 10) {
             let path = string(payload::big_child(&mut self.rng));
             self.push(client, Op::Mkdir, Tx::None, path);
         }
     }
 
-    fn push(&mut self, client: usize, op: Op, tx: Tx, payload: Vec<u8>) {
+    pub(super) fn push(&mut self, client: usize, op: Op, tx: Tx, payload: Vec<u8>) {
         let step = self.request(client, op, tx, payload);
         self.queue.push_back(step);
     }
+}
+
+/// A path as everyone understands it.
+fn absolute(path: Vec<u8>, domid: u32) -> Vec<u8> {
+    let full = text::node_path(&path, domid).map(|full| full.as_bytes().to_vec());
+    full.unwrap_or(path)
 }

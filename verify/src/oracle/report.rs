@@ -1,13 +1,14 @@
 //! What a run has sent, and what a person is shown when the servers disagree.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use myriad_ring::v1::Op;
 
 use super::{
     limits::REPORTED,
     pair::Pair,
-    step::{Step, op_name, quote},
+    step::{Request, Step, op_name, quote},
+    who,
     wire::Incoming,
 };
 
@@ -16,13 +17,23 @@ use super::{
 pub struct History {
     steps: Vec<Step>,
     requests: usize,
+    of_guests: usize,
 }
 
 impl History {
     /// Adds a step.
     pub fn push(&mut self, step: &Step) {
         self.steps.push(step.clone());
-        self.requests += usize::from(matches!(step, Step::Request(_) | Step::Oversized { .. }));
+        if let Step::Request(Request { client, .. }) | Step::Oversized { client, .. } = step {
+            self.requests += 1;
+            self.of_guests += usize::from(who::domid(*client).is_some());
+        }
+    }
+
+    /// How many requests were those of guests.
+    #[must_use]
+    pub fn of_guests(&self) -> usize {
+        self.of_guests
     }
 
     /// How many of them were requests.
@@ -48,18 +59,22 @@ pub struct Failure {
     /// The steps up to and with the one that showed it.
     pub steps: Vec<Step>,
     /// What each client got in that step.
-    inbox: Vec<Pair<Vec<Incoming>>>,
+    inbox: BTreeMap<usize, Pair<Vec<Incoming>>>,
 }
 
 impl Failure {
     /// Describes a disagreement in the last step of `history`.
     #[must_use]
-    pub fn new(what: &str, history: &History, inbox: &[Pair<Vec<Incoming>>]) -> Failure {
+    pub fn new(
+        what: &str,
+        history: &History,
+        inbox: &BTreeMap<usize, Pair<Vec<Incoming>>>,
+    ) -> Failure {
         Failure {
             what: what.to_owned(),
             request: history.requests(),
             steps: history.steps().to_vec(),
-            inbox: inbox.to_vec(),
+            inbox: inbox.clone(),
         }
     }
 }
@@ -74,12 +89,12 @@ impl fmt::Display for Failure {
         for step in self.steps.get(first..).unwrap_or_default() {
             writeln!(f, "  {}", shortened(&step.to_string()))?;
         }
-        for (client, inbox) in self.inbox.iter().enumerate() {
+        for (client, inbox) in &self.inbox {
             if inbox.left.is_empty() && inbox.right.is_empty() {
                 continue;
             }
             let mark = if inbox.left == inbox.right { "the same" } else { "DIFFERENT" };
-            writeln!(f, "  client {client} got, {mark}:")?;
+            writeln!(f, "  client {} got, {mark}:", who::name(*client))?;
             for (name, messages) in [("left ", &inbox.left), ("right", &inbox.right)] {
                 for message in messages {
                     writeln!(f, "    {name} {}", describe(message))?;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use myriad_ring::v1::{HEADER_LEN, Header, Op};
+use myriad_ring::v1::Op;
 
 use super::{
     coverage::Coverage,
@@ -17,7 +17,8 @@ use super::{
     report::{Failure, History},
     step::{Request, Step},
     streams::Leeway,
-    wire::{Incoming, WireError, encode},
+    who,
+    wire::{WireError, encode},
     world::World,
 };
 use crate::peer::{DomainChange, PeerError, Server};
@@ -84,8 +85,14 @@ impl Runner {
             left: servers.left.socket().to_owned(),
             right: servers.right.socket().to_owned(),
         };
+        let mut exchange = Exchange::connect(sockets, options.clients)?;
+        // Today's C lets everyone read this from the start, 4.17 nobody.
+        let alike = encode(Op::SetPerms as u32, 1, 0, b"@releaseDomain\0n0\0");
+        for side in Side::BOTH {
+            exchange.aside_ask(side, &alike)?;
+        }
         Ok(Runner {
-            exchange: Exchange::connect(sockets, options.clients)?,
+            exchange,
             world: World::new(options.clients),
             history: History::default(),
             leeway: Leeway::default(),
@@ -108,40 +115,82 @@ impl Runner {
         self.history.requests()
     }
 
+    /// How many of them were those of guests.
+    #[must_use]
+    pub fn of_guests(&self) -> usize {
+        self.history.of_guests()
+    }
+
     /// Carries out a step. One that must not be sent is left out.
     ///
     /// # Errors
     /// [`Stop`].
     pub fn step(&mut self, step: &Step) -> Result<(), Stop> {
+        match self.carry_out_step(step) {
+            // What was sent belongs to that as to any other disagreement.
+            Err(Stop::Wire(error @ WireError::Silent { .. })) => {
+                let (left, right) = (self.servers.left.state(), self.servers.right.state());
+                Err(self.fail(&format!("{error}\nleft: {left}\nright: {right}")))
+            }
+            other => other,
+        }
+    }
+
+    fn carry_out_step(&mut self, step: &Step) -> Result<(), Stop> {
+        self.begin();
+        match step {
+            Step::Request(request) => self.request(step, request),
+            Step::Host(change) => self.host(step, *change),
+            Step::Flood { client } => self.flood(step, *client),
+            Step::Oversized { client, .. }
+            | Step::Reconnect { client, .. }
+            | Step::Lie { client } => match who::domid(*client) {
+                Some(domid) => self.breach(step, domid),
+                None => self.on_socket(step),
+            },
+        }
+    }
+
+    pub(super) fn begin(&mut self) {
         self.exchange.begin_step();
         self.leeway = Leeway::default();
-        match step {
-            Step::Request(request) => self.request(step, request)?,
-            Step::Oversized { client, op, len } => self.oversized(step, *client, *op, *len)?,
-            Step::Reconnect { client, partial } => {
-                self.history.push(step);
-                self.exchange.send(*client, &Pair::same(partial.clone()), 1)?;
-                self.reopen(*client)?;
-            }
-            Step::Host(change) => self.host(step, *change)?,
-        }
-        Ok(())
     }
 
     fn request(&mut self, step: &Step, request: &Request) -> Result<(), Stop> {
-        if request.client >= self.options.clients {
+        if !self.world.clients.contains_key(&request.client) {
             return Ok(());
         }
         let op = request.known_op();
-        let refused =
-            |op| differences::avoided(&self.world, op, &request.payload, self.options.newer);
+        let refused = |op| differences::avoided(&self.world, request, op, self.options.newer);
         if let Some(name) = op.and_then(refused) {
-            *self.differences.entry(name).or_default() += 1;
+            self.met(name);
             return Ok(());
         }
         self.history.push(step);
-        if let Some(name) = op.and_then(|op| differences::provoked(op, &request.payload)) {
-            *self.differences.entry(name).or_default() += 1;
+        match op.and_then(|op| self.aborted(request, op)) {
+            Some((name, abort)) => {
+                self.met(name);
+                self.carry_out(&abort)
+            }
+            None => self.carry_out(request),
+        }
+    }
+
+    /// The end of a transaction that must not be committed: why, and what is sent instead.
+    fn aborted(&self, request: &Request, op: Op) -> Option<(&'static str, Request)> {
+        let tx = self.world.open_tx(request)?;
+        let commits = op == Op::TransactionEnd && request.payload == b"T\0";
+        let why = differences::uncommitted(&self.world, tx).filter(|_| commits)?;
+        Some((why, Request { payload: b"F\0".to_vec(), ..request.clone() }))
+    }
+
+    /// Sends a request to both servers, and compares all that comes of it.
+    pub(super) fn carry_out(&mut self, request: &Request) -> Result<(), Stop> {
+        let op = request.known_op();
+        if let Some(name) =
+            op.and_then(|op| differences::provoked(request.client, op, &request.payload))
+        {
+            self.met(name);
             self.exchange.provoke(request.client)?;
         }
         let ids = self.world.tx_ids(request);
@@ -149,11 +198,11 @@ impl Runner {
         let bytes = Pair { left: bytes(ids.left), right: bytes(ids.right) };
         self.exchange.send(request.client, &bytes, request.pieces)?;
         let mut replies = self.exchange.receive(request.client)?;
-        self.falsify(request.client, &mut replies);
+        self.falsify(request.client, request.op, &mut replies);
 
         let fires = op.is_some_and(|op| may_fire(op, request, self.world.open_tx(request)));
         let answers = self.answers(request, &replies, ids)?;
-        self.coverage.note(request.op, &answers.left);
+        self.coverage.note(request.client, request.op, &answers.left);
         match op {
             Some(Op::TransactionStart) if answers.left.is_ok() => self.start(request, &answers)?,
             Some(Op::TransactionEnd) => self.end(request, &answers)?,
@@ -166,36 +215,52 @@ impl Runner {
         self.compare_streams(request.client, op, ids)
     }
 
-    fn oversized(&mut self, step: &Step, client: usize, op: u32, len: u32) -> Result<(), Stop> {
-        self.history.push(step);
-        let header = Header { op, req_id: 1, tx_id: 0, len }.to_bytes();
-        debug_assert_eq!(header.len(), HEADER_LEN);
-        self.exchange.send(client, &Pair::same(header.to_vec()), 1)?;
-        let ends = self.exchange.receive(client)?;
-        self.coverage.note_closed();
-        self.require(ends == Pair::same(Incoming::Closed), "a connection was not closed")?;
-        self.compare_streams(client, None, Pair::same(0))?;
-        self.reopen(client)
-    }
-
-    fn reopen(&mut self, client: usize) -> Result<(), Stop> {
-        self.exchange.reconnect(client)?;
-        self.world.forget(client);
-        Ok(())
-    }
-
     fn host(&mut self, step: &Step, change: DomainChange) -> Result<(), Stop> {
-        let reachable = self.servers.left.has_host() && self.servers.right.has_host();
-        if !reachable || !self.world.hosts.can_change(change) {
+        if !self.has_hosts() || !self.world.hosts.can_change(change) {
             return Ok(());
         }
         self.history.push(step);
         self.servers.left.domain(change)?;
         self.servers.right.domain(change)?;
-        if let Some(domid) = self.world.hosts.note_change(change) {
-            self.world.bury(domid);
+        if let Some(domid) = self.world.note_change(change) {
+            self.exchange.detach(who::guest(domid));
+            self.age()?;
         }
         self.barrier()?;
         self.compare_streams(usize::MAX, None, Pair::same(0))
+    }
+
+    pub(super) fn has_hosts(&self) -> bool {
+        self.servers.left.has_host() && self.servers.right.has_host()
+    }
+
+    /// A domain was introduced: from now on it speaks for itself, if it didn't.
+    pub(super) fn introduced(&mut self, domid: u32) -> Result<(), Stop> {
+        if domid == 0 || !self.has_hosts() {
+            return Ok(());
+        }
+        let rings =
+            Pair { left: self.servers.left.ring(domid)?, right: self.servers.right.ring(domid)? };
+        self.exchange.attach(who::guest(domid), rings);
+        self.world.forget(who::guest(domid));
+        Ok(())
+    }
+
+    /// A domain was released, or is gone.
+    pub(super) fn ended(&mut self, domid: u32) -> Result<(), Stop> {
+        self.world.bury(domid);
+        self.exchange.detach(who::guest(domid));
+        self.age()
+    }
+
+    /// Has C count on. It tells whether an entry is older than a domain by a number that only
+    /// changes of the tree raise, so that one of a life before, right before, would count.
+    pub(super) fn age(&mut self) -> Result<(), Stop> {
+        for side in Side::BOTH {
+            if !self.options.is_ours(side) {
+                self.exchange.age(side)?;
+            }
+        }
+        Ok(())
     }
 }

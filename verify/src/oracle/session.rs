@@ -2,9 +2,14 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
+use myriad_core::{Quota, Quotas};
+
 use super::{
     generate::Generator,
-    limits::{CLIENTS, DOMAINS, FULL_RUN},
+    limits::{
+        CLIENTS, DOMAINS, FULL_RUN, GUEST_NODE_SIZE, GUEST_NODES, GUEST_PERMS,
+        GUEST_TRANSACTION_NODES, GUEST_TRANSACTIONS, GUEST_WATCHES,
+    },
     mutate::Mutation,
     pair::Pair,
     report::Failure,
@@ -74,8 +79,8 @@ impl Session {
     /// [`Stop::Peer`], [`Stop::Wire`].
     pub fn fresh(&self) -> Result<Runner, Stop> {
         let start = |kind: &Kind| match kind {
-            Kind::C => Server::start_c(DOMAINS),
-            Kind::Myriad => Server::start_myriad(DOMAINS),
+            Kind::C => Server::start_c_with(DOMAINS, &quotas(kind)),
+            Kind::Myriad => Server::start_myriad_with(DOMAINS, &quotas(kind)),
             Kind::Socket(path) => Ok(Server::attach(path)),
         };
         let servers = Pair { left: start(&self.kinds.left)?, right: start(&self.kinds.right)? };
@@ -120,6 +125,25 @@ impl Session {
     }
 }
 
+/// Values with which a server lets guests have what `limits.rs` says, and no more. 4.17 refuses
+/// past the value of a quota, or even later, and Myriad at it, as today's C.
+fn quotas(kind: &Kind) -> Quotas {
+    let (past, later) = if *kind == Kind::C { (0, -1) } else { (1, 1) };
+    let mut quotas = Quotas::default();
+    for (quota, most, more) in [
+        (Quota::Nodes, GUEST_NODES, past),
+        (Quota::NodePermissions, GUEST_PERMS, past),
+        (Quota::TransactionNodes, GUEST_TRANSACTION_NODES, past),
+        (Quota::NodeSize, GUEST_NODE_SIZE, 0),
+        (Quota::Watches, GUEST_WATCHES, later),
+        (Quota::Transactions, GUEST_TRANSACTIONS, later),
+    ] {
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        quotas.set(quota, most.saturating_add_signed(more));
+    }
+    quotas
+}
+
 /// What a run saw in which nothing was wrong.
 #[derive(Debug)]
 pub struct Summary {
@@ -129,11 +153,23 @@ pub struct Summary {
 
 impl Summary {
     /// What is wrong with the run's coverage: cells held impossible that were hit, and after a full
-    /// run cells that were hit too seldom.
+    /// run cells that were hit too seldom, or too few requests of guests.
     #[must_use]
     pub fn gaps(&self) -> Vec<String> {
         let coverage = &self.runner.coverage;
-        if self.full { coverage.gaps() } else { coverage.surprises() }
+        if !self.full {
+            return coverage.surprises();
+        }
+        let (all, of_guests) = (self.runner.requests(), self.of_guests());
+        let few = of_guests < all.div_ceil(2);
+        let few = few.then(|| format!("guests sent {of_guests} of {all} requests, half wanted"));
+        few.into_iter().chain(coverage.gaps()).collect()
+    }
+
+    /// How many requests were those of guests.
+    #[must_use]
+    pub fn of_guests(&self) -> usize {
+        self.runner.of_guests()
     }
 
     /// How often a difference was met.
@@ -145,7 +181,8 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} requests, 0 unexplained differences", self.runner.requests())?;
+        let (all, of_guests) = (self.runner.requests(), self.runner.of_guests());
+        writeln!(f, "{all} requests, {of_guests} of them of guests, 0 unexplained differences")?;
         writeln!(f, "\n{}", self.runner.coverage)?;
         writeln!(f, "differences met, or requests left out for them:")?;
         for (name, times) in &self.runner.differences {

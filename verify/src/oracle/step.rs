@@ -11,6 +11,10 @@
 //! 3 READ ~1 #81 /1 "/a\0"           in the transaction that ended last in slot 1
 //! 3 oversized WRITE 4097            a header with a length over the limit: the connection ends
 //! 3 reconnect "\x01\x00"            after these bytes of a message
+//! d5 READ - #80 /1 "name\0"          domain 5, through its ring
+//! d5 reconnect "\x01\x00"            domain 5 is released after that, and introduced again
+//! d5 flood                           domain 5 asks, and reads only when it isn't read any more
+//! d5 lie                             domain 5 stores an impossible index
 //! host destroy 5                    a domain dies
 //! ```
 
@@ -18,6 +22,7 @@ use std::fmt::Write as _;
 
 use myriad_ring::v1::Op;
 
+use super::who;
 use crate::peer::DomainChange;
 
 /// One step.
@@ -34,12 +39,22 @@ pub enum Step {
         /// The header's length.
         len: u32,
     },
-    /// A client closes its connection and opens another.
+    /// A client closes its connection and opens another; a guest is released and introduced.
     Reconnect {
         /// Who.
         client: usize,
         /// The beginning of a message that it never ends.
         partial: Vec<u8>,
+    },
+    /// A guest sends requests until the quota of outstanding ones stops it, and then reads.
+    Flood {
+        /// Who.
+        client: usize,
+    },
+    /// A guest stores an impossible index into its ring.
+    Lie {
+        /// Who.
+        client: usize,
     },
     /// Something happens to a domain.
     Host(DomainChange),
@@ -96,15 +111,18 @@ impl std::fmt::Display for Step {
                     Tx::Ended(slot) => format!("~{slot}"),
                     Tx::Raw(id) => format!("={id}"),
                 };
-                let (client, op, id, pieces) = (r.client, op_name(r.op), r.req_id, r.pieces);
+                let (client, op) = (who::name(r.client), op_name(r.op));
+                let (id, pieces) = (r.req_id, r.pieces);
                 write!(f, "{client} {op} {tx} #{id} /{pieces} {}", quote(&r.payload))
             }
             Step::Oversized { client, op, len } => {
-                write!(f, "{client} oversized {} {len}", op_name(*op))
+                write!(f, "{} oversized {} {len}", who::name(*client), op_name(*op))
             }
             Step::Reconnect { client, partial } => {
-                write!(f, "{client} reconnect {}", quote(partial))
+                write!(f, "{} reconnect {}", who::name(*client), quote(partial))
             }
+            Step::Flood { client } => write!(f, "{} flood", who::name(*client)),
+            Step::Lie { client } => write!(f, "{} lie", who::name(*client)),
             Step::Host(change) => write!(f, "host {change}"),
         }
     }
@@ -185,14 +203,17 @@ fn parse(line: &str) -> Option<Step> {
         return Some(Step::Host(match word {
             "create" => DomainChange::Create(domid),
             "shutdown" => DomainChange::ShutDown(domid),
+            "resume" => DomainChange::Resume(domid),
             "destroy" => DomainChange::Destroy(domid),
             "scan" => DomainChange::Scan,
             _ => return None,
         }));
     }
-    let client = first.parse().ok()?;
-    let (word, rest) = rest.split_once(' ')?;
+    let client = who::parse(first)?;
+    let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));
     match word {
+        "flood" => Some(Step::Flood { client }),
+        "lie" => Some(Step::Lie { client }),
         "oversized" => {
             let (op, len) = rest.split_once(' ')?;
             Some(Step::Oversized { client, op: op_number(op)?, len: len.parse().ok()? })
@@ -243,6 +264,9 @@ mod tests {
             request(2, Tx::Raw(u32::MAX), b"\"\\"),
             Step::Oversized { client: 0, op: 11, len: u32::MAX },
             Step::Reconnect { client: 7, partial: vec![1, 0] },
+            Step::Reconnect { client: who::guest(7), partial: Vec::new() },
+            Step::Lie { client: who::guest(1) },
+            Step::Flood { client: who::guest(2) },
             Step::Host(DomainChange::Destroy(5)),
             Step::Host(DomainChange::Scan),
         ] {

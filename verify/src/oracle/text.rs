@@ -1,7 +1,7 @@
 //! How C 4.17 reads payloads: strings, paths, numbers and permissions.
 //!
-//! Facts of `xenstored_core.c` and `xs_lib.c`, for clients whose implicit path is
-//! `/local/domain/0`. They serve the model and the generator; no server's answer passes through.
+//! Facts of `xenstored_core.c` and `xs_lib.c`. They serve the model and the generator; no server's
+//! answer passes through.
 
 use std::borrow::Cow;
 
@@ -9,18 +9,16 @@ use myriad_core::is_path_byte;
 
 use super::limits::PATH_MAX;
 
-/// What relative paths of a socket client are relative to.
-pub const HOME: &str = "/local/domain/0";
+/// The life of a domain: each has another. 0 is nobody's.
+pub type Life = u32;
 
-/// Whether a permission is some domain's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Life {
-    /// There was no such domain when it was set: it is nobody's.
-    Never,
-    /// It is that of the domain that was there.
-    Living,
-    /// That domain has died.
-    Over,
+/// What was set for a domain that wasn't there: it is nobody's.
+pub const NEVER: Life = 0;
+
+/// Where a domain's relative paths begin.
+#[must_use]
+pub fn home(domid: u32) -> String {
+    format!("/local/domain/{domid}")
 }
 
 /// A permission as it was set.
@@ -30,7 +28,7 @@ pub struct Entry {
     pub letter: u8,
     /// The domain, as C keeps it: 32 bits, printed with a sign.
     pub domid: u32,
-    /// Whose it is.
+    /// Whose it is: the life of the domain that was there.
     pub life: Life,
 }
 
@@ -65,13 +63,13 @@ pub fn strings(mut payload: &[u8]) -> Vec<&[u8]> {
     all
 }
 
-/// The absolute path of a node, if it is one.
+/// The absolute path of a node, if it is one; a relative one is that of domain `of`.
 #[must_use]
-pub fn node_path(path: &[u8]) -> Option<Cow<'_, str>> {
+pub fn node_path(path: &[u8], of: u32) -> Option<Cow<'_, str>> {
     let text = std::str::from_utf8(path).ok()?;
     let full = match path.first() {
         Some(b'/' | b'@') => Cow::Borrowed(text),
-        _ => Cow::Owned(format!("{HOME}/{text}")),
+        _ => Cow::Owned(format!("{}/{text}", home(of))),
     };
     let valid = full.starts_with('/')
         && (full == "/" || !full.ends_with('/'))
@@ -88,7 +86,8 @@ pub fn is_special(path: &[u8]) -> bool {
 }
 
 /// Bytes of a leading `/local/domain/N/`, which the limit on paths doesn't count.
-fn home_len(path: &str) -> usize {
+#[must_use]
+pub fn home_len(path: &str) -> usize {
     let number = |rest: &str| {
         let digits = rest.bytes().take(5).take_while(u8::is_ascii_digit).count();
         (digits > 0 && rest.as_bytes().get(digits) == Some(&b'/')).then_some(digits)
@@ -165,7 +164,7 @@ pub fn parse_perms(rest: &[u8]) -> Option<Vec<Entry>> {
         let (&letter, number) = text.split_first()?;
         let (domid, used) = strtol(number, 0);
         let valid = b"rwbn".contains(&letter) && !number.is_empty() && used == number.len();
-        valid.then(|| Entry { letter, domid: low_word(domid), life: Life::Never })
+        valid.then(|| Entry { letter, domid: low_word(domid), life: NEVER })
     };
     if texts.is_empty() { None } else { texts.iter().map(entry).collect() }
 }
@@ -194,16 +193,17 @@ mod tests {
     #[test]
     fn paths_as_c_takes_them() {
         for good in ["/", "/a", "/a/b@-_9", "name", "/local/domain/7/x"] {
-            assert!(node_path(good.as_bytes()).is_some(), "{good}");
+            assert!(node_path(good.as_bytes(), 0).is_some(), "{good}");
         }
         for bad in ["", "/a/", "//", "/a//b", "/a b", "@releaseDomain", "/\u{fc}", "a/"] {
-            assert!(node_path(bad.as_bytes()).is_none(), "{bad}");
+            assert!(node_path(bad.as_bytes(), 0).is_none(), "{bad}");
         }
-        assert_eq!(node_path(b"x").unwrap(), "/local/domain/0/x");
+        assert_eq!(node_path(b"x", 0).unwrap(), "/local/domain/0/x");
+        assert_eq!(node_path(b"x", 5).unwrap(), "/local/domain/5/x");
         let long = format!("/{}", "x".repeat(PATH_MAX));
-        assert!(node_path(long.as_bytes()).is_none());
-        assert!(node_path(&long.as_bytes()[..PATH_MAX]).is_some());
-        assert!(node_path(format!("/local/domain/7{long}").as_bytes()).is_some());
+        assert!(node_path(long.as_bytes(), 0).is_none());
+        assert!(node_path(&long.as_bytes()[..PATH_MAX], 0).is_some());
+        assert!(node_path(format!("/local/domain/7{long}").as_bytes(), 0).is_some());
     }
 
     #[test]

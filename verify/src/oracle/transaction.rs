@@ -11,15 +11,18 @@ use myriad_ring::v1::Op;
 use super::{
     compare,
     differences::{
-        COMMIT_AT_BASE, CONFLICT_AT_START, DEAD_OWNER, FINER_CONFLICTS, TX_IDS, provoked,
+        COMMIT_AT_BASE, CONFLICT_AT_START, DEAD_OWNER, FINER_CONFLICTS, QUOTA_AT_COMMIT,
+        REFUSAL_POISONS, TX_IDS, provoked,
     },
+    limits::{GUEST_NODE_SIZE, GUEST_NODES},
+    opened::{Done, OpenTx},
     pair::{Pair, Side},
     run::{Runner, Stop},
     step::Request,
     text,
     tree::Answer,
-    wire::{Link, encode},
-    world::OpenTx,
+    who,
+    wire::{Incoming, encode},
 };
 
 impl Runner {
@@ -37,7 +40,7 @@ impl Runner {
             self.met(TX_IDS);
             self.leeway.reply = true;
         }
-        let open = self.world.open(Pair { left, right });
+        let open = self.world.open(request.client, Pair { left, right });
         if let Some(slot) = self.world.slot_mut(request.client, request.tx) {
             slot.open = Some(open);
         }
@@ -57,11 +60,18 @@ impl Runner {
         };
         self.leeway.reply = answers.left != answers.right;
         self.leeway.order = !self.options.twins && self.world.moved(&tx);
+        if answers.left.is_ok() {
+            self.age()?;
+        }
+        self.leeway.before = Some(self.world.tree.clone()).filter(|_| !self.options.twins);
+        let client = request.client;
         match (&answers.left, &answers.right) {
-            (Ok(_), Ok(_)) => self.both_committed(&tx),
+            (Ok(_), Ok(_)) => self.both_committed(client, &tx),
             (left, right) if left == right || self.options.twins => {
                 self.require(left == right, "the answers differ")?;
-                let cause = !self.options.ours || (self.world.touched(&tx) && tx.changes_something);
+                let full = tx.poisoned || *left == Err(Errno::ENOSPC);
+                let cause = full || (self.world.touched(&tx) && tx.changes_something);
+                let cause = cause || !self.options.ours;
                 self.require(cause, "the right server aborted without a cause")
             }
             (Err(Errno::EAGAIN), Ok(_)) => {
@@ -70,56 +80,90 @@ impl Runner {
                 if !tx.changes_something {
                     return Ok(());
                 }
-                self.again(Side::Left, &tx)
+                self.again(Side::Left, client, &tx)
             }
             (Ok(_), Err(Errno::EAGAIN)) => {
                 let cause = self.world.touched(&tx) && tx.changes_something;
                 self.require(cause, "the right server aborted without a cause")?;
                 self.met(CONFLICT_AT_START);
-                self.again(Side::Right, &tx)
+                self.again(Side::Right, client, &tx)
             }
-            (Err(Errno::ENOMEM), Ok(_) | Err(Errno::EAGAIN)) => {
+            (Err(Errno::EAGAIN), Err(Errno::ENOSPC)) => {
+                let cause = who::domid(client).is_some() && self.world.touched(&tx);
+                self.require(cause, "a server aborted without a cause")?;
+                self.met(QUOTA_AT_COMMIT);
+                Ok(())
+            }
+            (Err(Errno::ENOMEM | Errno::ENOSPC), Ok(_) | Err(Errno::EAGAIN)) => {
                 let committed = answers.right.is_ok();
-                self.require(self.world.moved(&tx), "a server aborted without a cause")?;
-                self.met(DEAD_OWNER);
-                if committed && tx.changes_something { self.again(Side::Left, &tx) } else { Ok(()) }
+                let refused = tx.done.iter().any(Done::is_refused);
+                let name = match answers.left {
+                    Err(Errno::ENOSPC) => QUOTA_AT_COMMIT,
+                    _ if refused => REFUSAL_POISONS,
+                    _ => DEAD_OWNER,
+                };
+                let cause = name != DEAD_OWNER || self.world.moved(&tx);
+                self.require(cause, "a server aborted without a cause")?;
+                let cause = name != QUOTA_AT_COMMIT || who::domid(client).is_some();
+                self.require(cause, "a quota was held against a client of the socket")?;
+                self.met(name);
+                if committed && tx.changes_something {
+                    self.again(Side::Left, client, &tx)
+                } else {
+                    Ok(())
+                }
             }
             _ => Err(self.fail("the answers differ")),
         }
     }
 
-    fn both_committed(&mut self, tx: &OpenTx) -> Result<(), Stop> {
+    fn both_committed(&mut self, client: usize, tx: &OpenTx) -> Result<(), Stop> {
         if tx.changes_something || !self.options.ours || !self.world.moved(tx) {
-            return self.commit(tx, &Side::BOTH, false);
+            return self.commit(client, tx, &Side::BOTH, false);
         }
         // Nothing changed, as Myriad saw it. What C did it did to the tree as it is now.
         if self.options.twins {
             return Ok(());
         }
         let mutates = |op| matches!(op, Op::Write | Op::Mkdir | Op::Rm | Op::SetPerms);
-        if tx.done.iter().any(|done| mutates(done.op)) {
+        if tx.done.iter().any(|done| mutates(done.op) && done.answers.left.is_ok()) {
             self.met(COMMIT_AT_BASE);
             self.leeway.reply = true;
-            self.again(Side::Right, tx)?;
+            self.again(Side::Right, client, tx)?;
         }
         Ok(())
     }
 
     /// Sends a transaction's requests again, to one server. The answers must be those that the
-    /// other server gave.
-    fn again(&mut self, side: Side, tx: &OpenTx) -> Result<(), Stop> {
+    /// other server gave. What a quota refused is left out.
+    fn again(&mut self, side: Side, client: usize, tx: &OpenTx) -> Result<(), Stop> {
+        let lifted = side == Side::Left && who::domid(client).is_some();
+        if lifted {
+            self.limit(side, NO_LIMIT, NO_LIMIT)?;
+        }
+        self.once_more(side, client, tx)?;
+        if lifted {
+            self.limit(side, GUEST_NODES, GUEST_NODE_SIZE)?;
+        }
         let other = if side == Side::Left { Side::Right } else { Side::Left };
-        let mut link = self.exchange.aside(side)?;
-        let start = ask(&mut link, Op::TransactionStart, 0, b"\0")?;
+        self.commit(client, tx, &[other], side == Side::Right)
+    }
+
+    fn once_more(&mut self, side: Side, client: usize, tx: &OpenTx) -> Result<(), Stop> {
+        let other = if side == Side::Left { Side::Right } else { Side::Left };
+        let start = self.ask(side, client, Op::TransactionStart, 0, b"\0")?;
         let id = start.as_ref().and_then(|answer| {
             std::str::from_utf8(text::one_string(answer.as_ref().ok()?)?).ok()?.parse().ok()
         });
         let Some(id) = id else { return Err(self.fail("a transaction could not be run again")) };
-        for done in tx.done.iter().filter(|done| !done.void) {
-            if provoked(done.op, &done.payload).is_some() {
-                ask(&mut link, Op::Read, 0, b"//\0")?;
+        for done in tx.done.iter().filter(|done| !done.void && !done.is_refused()) {
+            if self.world.has_lost_owner(done) {
+                continue;
             }
-            let answer = ask(&mut link, done.op, id, &done.payload)?;
+            if provoked(client, done.op, &done.payload).is_some() {
+                self.ask(side, client, Op::Read, 0, b"//\0")?;
+            }
+            let answer = self.ask(side, client, done.op, id, &done.payload)?;
             let expected = done.answers.get(other);
             let same = match (&answer, expected) {
                 (Some(Ok(a)), Ok(b)) if done.op == Op::DirectoryPart => compare::same_part(a, b),
@@ -135,19 +179,55 @@ impl Runner {
             );
             self.require(same, &what)?;
         }
-        let end = ask(&mut link, Op::TransactionEnd, id, b"T\0")?;
+        let end = self.ask(side, client, Op::TransactionEnd, id, b"T\0")?;
         self.require(matches!(end, Some(Ok(_))), "a transaction was refused again")?;
-        self.commit(tx, &[other], side == Side::Right)
+        self.age()
+    }
+
+    /// Asks one server something as a client would, whose events are kept for the comparison. A
+    /// guest has no other connection than its own; a client of the socket could have another.
+    fn ask(
+        &mut self,
+        side: Side,
+        client: usize,
+        op: Op,
+        tx: u32,
+        payload: &[u8],
+    ) -> Result<Option<Answer>, Stop> {
+        let request = encode(op as u32, 1, tx, payload);
+        let reply: Incoming = match who::domid(client) {
+            Some(_) => self.exchange.ask(side, client, &request)?,
+            None => self.exchange.aside_ask(side, &request)?,
+        };
+        Ok(compare::answer(&reply, op as u32))
+    }
+
+    /// Sets the quotas of nodes and of their size, of a server that is C's.
+    fn limit(&mut self, side: Side, nodes: usize, size: usize) -> Result<(), Stop> {
+        for (name, value) in [("nodes", nodes), ("node-size", size)] {
+            let payload = format!("quota\0set\0{name}\0{value}\0");
+            let request = encode(Op::Control as u32, 1, 0, payload.as_bytes());
+            let reply = self.exchange.aside_ask(side, &request)?;
+            let set = matches!(compare::answer(&reply, Op::Control as u32), Some(Ok(_)));
+            self.require(set, "a quota could not be set")?;
+        }
+        Ok(())
     }
 
     /// Runs a committed transaction's requests on the model; what these servers had answered must
     /// be true now. `afresh`: ours was sent the requests again, and bound its permissions then.
-    fn commit(&mut self, tx: &OpenTx, sides: &[Side], afresh: bool) -> Result<(), Stop> {
-        for done in tx.done.iter().filter(|done| !done.void) {
+    fn commit(
+        &mut self,
+        client: usize,
+        tx: &OpenTx,
+        sides: &[Side],
+        afresh: bool,
+    ) -> Result<(), Stop> {
+        for done in tx.done.iter().filter(|done| !done.void && !done.is_refused()) {
             let model = if afresh {
-                self.world.apply(done.op, &done.payload)
+                self.world.apply(client, done.op, &done.payload)
             } else {
-                self.world.commit(done)
+                self.world.commit(client, done)
             };
             let Some(model) = model else { continue };
             for side in sides {
@@ -164,7 +244,5 @@ impl Runner {
     }
 }
 
-fn ask(link: &mut Link, op: Op, tx: u32, payload: &[u8]) -> Result<Option<Answer>, Stop> {
-    link.send(&encode(op as u32, 1, tx, payload), 1)?;
-    Ok(compare::answer(&link.receive()?, op as u32))
-}
+/// More nodes than any guest has.
+const NO_LIMIT: usize = 1_000_000;

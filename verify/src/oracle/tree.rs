@@ -1,4 +1,4 @@
-//! A model of the tree as the control domain sees it: what each request on it must answer.
+//! A model of the tree, and of the lives of the domains that it names.
 //!
 //! The two servers are compared with each other; the model is the third voice where they may
 //! differ, inside transactions. There Myriad answers from the tree as it was at the start, and C
@@ -6,60 +6,71 @@
 //! what Myriad's answer must be. Everywhere else the model is held to C, request by request.
 //!
 //! Invariants: a node's parent exists; a node is in its parent's list exactly once, in order of
-//! creation; cloning is cheap, and a clone never changes.
+//! creation; cloning is cheap, and a clone never changes. What requests do is in `operate.rs`.
 
 use std::{collections::BTreeMap, ops::Bound, rc::Rc};
 
 use myriad_core::Errno;
-use myriad_ring::v1::{Op, PAYLOAD_MAX};
 
-use super::text::{self, Entry, Life};
+use super::{
+    limits::{NODE_HEAD, NODE_PERM},
+    text::{self, Entry, Life, NEVER},
+};
 
 /// The tree at one moment.
 #[derive(Clone, Debug)]
 pub struct Tree {
-    nodes: Rc<BTreeMap<Rc<str>, Node>>,
+    pub(super) nodes: Rc<BTreeMap<Rc<str>, Node>>,
+    /// The domains that exist, each in its present life.
+    lives: Rc<BTreeMap<u32, Life>>,
 }
 
 #[derive(Clone, Debug)]
-struct Node {
-    value: Rc<[u8]>,
-    perms: Rc<[Entry]>,
-    children: Vec<Rc<str>>,
+pub(super) struct Node {
+    pub(super) value: Rc<[u8]>,
+    pub(super) perms: Rc<[Entry]>,
+    pub(super) children: Vec<Rc<str>>,
 }
+
+/// Who asks, as permissions see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asker {
+    /// The domain; 0, the control domain, may do everything.
+    pub domid: u32,
+    /// The domain whose access it has too.
+    pub target: Option<u32>,
+}
+
+/// What a request wants of a node, and what it may have: bits.
+pub(super) type Rights = u8;
+pub(super) const READ: Rights = 1;
+pub(super) const WRITE: Rights = 2;
+pub(super) const OWN: Rights = 4;
 
 /// What a request on the tree answers.
 pub type Answer = Result<Vec<u8>, Errno>;
 
-/// What a request did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Effect {
-    /// The reply's payload, or the error.
-    pub answer: Answer,
-    /// What Myriad says instead, where the table of differences knows of it.
-    pub ours: Option<Answer>,
-    /// Whether the tree is another one now.
-    pub changed: bool,
-}
+impl Asker {
+    /// A client of the socket.
+    pub const CONTROL: Asker = Asker { domid: 0, target: None };
 
-impl Effect {
-    fn reply(payload: Vec<u8>) -> Effect {
-        Effect { answer: Ok(payload), ours: None, changed: false }
+    /// Whether quotas and permissions bind it.
+    #[must_use]
+    pub fn is_guest(self) -> bool {
+        self.domid != 0
     }
 
-    fn ok(changed: bool) -> Effect {
-        Effect { answer: Ok(b"OK\0".to_vec()), ours: None, changed }
-    }
-
-    fn error(errno: Errno) -> Effect {
-        Effect { answer: Err(errno), ours: None, changed: false }
+    /// Whether it has the access of the owner of something.
+    #[must_use]
+    pub fn owns(self, domid: u32) -> bool {
+        self.domid == domid || self.target == Some(domid)
     }
 }
 
 impl Default for Tree {
-    /// The tree of a server that has just started.
+    /// The tree of a server that has just started, on a host where only dom0 is.
     fn default() -> Tree {
-        let perms: Rc<[Entry]> = [Entry { letter: b'n', domid: 0, life: Life::Living }].into();
+        let perms: Rc<[Entry]> = [Entry { letter: b'n', domid: 0, life: CONTROL_LIFE }].into();
         let node = |child: &str| Node {
             value: [].into(),
             perms: perms.clone(),
@@ -67,55 +78,70 @@ impl Default for Tree {
         };
         let nodes = [("/", "tool"), ("/tool", "xenstored"), ("/tool/xenstored", "")]
             .map(|(p, c)| (p.into(), node(c)));
-        Tree { nodes: Rc::new(nodes.into()) }
+        Tree { nodes: Rc::new(nodes.into()), lives: Rc::new([(0, CONTROL_LIFE)].into()) }
     }
 }
 
 impl Tree {
-    /// Carries out a request of a socket client. `exists` tells which domains do. None: the request
-    /// is not one on the tree, or one on the permissions of special nodes.
-    pub fn apply(
-        &mut self,
-        op: Op,
-        payload: &[u8],
-        exists: &dyn Fn(u32) -> bool,
-    ) -> Option<Effect> {
-        if matches!(op, Op::GetPerms | Op::SetPerms) && payload.starts_with(b"@") {
-            return None;
-        }
-        Some(match op {
-            Op::Directory | Op::Read | Op::GetPerms | Op::Mkdir | Op::Rm => {
-                match text::one_string(payload).and_then(text::node_path) {
-                    None => Effect::error(Errno::EINVAL),
-                    Some(path) => self.apply_to(op, &path),
-                }
-            }
-            Op::DirectoryPart => self.directory_part(payload),
-            Op::Write => match text::split_first(payload) {
-                None => Effect::error(Errno::EINVAL),
-                Some((path, value)) => match text::node_path(path) {
-                    None => Effect::error(Errno::EINVAL),
-                    Some(path) => self.write(&path, value),
-                },
-            },
-            Op::SetPerms => self.set_perms(payload, exists),
-            _ => return None,
-        })
+    /// The present life of a domain, as this tree knows it; [`NEVER`] if there is no such domain.
+    #[must_use]
+    pub fn life(&self, domid: u32) -> Life {
+        self.lives.get(&domid).copied().unwrap_or(NEVER)
     }
 
-    /// Removes what a domain owned when it dies, with all below, and marks its entries elsewhere.
+    /// A domain has begun this life.
+    pub fn begin(&mut self, domid: u32, life: Life) {
+        Rc::make_mut(&mut self.lives).insert(domid, life);
+    }
+
+    /// Removes what a domain owned when it dies, with all below. Its entries elsewhere are of a
+    /// life that is over from here on.
     pub fn bury(&mut self, domid: u32) {
         let owned = |node: &Node| node.perms.first().is_some_and(|owner| owner.domid == domid);
         while let Some(path) = self.nodes.iter().find(|(_, n)| owned(n)).map(|(p, _)| p.clone()) {
             self.remove(&path);
         }
-        let its_own = |entry: &Entry| entry.domid == domid && entry.life == Life::Living;
-        for node in Rc::make_mut(&mut self.nodes).values_mut() {
-            if node.perms.iter().any(its_own) {
-                let life = |e: &Entry| if its_own(e) { Life::Over } else { e.life };
-                node.perms = node.perms.iter().map(|e| Entry { life: life(e), ..*e }).collect();
-            }
+        Rc::make_mut(&mut self.lives).remove(&domid);
+    }
+
+    /// Whether an entry counts for a domain that lives.
+    pub(super) fn lives(&self, entry: &Entry) -> bool {
+        entry.life != NEVER && self.life(entry.domid) == entry.life
+    }
+
+    /// What an asker may do with a node (`perm_for_conn`).
+    pub(super) fn rights(&self, asker: Asker, node: &Node) -> Rights {
+        let Some((owner, rest)) = node.perms.split_first() else { return 0 };
+        if !asker.is_guest() || asker.owns(owner.domid) {
+            return READ | WRITE | OWN;
         }
+        let own = rest.iter().find(|e| asker.owns(e.domid) && self.lives(e));
+        match own.unwrap_or(owner).letter {
+            b'r' => READ,
+            b'w' => WRITE,
+            b'b' => READ | WRITE,
+            _ => 0,
+        }
+    }
+
+    /// A node, or what its absence or the asker's lack of rights answers (`get_node`).
+    pub(super) fn get(&self, asker: Asker, path: &str, want: Rights) -> Result<&Node, Errno> {
+        if let Some(node) = self.nodes.get(path) {
+            let granted = self.rights(asker, node) & want == want;
+            return if granted { Ok(node) } else { Err(Errno::EACCES) };
+        }
+        let (_, nearest) = self.nearest(path);
+        let told = nearest.is_some_and(|node| self.rights(asker, node) & want != 0);
+        Err(if told { Errno::ENOENT } else { Errno::EACCES })
+    }
+
+    /// The nearest ancestor that exists.
+    pub(super) fn nearest<'p>(&self, path: &'p str) -> (&'p str, Option<&Node>) {
+        let mut at = text::parent(path);
+        while at != "/" && !self.contains(at) {
+            at = text::parent(at);
+        }
+        (at, self.nodes.get(at))
     }
 
     /// Whether a node exists.
@@ -124,10 +150,40 @@ impl Tree {
         self.nodes.contains_key(path)
     }
 
+    /// Whether an asker may do with a node what clients do that come from nowhere: write it.
+    #[must_use]
+    pub fn may_write(&self, asker: Asker, path: &str) -> bool {
+        self.get(asker, path, WRITE).is_ok()
+    }
+
+    /// Whether an asker owns a node.
+    #[must_use]
+    pub fn owns(&self, asker: Asker, path: &str) -> bool {
+        self.get(asker, path, OWN).is_ok()
+    }
+
+    /// How many nodes a domain owns.
+    #[must_use]
+    pub fn owned(&self, domid: u32) -> usize {
+        let owned = |n: &&Node| n.perms.first().is_some_and(|owner| owner.domid == domid);
+        self.nodes.values().filter(owned).count()
+    }
+
     /// The `at`-th node of all, in order of their paths, counted around.
     #[must_use]
     pub fn nth(&self, at: usize) -> &str {
         self.nodes.keys().nth(at % self.len().max(1)).map_or("/", |path| path)
+    }
+
+    /// All paths, in order.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.nodes.keys().map(|path| &**path)
+    }
+
+    /// The entries of a node's permissions, the owner's first.
+    #[must_use]
+    pub fn entries(&self, path: &str) -> &[Entry] {
+        self.nodes.get(path).map_or(&[], |node| &node.perms)
     }
 
     /// How many nodes there are.
@@ -145,107 +201,10 @@ impl Tree {
     /// Bytes of a node's listing: its children's names, each with a NUL.
     #[must_use]
     pub fn listing_len(&self, path: &str) -> usize {
-        self.nodes.get(path).map_or(0, |n| n.children.iter().map(|c| c.len() + 1).sum())
+        self.nodes.get(path).map_or(0, Node::listing_len)
     }
 
-    fn apply_to(&mut self, op: Op, path: &str) -> Effect {
-        let Some(node) = self.nodes.get(path) else {
-            return match op {
-                Op::Mkdir => self.create(path, &[]),
-                Op::Rm if self.contains(text::parent(path)) => Effect::ok(false),
-                _ => Effect::error(Errno::ENOENT),
-            };
-        };
-        match op {
-            Op::Directory => match listing(node) {
-                names if names.len() > PAYLOAD_MAX => Effect::error(Errno::E2BIG),
-                names => Effect::reply(names),
-            },
-            Op::Read => Effect::reply(node.value.to_vec()),
-            Op::GetPerms => {
-                let living = node.perms.iter().filter(|entry| entry.life != Life::Over);
-                let ours = Some(Ok(text::perms(living)));
-                Effect { ours, ..Effect::reply(text::perms(&*node.perms)) }
-            }
-            Op::Rm if path == "/" => Effect::error(Errno::EINVAL),
-            Op::Rm => {
-                self.remove(path);
-                Effect::ok(true)
-            }
-            // MKDIR of what is there.
-            _ => Effect::ok(false),
-        }
-    }
-
-    /// The generation is left out of the answer: it stands for no fact that a model could know.
-    fn directory_part(&self, payload: &[u8]) -> Effect {
-        if text::count(payload) != 2 {
-            return Effect::error(Errno::EINVAL);
-        }
-        let Some((path, rest)) = text::split_first(payload) else {
-            return Effect::error(Errno::EINVAL);
-        };
-        let offset = text::split_first(rest).map_or(0, |(text, _)| text::atoi(text));
-        match text::node_path(path) {
-            None => Effect::error(Errno::EINVAL),
-            Some(path) => match self.nodes.get(&*path) {
-                None => Effect::error(Errno::ENOENT),
-                Some(node) => {
-                    let names = listing(node);
-                    let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-                    Effect::reply(names.get(offset..).unwrap_or_default().to_vec())
-                }
-            },
-        }
-    }
-
-    fn write(&mut self, path: &str, value: &[u8]) -> Effect {
-        match Rc::make_mut(&mut self.nodes).get_mut(path) {
-            Some(node) => {
-                node.value = value.into();
-                Effect::ok(true)
-            }
-            None => self.create(path, value),
-        }
-    }
-
-    fn set_perms(&mut self, payload: &[u8], exists: &dyn Fn(u32) -> bool) -> Effect {
-        let Some((path, rest)) = text::split_first(payload) else {
-            return Effect::error(Errno::EINVAL);
-        };
-        let Some(perms) = text::parse_perms(rest) else { return Effect::error(Errno::EINVAL) };
-        if !perms.first().is_some_and(|owner| exists(owner.domid)) {
-            return Effect::error(Errno::ENOENT);
-        }
-        let Some(path) = text::node_path(path) else { return Effect::error(Errno::EINVAL) };
-        match Rc::make_mut(&mut self.nodes).get_mut(&*path) {
-            None => Effect::error(Errno::ENOENT),
-            Some(node) => {
-                let life = |domid| if exists(domid) { Life::Living } else { Life::Never };
-                let bound = |e: &Entry| Entry { life: life(e.domid), ..*e };
-                node.perms = perms.iter().map(bound).collect();
-                Effect::ok(true)
-            }
-        }
-    }
-
-    /// Creates a node and the parents that it lacks; each takes its parent's permissions.
-    fn create(&mut self, path: &str, value: &[u8]) -> Effect {
-        let parent = text::parent(path);
-        if !self.contains(parent) {
-            self.create(parent, &[]);
-        }
-        let nodes = Rc::make_mut(&mut self.nodes);
-        let mut perms: Rc<[Entry]> = [].into();
-        if let Some(parent) = nodes.get_mut(parent) {
-            parent.children.push(text::leaf(path).into());
-            perms = parent.perms.clone();
-        }
-        nodes.insert(path.into(), Node { value: value.into(), perms, children: Vec::new() });
-        Effect::ok(true)
-    }
-
-    fn remove(&mut self, path: &str) {
+    pub(super) fn remove(&mut self, path: &str) {
         let nodes = Rc::make_mut(&mut self.nodes);
         let below = format!("{path}/");
         let from = (Bound::Included(below.as_str()), Bound::Unbounded);
@@ -261,11 +220,16 @@ impl Tree {
     }
 }
 
-fn listing(node: &Node) -> Vec<u8> {
-    let mut names = Vec::new();
-    for child in &node.children {
-        names.extend_from_slice(child.as_bytes());
-        names.push(0);
+impl Node {
+    pub(super) fn listing_len(&self) -> usize {
+        self.children.iter().map(|c| c.len() + 1).sum()
     }
-    names
 }
+
+/// Bytes of a node as its quota counts them.
+pub(super) fn size(value: usize, perms: usize) -> usize {
+    NODE_HEAD + NODE_PERM * perms + value
+}
+
+/// The life of dom0, which has one.
+pub const CONTROL_LIFE: Life = 1;

@@ -10,7 +10,10 @@ use std::{
 
 use myriad_ring::v1::{HEADER_LEN, Header};
 
-use super::limits::{PATIENCE, READ_BYTES};
+use super::{
+    limits::{PATIENCE, READ_BYTES},
+    who,
+};
 
 /// A message as it went over the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +50,10 @@ pub enum WireError {
         source: std::io::Error,
     },
     /// the server did not answer
-    #[error("no answer from the {side} server to client {client} within {PATIENCE:?}")]
+    #[error(
+        "no answer from the {side} server to client {} within {PATIENCE:?}",
+        who::name(*.client)
+    )]
     Silent {
         /// Which of the two.
         side: &'static str,
@@ -62,6 +68,9 @@ pub enum WireError {
         /// The system's word.
         source: std::io::Error,
     },
+    /// the indices of a ring are impossible
+    #[error("a server has stored impossible indices into a guest's ring")]
+    Liar,
 }
 
 /// A connection.

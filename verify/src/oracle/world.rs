@@ -1,31 +1,39 @@
 //! What is known of the servers' state while a run goes on: the model that steps are made from and
 //! answers are checked with.
 
+use std::collections::BTreeMap;
+
 use myriad_ring::v1::Op;
 
 use super::{
     hosts::Hosts,
-    limits::SLOTS,
+    limits::{DOMAINS, SLOTS},
+    opened::{Done, OpenTx, anchor, named_lives, names},
+    operate::Effect,
     pair::Pair,
     step::{Request, Tx},
-    text,
-    tree::{Answer, Effect, Tree},
+    text::{self, NEVER},
+    tree::{Answer, Asker, Tree},
+    who,
 };
+use crate::peer::DomainChange;
 
 /// An id that no transaction has.
 pub const UNKNOWN_TX: u32 = 0xFFFF_FF00;
 
 /// The state that both servers share, or should.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct World {
     /// The tree outside of transactions.
     pub tree: Tree,
     /// The domains.
     pub hosts: Hosts,
-    /// The clients, by number.
-    pub clients: Vec<Client>,
+    /// The clients, by number: those of the socket, and the guests that have rings.
+    pub clients: BTreeMap<usize, Client>,
+    /// Who owns the special nodes, where that is not dom0.
+    special_owners: BTreeMap<Vec<u8>, u32>,
     /// The paths at which the tree was changed, in order.
-    changes: Vec<String>,
+    pub(super) changes: Vec<String>,
 }
 
 /// What a client has.
@@ -46,51 +54,30 @@ pub struct Slot {
     pub ended: Option<Pair<u32>>,
 }
 
-/// An open transaction.
-#[derive(Clone, Debug)]
-pub struct OpenTx {
-    /// What each server calls it.
-    pub ids: Pair<u32>,
-    /// The tree at its start, with its own changes.
-    pub view: Tree,
-    /// What it has been asked.
-    pub done: Vec<Done>,
-    /// Whether it has changed anything, if only to change it back.
-    pub changes_something: bool,
-    /// How many changes the tree had seen when it began.
-    since: usize,
-}
-
-/// A request in a transaction, and its answers.
-#[derive(Clone, Debug)]
-pub struct Done {
-    /// The operation.
-    pub op: Op,
-    /// The payload.
-    pub payload: Vec<u8>,
-    /// What each server said.
-    pub answers: Pair<Answer>,
-    /// It was refused for an owner that did not exist, which is no fact of the tree: whether it
-    /// still holds at the commit does not matter, and it changes nothing.
-    pub void: bool,
-    /// The domains that it names and that existed.
-    existing: Vec<u32>,
-    /// The top of what it depends on: its path, or the uppermost node that it would have to create.
-    anchor: String,
-}
-
 impl World {
     /// The world of servers that have just started.
     #[must_use]
     pub fn new(clients: usize) -> World {
-        World { clients: (0..clients).map(|_| Client::default()).collect(), ..World::default() }
+        let clients = (0..clients).map(|client| (client, Client::default())).collect();
+        let (tree, hosts, changes) = (Tree::default(), Hosts::default(), Vec::new());
+        let special_owners = BTreeMap::new();
+        let mut world = World { tree, hosts, clients, special_owners, changes };
+        (1..=DOMAINS).for_each(|domid| world.begin(domid));
+        world
+    }
+
+    /// Who a client is, as permissions see it.
+    #[must_use]
+    pub fn asker(&self, client: usize) -> Asker {
+        let guest = |domid| Asker { domid, target: self.hosts.target(domid) };
+        who::domid(client).map_or(Asker::CONTROL, guest)
     }
 
     /// The slot that a request names.
     #[must_use]
     pub fn slot(&self, request: &Request) -> Option<&Slot> {
         match request.tx {
-            Tx::Slot(at) | Tx::Ended(at) => self.clients.get(request.client)?.slots.get(at),
+            Tx::Slot(at) | Tx::Ended(at) => self.clients.get(&request.client)?.slots.get(at),
             Tx::None | Tx::Raw(_) => None,
         }
     }
@@ -107,7 +94,7 @@ impl World {
     /// The same, to change.
     pub fn slot_mut(&mut self, client: usize, tx: Tx) -> Option<&mut Slot> {
         match tx {
-            Tx::Slot(at) => self.clients.get_mut(client)?.slots.get_mut(at),
+            Tx::Slot(at) => self.clients.get_mut(&client)?.slots.get_mut(at),
             _ => None,
         }
     }
@@ -125,118 +112,128 @@ impl World {
         }
     }
 
-    /// Opens a transaction at the present tree.
+    /// Opens a transaction of a client at the present tree.
     #[must_use]
-    pub fn open(&self, ids: Pair<u32>) -> OpenTx {
+    pub fn open(&self, client: usize, ids: Pair<u32>) -> OpenTx {
         OpenTx {
             ids,
+            asker: self.asker(client),
             view: self.tree.clone(),
             done: Vec::new(),
             changes_something: false,
+            poisoned: false,
+            parted: false,
+            changed: Vec::new(),
             since: self.changes.len(),
         }
     }
 
     /// Carries out a request outside of transactions on the model. None: not one on the tree.
-    pub fn apply(&mut self, op: Op, payload: &[u8]) -> Option<Effect> {
-        let hosts = &self.hosts;
-        let anchor = anchor(&self.tree, op, payload);
-        let effect = self.tree.apply(op, payload, &|domid| hosts.exists(domid))?;
+    pub fn apply(&mut self, client: usize, op: Op, payload: &[u8]) -> Option<Effect> {
+        let asker = self.asker(client);
+        let anchor = anchor(&self.tree, asker, op, payload);
+        let lives = named_lives(&self.tree, op, payload);
+        let life = |domid| lives.get(&domid).copied().unwrap_or(NEVER);
+        let effect = self.tree.apply(asker, op, payload, &life)?;
         self.changes.extend(effect.changed.then_some(anchor));
         Some(effect)
     }
 
     /// Carries out a request of a transaction that was committed. Permissions are of those who
     /// existed when it was made.
-    pub fn commit(&mut self, done: &Done) -> Option<Effect> {
-        let anchor = anchor(&self.tree, done.op, &done.payload);
-        let existed = |domid| done.existing.contains(&domid);
-        let effect = self.tree.apply(done.op, &done.payload, &existed)?;
+    pub fn commit(&mut self, client: usize, done: &Done) -> Option<Effect> {
+        let asker = self.asker(client);
+        let anchor = anchor(&self.tree, asker, done.op, &done.payload);
+        let life = |domid| done.existing.get(&domid).copied().unwrap_or(NEVER);
+        let effect = self.tree.apply(asker, done.op, &done.payload, &life)?;
         self.changes.extend(effect.changed.then_some(anchor));
         Some(effect)
     }
 
     /// Carries out a request in a transaction on its view.
     pub fn apply_in(&mut self, client: usize, tx: Tx, op: Op, payload: &[u8]) -> Option<Effect> {
-        let hosts = &self.hosts;
-        let at = match tx {
-            Tx::Slot(at) => at,
-            _ => return None,
-        };
-        let open = self.clients.get_mut(client)?.slots.get_mut(at)?.open.as_mut()?;
-        let effect = open.view.apply(op, payload, &|domid| hosts.exists(domid))?;
+        let mut lives = named_lives(&self.tree, op, payload);
+        let Tx::Slot(at) = tx else { return None };
+        let open = self.clients.get_mut(&client)?.slots.get_mut(at)?.open.as_mut()?;
+        for (domid, life) in &mut lives {
+            match open.view.life(*domid) {
+                // It began after the transaction, and is known in it from here on.
+                NEVER => open.view.begin(*domid, *life),
+                known => *life = known,
+            }
+        }
+        let (asker, life) = (open.asker, |domid| lives.get(&domid).copied().unwrap_or(NEVER));
+        let anchor = anchor(&open.view, asker, op, payload);
+        let effect = open.view.apply(asker, op, payload, &life)?;
         open.changes_something |= effect.changed;
+        open.changed.extend(effect.changed.then_some(anchor));
         Some(effect)
     }
 
     /// Describes a request in a transaction, whose view was `view` before it.
     #[must_use]
-    pub fn done(&self, view: &Tree, op: Op, payload: &[u8], answers: Pair<Answer>) -> Done {
-        let perms = text::split_first(payload).and_then(|(_, rest)| text::parse_perms(rest));
-        let perms = perms.filter(|_| op == Op::SetPerms).unwrap_or_default();
-        let exists = |domid: &u32| self.hosts.exists(*domid);
-        let existing = perms.iter().map(|entry| entry.domid).filter(exists).collect();
-        let void = perms.first().is_some_and(|owner| !exists(&owner.domid));
-        let anchor = anchor(view, op, payload);
-        Done { op, payload: payload.to_vec(), answers, void, existing, anchor }
+    pub fn done(&self, view: &Tree, request: &Request, op: Op, answers: Pair<Answer>) -> Done {
+        let owner = names(op, &request.payload).first().copied();
+        let void = owner.is_some_and(|owner| self.tree.life(owner) == NEVER);
+        let existing = named_lives(&self.tree, op, &request.payload);
+        let anchor = anchor(view, self.asker(request.client), op, &request.payload);
+        Done { op, payload: request.payload.clone(), answers, void, existing, anchor }
     }
 
-    /// Notes that a domain has ended.
+    /// Notes a change of the host. Returns the domain that it ended, if it did.
+    pub fn note_change(&mut self, change: DomainChange) -> Option<u32> {
+        if let DomainChange::Create(domid) = change {
+            self.begin(domid);
+        }
+        let ended = self.hosts.note_change(change)?;
+        self.bury(ended);
+        Some(ended)
+    }
+
+    /// Notes that a domain has ended: it is gone, or was released and may be introduced again.
     pub fn bury(&mut self, domid: u32) {
         self.tree.bury(domid);
+        self.special_owners.retain(|_, owner| *owner != domid);
+        self.changes.push("/".to_owned());
+        self.clients.remove(&who::guest(domid));
+        if self.hosts.exists(domid) {
+            self.begin(domid);
+        }
+    }
+
+    /// Notes that the permissions of a special node were set.
+    pub fn note_special(&mut self, payload: &[u8]) {
+        let name = text::split_first(payload).map(|(name, _)| name.to_vec());
+        let owner = names(Op::SetPerms, payload).first().copied();
+        if let (Some(name), Some(owner)) = (name, owner) {
+            self.special_owners.insert(name, owner);
+        }
+    }
+
+    /// Whether a guest owns a special node, and would give it away.
+    #[must_use]
+    pub fn gives_special_away(&self, asker: Asker, payload: &[u8]) -> bool {
+        let name = text::split_first(payload).map(|(name, _)| name).unwrap_or_default();
+        let owner = self.special_owners.get(name).copied();
+        let new = names(Op::SetPerms, payload).first().copied();
+        let owns = owner.is_some_and(|owner| asker.owns(owner));
+        asker.is_guest() && owns && new != owner
+    }
+
+    /// Notes that something has changed that decides about any node, such as who a caller is.
+    pub fn note_upheaval(&mut self) {
         self.changes.push("/".to_owned());
     }
 
-    /// Whether the tree has changed at all since a transaction began.
-    #[must_use]
-    pub fn moved(&self, tx: &OpenTx) -> bool {
-        self.changes.len() > tx.since
+    fn begin(&mut self, domid: u32) {
+        let life = self.hosts.next_life();
+        self.tree.begin(domid, life);
     }
 
-    /// Whether something that a transaction was asked about has changed since it began: a node on
-    /// the way to it, it, or something below.
-    #[must_use]
-    pub fn touched(&self, tx: &OpenTx) -> bool {
-        let changes = self.changes.get(tx.since..).unwrap_or_default();
-        tx.done.iter().any(|done| changes.iter().any(|at| related(at, &done.anchor)))
-    }
-
-    /// Forgets what a connection had that was closed.
+    /// Forgets what a connection had that was closed; there may be a new one.
     pub fn forget(&mut self, client: usize) {
-        if let Some(client) = self.clients.get_mut(client) {
-            *client = Client::default();
-        }
+        self.clients.insert(client, Client::default());
     }
-}
-
-/// The path of a request on the tree; where the node is missing, the uppermost missing one.
-fn anchor(tree: &Tree, op: Op, payload: &[u8]) -> String {
-    let on_tree = matches!(
-        op,
-        Op::Directory
-            | Op::Read
-            | Op::GetPerms
-            | Op::Mkdir
-            | Op::Rm
-            | Op::DirectoryPart
-            | Op::Write
-            | Op::SetPerms
-    );
-    let path = text::split_first(payload).and_then(|(path, _)| text::node_path(path));
-    let Some(path) = path.filter(|_| on_tree) else { return String::new() };
-    let mut top = &*path;
-    while top != "/" && !tree.contains(text::parent(top)) {
-        top = text::parent(top);
-    }
-    top.to_owned()
-}
-
-fn related(a: &str, b: &str) -> bool {
-    let within = |inner: &str, outer: &str| {
-        outer == "/"
-            || inner.strip_prefix(outer).is_some_and(|r| r.is_empty() || r.starts_with('/'))
-    };
-    !a.is_empty() && !b.is_empty() && (within(a, b) || within(b, a))
 }
 
 #[cfg(test)]
@@ -244,21 +241,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_touches_what() {
-        for (a, b) in [("/a", "/a"), ("/a", "/a/b"), ("/", "/x"), ("/a/b/c", "/a")] {
-            assert!(related(a, b) && related(b, a), "{a} {b}");
-        }
-        for (a, b) in [("/a/x", "/a/y"), ("/a", "/ab"), ("", "/")] {
-            assert!(!related(a, b) && !related(b, a), "{a} {b}");
-        }
-    }
-
-    #[test]
     fn a_transaction_sees_its_start_and_itself() {
         let mut world = World::new(1);
-        let tx = world.open(Pair::same(1));
-        world.clients[0].slots[0].open = Some(tx);
-        assert!(world.apply(Op::Write, b"/a\0x").unwrap().changed);
+        let tx = world.open(0, Pair::same(1));
+        world.clients.get_mut(&0).unwrap().slots[0].open = Some(tx);
+        assert!(world.apply(0, Op::Write, b"/a\0x").unwrap().changed);
         let read = world.apply_in(0, Tx::Slot(0), Op::Read, b"/a\0").unwrap();
         assert_eq!(read.answer, Err(myriad_core::Errno::ENOENT));
         assert!(world.apply_in(0, Tx::Slot(0), Op::Write, b"/b\0y").unwrap().changed);

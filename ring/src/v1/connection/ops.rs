@@ -81,7 +81,12 @@ impl Ops<'_> {
             payload,
             reply: reply.map_err(|failed| failed.errno),
         });
-        let seq = done.unwrap_or_else(|failed| failed.seq);
+        let seq = match done.unwrap_or_else(|failed| failed.seq) {
+            // It asked the store for nothing, but comes after all that happened before: as in C,
+            // whoever has such a reply has the events of that.
+            0 => self.store.pin().seq(),
+            seq => seq,
+        };
         Ran { seq, first_event: self.first_event, later: self.later }
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use myriad_core::{Access, Caller, DomId, Path, Perm, Writes};
+
 use super::{OK, some};
 use crate::v1::{
     HEADER_LEN, Header, Op,
@@ -24,6 +26,36 @@ fn own_events_precede_the_reply_to_a_write() {
     world.send(two, Op::Write, 0, b"/a/d\0x");
     world.send(one, Op::Read, 0, b"/a/d\0");
     assert_eq!(world.events(one), [some("/a/d", "t"), None]);
+}
+
+#[test]
+fn every_reply_comes_after_the_events_of_what_came_before_it() {
+    let mut world = World::new();
+    let (one, two) = (world.socket(), world.guest(5));
+    world.ok(one, Op::Watch, 0, b"/a\0t\0");
+    world.ok(two, Op::Watch, 0, b"/local\0t\0");
+    for (at, path) in [(one, "/a"), (two, "/local/domain/5")] {
+        let written = Path::new(path).unwrap();
+        let aborted = world.start(at);
+        // Of the store they ask nothing, or are refused before that.
+        for (op, tx, payload) in [
+            (Op::GetDomainPath, 0, &b"5\0"[..]),
+            (Op::Read, 0, b"//\0"),
+            (Op::Error, 0, b"ENOENT\0"),
+            (Op::TransactionEnd, 77, b"T\0"),
+            (Op::TransactionEnd, aborted, b"F\0"),
+        ] {
+            world.seen(at);
+            let outcome = world.store.edit(|edit| {
+                edit.write(&Caller::Control, written, b"x")?;
+                let perms = [Perm { access: Access::Read, domid: DomId::ZERO }];
+                edit.set_perms(&Caller::Control, written, &perms)
+            });
+            assert_eq!(outcome.result, Ok(()));
+            world.send(at, op, tx, payload);
+            assert_eq!(world.events(at), [some(path, "t"), None], "{op:?}");
+        }
+    }
 }
 
 #[test]

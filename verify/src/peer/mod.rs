@@ -1,25 +1,29 @@
 //! Servers of xenstore for tests, without Xen: Debian's C xenstored over a shim, and ours.
 //!
 //! Each server has a folder of its own for its socket and files, a host on which domains can be
-//! made to appear, shut down and die, and ends with the value that started it.
+//! made to appear, shut down and die, and ends with the value that started it. Whoever holds the
+//! server can be any guest that was introduced, through its ring ([`ring`]).
+
+mod host;
+pub mod ring;
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, Read, Write},
-    os::{
-        fd::OwnedFd,
-        unix::net::{UnixDatagram, UnixStream},
-    },
+    io::{self, Read},
+    os::unix::net::UnixDatagram,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
+use myriad_core::{Quota, Quotas};
+
+pub use host::DomainChange;
+use host::Host;
+use ring::Ring;
+
 use crate::{
-    oracle::{
-        limits::PATIENCE,
-        wire::{Incoming, Link, encode},
-    },
+    oracle::limits::PATIENCE,
     programs::{libraries, myriad_program, peers},
 };
 
@@ -44,6 +48,9 @@ pub enum PeerError {
     /// the host of the server did not take a command
     #[error("the server's host did not take the command `{0}`")]
     Refused(String),
+    /// there is no ring for a domain
+    #[error("there is no ring for domain {0}: it must exist, and be introduced")]
+    NoRing(u32),
     /// something below failed
     #[error("{what}: {source}")]
     Io {
@@ -52,39 +59,6 @@ pub enum PeerError {
         /// The system's word.
         source: io::Error,
     },
-}
-
-/// Something that happens to a domain on the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DomainChange {
-    /// It appears, running.
-    Create(u32),
-    /// It shuts down, and still exists.
-    ShutDown(u32),
-    /// It is gone.
-    Destroy(u32),
-    /// Nothing: the server is only asked to look.
-    Scan,
-}
-
-impl DomainChange {
-    fn words(self) -> (&'static str, Option<u32>) {
-        match self {
-            DomainChange::Create(domid) => ("create", Some(domid)),
-            DomainChange::ShutDown(domid) => ("shutdown", Some(domid)),
-            DomainChange::Destroy(domid) => ("destroy", Some(domid)),
-            DomainChange::Scan => ("scan", None),
-        }
-    }
-}
-
-impl std::fmt::Display for DomainChange {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.words() {
-            (word, Some(domid)) => write!(f, "{word} {domid}"),
-            (word, None) => f.write_str(word),
-        }
-    }
 }
 
 /// A server. Dropping one that was started here ends it.
@@ -102,36 +76,35 @@ struct Process {
     folder: tempfile::TempDir,
 }
 
-/// How the server learns about domains.
-#[derive(Debug)]
-enum Host {
-    /// The shim's control channel.
-    Shim(BufReader<UnixStream>),
-    /// Our daemon's simulated host, through CONTROL.
-    Simulated,
-    /// Nobody can tell it anything.
-    OutOfReach,
-}
-
 impl Server {
     /// Starts Debian's C xenstored on a host with dom0 and domains 1 to `domains`.
     ///
     /// # Errors
     /// [`PeerError`]; the first call downloads Debian's packages if they aren't there.
     pub fn start_c(domains: u32) -> Result<Server, PeerError> {
+        Server::start_c_with(domains, &Quotas::default())
+    }
+
+    /// The same with other quotas than the defaults. Events are kept for guests for ever, and no
+    /// guest is made to wait for having written much.
+    ///
+    /// # Errors
+    /// [`PeerError`]; the first call downloads Debian's packages if they aren't there.
+    pub fn start_c_with(domains: u32, quotas: &Quotas) -> Result<Server, PeerError> {
         let peers = peers()?;
         let folder = folder()?;
-        let (ours, theirs) = UnixStream::pair().map_err(at("making the control channel"))?;
-        ours.set_read_timeout(Some(PATIENCE)).map_err(at("making the control channel"))?;
+        let (host, theirs) = Host::shim()?;
         let mut command = Command::new(peers.join("root/usr/lib/xen-4.17/bin/xenstored"));
         command
-            .arg("-N")
+            .args(["-N", "-w", "watch-event=0"])
+            .args(quota_options(quotas))
             .env("LD_PRELOAD", peers.join("xenshim.so"))
             .env("LD_LIBRARY_PATH", libraries(&peers)?)
             .env("XENSHIM_DOMAINS", format!("1-{domains}"))
+            .env("XENSHIM_PACE", PACE.to_string())
             .env("XENSHIM_CONTROL", "0")
-            .stdin(OwnedFd::from(theirs));
-        let mut server = spawn(&mut command, folder, Host::Shim(BufReader::new(ours)))?;
+            .stdin(theirs);
+        let mut server = spawn(&mut command, folder, host)?;
         // Its end of the channel must be its own alone, or its death would go unseen.
         drop(command);
         // It answers from its main loop, so from then on it also serves its socket.
@@ -145,6 +118,14 @@ impl Server {
     /// # Errors
     /// [`PeerError`].
     pub fn start_myriad(domains: u32) -> Result<Server, PeerError> {
+        Server::start_myriad_with(domains, &Quotas::default())
+    }
+
+    /// The same with other quotas than the defaults.
+    ///
+    /// # Errors
+    /// [`PeerError`].
+    pub fn start_myriad_with(domains: u32, quotas: &Quotas) -> Result<Server, PeerError> {
         let program = myriad_program("xenstored", "MYRIAD_XENSTORED")?;
         let folder = folder()?;
         let notify = folder.path().join("notify");
@@ -159,9 +140,11 @@ impl Server {
             .arg(folder.path().join("pid"))
             .arg("--sim-domains")
             .arg(format!("1-{domains}"))
+            .args(quota_options(quotas))
             .env("NOTIFY_SOCKET", &notify)
             .stdin(Stdio::null());
-        let mut server = spawn(&mut command, folder, Host::Simulated)?;
+        let host = Host::simulated(folder.path());
+        let mut server = spawn(&mut command, folder, host)?;
         let begin = Instant::now();
         let mut word = [0; 256];
         loop {
@@ -208,41 +191,15 @@ impl Server {
     /// # Errors
     /// [`PeerError::Refused`], [`PeerError::Io`].
     pub fn domain(&mut self, change: DomainChange) -> Result<(), PeerError> {
-        match &mut self.host {
-            Host::Shim(channel) => {
-                let failed = at("talking to the shim");
-                writeln!(channel.get_mut(), "{change}").map_err(failed)?;
-                let mut answer = String::new();
-                channel.read_line(&mut answer).map_err(at("talking to the shim"))?;
-                if answer == "ok\n" { Ok(()) } else { Err(PeerError::Refused(change.to_string())) }
-            }
-            Host::Simulated => {
-                // It is told of each change, so it never has to look.
-                let (word, Some(domid)) = change.words() else { return Ok(()) };
-                let payload = format!("sim\0{word}\0{domid}\0");
-                let refused = || PeerError::Refused(change.to_string());
-                let mut link =
-                    Link::connect(&self.socket, "right", usize::MAX).map_err(|_| refused())?;
-                link.send(&encode(0, 1, 0, payload.as_bytes()), 1).map_err(|_| refused())?;
-                match link.receive() {
-                    Ok(Incoming::Message(m)) if m.op == 0 => Ok(()),
-                    _ => Err(refused()),
-                }
-            }
-            Host::OutOfReach => Err(PeerError::Refused(change.to_string())),
-        }
+        self.host.change(&self.socket, change)
     }
 
-    /// Lets a domain that had shut down run again, without an event. Our simulated host only tells
-    /// of news, so that there is nothing to take back.
+    /// The ring of a domain that was introduced, from the guest's side.
     ///
     /// # Errors
-    /// [`PeerError::Refused`], [`PeerError::Io`].
-    pub fn wake(&mut self, domid: u32) -> Result<(), PeerError> {
-        match self.host {
-            Host::Shim(_) => self.domain(DomainChange::Create(domid)),
-            Host::Simulated | Host::OutOfReach => Ok(()),
-        }
+    /// [`PeerError::NoRing`], [`PeerError::Io`].
+    pub fn ring(&mut self, domid: u32) -> Result<Ring, PeerError> {
+        self.host.ring(domid)
     }
 
     /// What the server has written to its standard output and error so far.
@@ -255,6 +212,14 @@ impl Server {
             let _ = log.read_to_end(&mut text);
         }
         String::from_utf8_lossy(&text).trim().to_owned()
+    }
+
+    /// Whether it still runs, and the last that it has written.
+    #[must_use]
+    pub fn state(&mut self) -> String {
+        let output = self.output();
+        let last = output.lines().last().unwrap_or_default();
+        format!("{}, it said: {last}", if self.has_ended() { "has ended" } else { "runs" })
     }
 
     fn has_ended(&mut self) -> bool {
@@ -291,6 +256,26 @@ fn spawn(
     Ok(Server { socket, host, process: Some(Process { child, folder }) })
 }
 
+/// What both daemons take on their command lines, but for the quotas that are at their defaults.
+fn quota_options(quotas: &Quotas) -> Vec<String> {
+    let set = Quota::ALL.into_iter().filter(|quota| quotas.get(*quota) != quota.default_value());
+    let option = |quota| match quota {
+        Quota::Nodes => "-E",
+        Quota::Watches => "-W",
+        Quota::Transactions => "-t",
+        Quota::NodePermissions => "-A",
+        Quota::NodeSize => "-S",
+        Quota::PathMax => "-M",
+        _ => "-Q",
+    };
+    let words = |quota: Quota| {
+        let value = quotas.get(quota);
+        let named = option(quota) == "-Q";
+        [option(quota).into(), if named { format!("{quota}={value}") } else { value.to_string() }]
+    };
+    set.flat_map(words).collect()
+}
+
 fn folder() -> Result<tempfile::TempDir, PeerError> {
     tempfile::Builder::new().prefix("xenstored-").tempdir().map_err(at("making a folder"))
 }
@@ -298,3 +283,6 @@ fn folder() -> Result<tempfile::TempDir, PeerError> {
 pub(crate) fn at(what: &'static str) -> impl Fn(io::Error) -> PeerError {
     move |source| PeerError::Io { what, source }
 }
+
+/// By how many milliseconds C's clock is ahead more at each look.
+const PACE: u32 = 5_000;
