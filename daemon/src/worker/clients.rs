@@ -12,6 +12,8 @@ pub(super) struct Clients {
     pub(super) dirty: Vec<u64>,
     /// Those with requests that wait for the next sweep.
     pub(super) busy: Vec<u64>,
+    /// An empty list, for either of these while it is gone through.
+    spare: Vec<u64>,
     /// Those that time matters to.
     pub(super) tending: Tending,
 }
@@ -23,6 +25,24 @@ impl Clients {
 
     pub(super) fn numbers(&self) -> Vec<u64> {
         self.all.numbers()
+    }
+
+    /// The clients with requests that wait. Give the list back.
+    pub(super) fn take_busy(&mut self) -> Vec<u64> {
+        std::mem::replace(&mut self.busy, std::mem::take(&mut self.spare))
+    }
+
+    /// The clients with bytes to be sent. Give the list back.
+    pub(super) fn take_dirty(&mut self) -> Vec<u64> {
+        std::mem::replace(&mut self.dirty, std::mem::take(&mut self.spare))
+    }
+
+    /// Takes a list back that has been gone through.
+    pub(super) fn give_back(&mut self, mut list: Vec<u64>) {
+        list.clear();
+        if list.capacity() <= LIST_KEPT {
+            self.spare = list;
+        }
     }
 
     /// Notes that there are bytes to be sent.
@@ -74,6 +94,9 @@ fn needs_tending(client: &Client) -> bool {
         || client.conn.is_over_memory()
         || client.waits_for_room()
 }
+
+/// Clients that a spare list has room for.
+const LIST_KEPT: usize = 4096;
 
 /// The number that a client has at its worker.
 pub(super) fn number_of(conn: ConnId) -> u64 {

@@ -140,7 +140,8 @@ impl Worker {
             self.happened(event)?;
         }
         self.hear();
-        for number in std::mem::take(&mut self.clients.busy) {
+        let busy = self.clients.take_busy();
+        for &number in &busy {
             if let Some(client) = self.clients.get(number) {
                 client.busy = false;
                 self.read_and_serve(number);
@@ -149,6 +150,7 @@ impl Worker {
                 self.flush_all();
             }
         }
+        self.clients.give_back(busy);
         self.keep_time();
         self.flush_all();
         self.around.trace.flush();
@@ -160,12 +162,14 @@ impl Worker {
 
     /// Sends to all to whom there is something to be sent.
     fn flush_all(&mut self) {
-        for number in std::mem::take(&mut self.clients.dirty) {
+        let dirty = self.clients.take_dirty();
+        for &number in &dirty {
             if let Some(client) = self.clients.get(number) {
                 client.dirty = false;
                 self.flush(number);
             }
         }
+        self.clients.give_back(dirty);
     }
 
     fn happened(&mut self, event: Ready) -> io::Result<()> {

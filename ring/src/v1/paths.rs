@@ -119,7 +119,9 @@ impl PathRules {
         } else {
             let text = std::str::from_utf8(path).map_err(|_| PathError::Invalid)?;
             buffer.clear();
-            [HOMES, self.home(), "/", text].iter().for_each(|part| buffer.push_str(part));
+            let parts = [HOMES, self.home(), "/", text];
+            buffer.reserve(parts.iter().map(|part| part.len()).sum());
+            parts.iter().for_each(|part| buffer.push_str(part));
             Path::new(buffer).map_err(|_| PathError::Invalid)?
         };
         if fits(path.as_str(), max) { Ok(Name::Node(path)) } else { Err(PathError::TooLong) }
