@@ -80,7 +80,7 @@ const OF_GUESTS: &[(usize, Op)] = &[
     (3, Op::IsDomainIntroduced),
     (3, Op::Resume),
     (3, Op::SetTarget),
-    (20, Op::GetDomainPath),
+    (32, Op::GetDomainPath),
     (3, Op::Control),
 ];
 
@@ -110,7 +110,7 @@ impl Generator {
                 self.boot(world);
                 continue;
             }
-            let kinds = [(7, 0), (4, 1), (4, 2), (1, 6), (40, 3), (200, 4), (800, 5), (1, 7)];
+            let kinds = [(7, 0), (4, 1), (4, 2), (1, 6), (40, 3), (240, 4), (760, 5), (1, 7)];
             match self.rng.weighted(&kinds) {
                 Some(0) => return self.host(world),
                 Some(1) => return self.reconnect(world),
@@ -206,7 +206,7 @@ impl Generator {
             return (op, *self.rng.pick(&raw, &[Tx::Ended(at)]));
         }
         match (op, open, free) {
-            (Op::TransactionStart, Some(open), _) if self.rng.permille(50) => (op, Tx::Slot(open)),
+            (Op::TransactionStart, Some(open), _) if self.rng.permille(80) => (op, Tx::Slot(open)),
             (Op::TransactionStart, _, Some(free)) => (op, Tx::Slot(free)),
             (Op::TransactionStart, Some(open), None) => (Op::TransactionEnd, Tx::Slot(open)),
             (Op::TransactionEnd, Some(open), _) => (op, Tx::Slot(open)),
