@@ -11,8 +11,9 @@ BIG=3000
 in_time() {
   step "telling domain $1, and waiting in silence: $2"
   xenstore-write /local/domain/"$1"/data/answer "" || fail "no write"
-  # Two events come at once, one when the command is written, and one with the answer.
-  timeout 100 xenstore-watch -n 4 /local/domain/"$1"/data/answer /local/domain/"$1"/data/command \
+  # Two events come at once, one when the command is written, one when the guest takes it, and one
+  # with the answer.
+  timeout 100 xenstore-watch -n 5 /local/domain/"$1"/data/answer /local/domain/"$1"/data/command \
     >events &
   watcher=$!
   await 60 grep -q command events || fail "no watch"
