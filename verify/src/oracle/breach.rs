@@ -70,8 +70,12 @@ impl Runner {
         Ok(())
     }
 
-    /// Waits until both servers have given a guest's ring up, and compares why.
+    /// Waits until both servers have given a guest's ring up, and compares why. Servers that were told
+    /// not to offer the error field of the ring let nobody see it.
     fn given_up(&mut self, client: usize) -> Result<(), Stop> {
+        if !self.exchange.rings(client).iter().all(|ring| ring.tells_errors()) {
+            return Ok(());
+        }
         let ends = self.exchange.receive(client)?;
         self.require(ends == Pair::same(Incoming::Closed), "a ring was not given up")?;
         let errors: Vec<u32> = self.exchange.rings(client).iter().map(|r| r.error()).collect();

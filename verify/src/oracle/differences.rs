@@ -158,3 +158,5 @@ pub const QUOTA_AT_COMMIT: &str = "quota-at-commit";
 pub const EVENTS_AT_COMMIT: &str = "events-at-commit";
 /// The ids of transactions.
 pub const TX_IDS: &str = "transaction-ids";
+/// That of the number with which DIRECTORY_PART begins.
+pub const GENERATION: &str = "generation";

@@ -9,6 +9,7 @@ use super::{
     opened::OpenTx,
     operate::Effect,
     pair::{Pair, Side},
+    reasons,
     run::{Runner, Stop},
     step::{Request, Tx},
     text,
@@ -39,6 +40,17 @@ impl Runner {
         Ok(answers)
     }
 
+    /// The name of the difference that two answers show.
+    fn explain(&self, case: &Case<'_>) -> Option<&'static str> {
+        if !self.options.twins {
+            return differences::explain(case);
+        }
+        // When a connection's end is noticed, and its watches go, is of no importance, but counts as
+        // a generation of ours.
+        let timely = self.options.ours && reasons::generation(case);
+        timely.then_some(differences::GENERATION)
+    }
+
     /// Compares the answers to a request with each other and with the model, and brings the model
     /// up to date.
     pub(super) fn judge(
@@ -59,17 +71,15 @@ impl Runner {
             return Ok(());
         }
         if answers.left != answers.right {
-            let explained = (!self.options.twins).then(|| {
-                differences::explain(&Case {
-                    world: &self.world,
-                    request,
-                    op,
-                    answers: Pair { left: &answers.left, right: &answers.right },
-                    tx: before.as_ref(),
-                    model: model.as_ref(),
-                })
-            });
-            match explained.flatten() {
+            let case = Case {
+                world: &self.world,
+                request,
+                op,
+                answers: Pair { left: &answers.left, right: &answers.right },
+                tx: before.as_ref(),
+                model: model.as_ref(),
+            };
+            match self.explain(&case) {
                 Some(name) => {
                     self.leeway.reply = true;
                     self.met(name);

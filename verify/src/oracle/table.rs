@@ -5,7 +5,7 @@ use myriad_ring::v1::Op;
 use super::{
     differences::{
         COMMIT_AT_BASE, CONFLICT_AT_START, DEAD_OWNER, Difference, FINER_CONFLICTS, FIRST_ACCESS,
-        Kind, TX_IDS,
+        GENERATION, Kind, TX_IDS,
     },
     reasons,
     table_guests::OF_GUESTS,
@@ -64,7 +64,7 @@ const TABLE: &[Difference] = &[
         kind: Kind::Answer(reasons::as_of_start),
     },
     Difference {
-        name: "generation",
+        name: GENERATION,
         reason: "DIRECTORY_PART begins with a number that only says whether the listing changed \
                  between two parts; how many digits it has decides what fits behind it",
         kind: Kind::Answer(reasons::generation),

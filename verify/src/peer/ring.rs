@@ -19,7 +19,7 @@ use myriad_ring::{
         guest::{Client, Habits, Liar},
         layout::ERROR_NONE,
     },
-    v1::Header,
+    v1::{Header, features},
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -152,6 +152,12 @@ impl Ring {
     #[must_use]
     pub fn error(&self) -> u32 {
         Liar::new(self.page.clone()).get(Word::Error)
+    }
+
+    /// Whether the daemon says when it gives the ring up; a domain can be refused that.
+    #[must_use]
+    pub fn tells_errors(&self) -> bool {
+        Liar::new(self.page.clone()).get(Word::Features) & features::ERROR != 0
     }
 
     fn is_given_up(&self) -> bool {
