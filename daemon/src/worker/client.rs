@@ -142,6 +142,15 @@ impl Client {
         }
     }
 
+    /// Whether there is something to do for a ring whose doorbell was rung, or that is looked at
+    /// again.
+    pub(super) fn calls(&mut self, store: &Store) -> bool {
+        match &mut self.link {
+            Link::Socket(_) => false,
+            Link::Ring(ring) => ring.calls(&mut self.conn, store),
+        }
+    }
+
     /// The connection has failed: true where the client has to go, which a domain never has.
     pub(super) fn fail(&mut self, failure: Failure) -> bool {
         match &mut self.link {

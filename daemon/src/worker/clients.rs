@@ -1,6 +1,6 @@
 //! The clients of a worker, and which of them want something.
 
-use myriad_core::ConnId;
+use myriad_core::{ConnId, Store};
 
 use super::{client::Client, machine::Machine, slab::Slab, tending::Tending};
 
@@ -66,13 +66,23 @@ impl Clients {
     }
 
     /// A machine has rung for a domain with this client. Whether the client's ring is there.
-    pub(super) fn note_rung(&mut self, number: u64, machine: &Machine) -> bool {
+    pub(super) fn note_rung(&mut self, number: u64, machine: &Machine, store: &Store) -> bool {
         let ring = self.all.get(number).and_then(|client| client.ring());
         let is_there = ring.is_some_and(|ring| ring.doorbell().is_of(machine));
+        // Most guests also ring when they have read, of which there is often nothing to be made.
         if is_there {
-            self.note_busy(number);
+            self.note_call(number, store);
         }
         is_there
+    }
+
+    /// Notes whether there is something to be done for a ring.
+    pub(super) fn note_call(&mut self, number: u64, store: &Store) -> bool {
+        let calls = self.all.get_mut(number).is_some_and(|client| client.calls(store));
+        if calls {
+            self.note_busy(number);
+        }
+        calls
     }
 
     pub(super) fn note_time(&mut self, number: u64) {

@@ -132,7 +132,6 @@ impl Worker {
         if !self.spin(batch) {
             self.sleep(batch)?;
         }
-        self.now = self.shared.start.elapsed();
         self.around.trace.refresh();
         self.read_inbox();
         self.deliver(None);

@@ -17,7 +17,7 @@ impl Worker {
     pub(super) fn sleep(&mut self, batch: &mut Batch) -> io::Result<()> {
         let mut timeout = Some(Duration::ZERO);
         // While a ring is hot, descriptors are only looked at.
-        let hot = self.has_rings() && self.shared.start.elapsed() < self.hot_until;
+        let hot = self.has_rings() && self.now < self.hot_until;
         if self.clients.busy.is_empty() && !hot {
             self.cool();
         }
@@ -35,6 +35,7 @@ impl Worker {
             timeout = Some(Duration::ZERO);
         }
         self.poll.wait(timeout, batch)?;
+        self.now = self.shared.start.elapsed();
         self.neighbours.awake();
         self.inbox.bell.awake();
         Ok(())
@@ -46,8 +47,11 @@ impl Worker {
         if !self.has_rings() {
             return false;
         }
-        loop {
-            let now = self.shared.start.elapsed();
+        for look in 0u32.. {
+            if look.is_multiple_of(limits::LOOKS_PER_CLOCK) {
+                self.now = self.shared.start.elapsed();
+            }
+            let now = self.now;
             if now >= self.next_poll {
                 self.next_poll = now.saturating_add(limits::POLL_WHILE_HOT);
                 return false;
@@ -75,6 +79,7 @@ impl Worker {
             }
             std::hint::spin_loop();
         }
+        false
     }
 
     /// Whether any ring may be hot.
@@ -89,11 +94,11 @@ impl Worker {
 
     /// Finds the rings whose doorbells were rung.
     pub(super) fn hear(&mut self) {
-        let (guests, clients) = (&mut self.guests, &mut self.clients);
+        let (guests, clients, store) = (&mut self.guests, &mut self.clients, &self.shared.store);
         let mut any = false;
         self.neighbours.hear(|machine, domid| {
             if let Some(number) = guests.get(domid).and_then(|guest| guest.client) {
-                any |= clients.note_rung(number, machine);
+                any |= clients.note_rung(number, machine, store);
             }
         });
         if any {
@@ -112,14 +117,10 @@ impl Worker {
 
     /// Finds the hot rings in which something has moved. Whether there are any.
     fn look_at_hot_rings(&mut self) -> bool {
+        let (clients, store) = (&mut self.clients, &self.shared.store);
         let mut any = false;
         for (_, number) in self.ports.hot() {
-            if let Some(client) = self.clients.get(*number)
-                && client.left_something(&self.shared.store)
-            {
-                self.clients.note_busy(*number);
-                any = true;
-            }
+            any |= clients.note_call(*number, store);
         }
         any
     }

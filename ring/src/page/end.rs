@@ -172,6 +172,11 @@ impl<S: Shared> End<S> {
         has_output: bool,
     ) -> Result<bool, BadIndex> {
         self.shared.fence();
+        self.finds(wants_input, has_output)
+    }
+
+    /// The same for an end that won't sleep.
+    pub(crate) fn finds(&mut self, wants_input: bool, has_output: bool) -> Result<bool, BadIndex> {
         Ok((wants_input && self.readable()? > 0) || (has_output && self.writable()? > 0))
     }
 

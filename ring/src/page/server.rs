@@ -163,6 +163,16 @@ impl ServerEnd {
         Ok(found || self.wants_reconnect())
     }
 
+    /// The same for who goes on looking, or was told by a doorbell: it costs less, and a doorbell
+    /// that comes after a `false` may be missed.
+    ///
+    /// # Errors
+    /// As of [`ServerEnd::receive`].
+    pub fn finds(&mut self, wants_input: bool, has_output: bool) -> Result<bool, BadIndex> {
+        let found = self.unless_failed(false, |end| end.finds(wants_input, has_output))?;
+        Ok(found || self.wants_reconnect())
+    }
+
     /// Whether the guest's doorbell is to be rung for what was done since this was asked last. Ask
     /// once at the end of a sweep, after the last index was stored.
     #[must_use]

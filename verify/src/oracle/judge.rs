@@ -45,8 +45,8 @@ impl Runner {
         if !self.options.twins {
             return differences::explain(case);
         }
-        // When a connection's end is noticed, and its watches go, is of no importance, but counts as
-        // a generation of ours.
+        // When a connection's end is noticed, and its watches go, is of no importance, but counts
+        // as a generation of ours.
         let timely = self.options.ours && reasons::generation(case);
         timely.then_some(differences::GENERATION)
     }

@@ -154,8 +154,8 @@ pub struct Summary {
 
 impl Summary {
     /// What is wrong with the run's coverage: cells held impossible that were hit, and after a full
-    /// run cells that were hit too seldom, or too few requests of guests. The table is C 4.17's: of a
-    /// run with what that does not know, nothing is said.
+    /// run cells that were hit too seldom, or too few requests of guests. The table is C 4.17's: of
+    /// a run with what that does not know, nothing is said.
     #[must_use]
     pub fn gaps(&self) -> Vec<String> {
         let coverage = &self.runner.coverage;

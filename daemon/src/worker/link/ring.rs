@@ -117,7 +117,17 @@ impl RingLink {
         let found = self.end.look_again(wants, self.blocked);
         found.unwrap_or_else(|_| {
             conn.fail(store, Failure::RingIndex);
-            false
+            true
+        })
+    }
+
+    /// The same for one whose doorbell was rung, or who is looked at again.
+    pub(in crate::worker) fn calls(&mut self, conn: &mut Connection, store: &Store) -> bool {
+        let wants = conn.wants_input() && !self.deaf;
+        let found = self.end.finds(wants, self.blocked);
+        found.unwrap_or_else(|_| {
+            conn.fail(store, Failure::RingIndex);
+            true
         })
     }
 
