@@ -66,7 +66,8 @@ pub const PORT_READS_PER_SWEEP: usize = 16;
 pub const HOT: Duration = Duration::from_micros(50);
 /// … and at least, so that it finds out when waiting is worth while again.
 pub const HOT_LEAST: Duration = Duration::from_micros(5);
-/// How often it looks for one between two looks at the clock, which is dearer.
+/// How often it looks for one between two looks at what is dearer: the clock, its messages, and the
+/// commits of other workers.
 pub const LOOKS_PER_CLOCK: u32 = 16;
 /// How often a worker that doesn't sleep looks at sockets and other descriptors.
 pub const POLL_WHILE_HOT: Duration = Duration::from_millis(1);

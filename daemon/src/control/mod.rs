@@ -19,7 +19,7 @@ use tracing::{error, info};
 
 pub(crate) use domains::bury;
 pub use pins::Pins;
-pub use usage::{HighWater, Usage};
+pub use usage::{HighWater, OfConnection, Usage};
 
 use crate::{
     limits,

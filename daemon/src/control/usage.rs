@@ -25,14 +25,7 @@ impl Usage {
     /// one.
     #[must_use]
     pub fn of(store: &Store, domid: DomId, conn: Option<&Connection>) -> Option<Usage> {
-        let domain = store.pin().domain(domid)?;
-        let transactions = conn.map_or(0, Connection::transactions);
-        let transactions = u32::try_from(transactions).unwrap_or(u32::MAX);
-        let outstanding = conn.map_or(0, Connection::outstanding);
-        let waiting = conn.map_or(0, Connection::waiting);
-        let memory = domain.memory.saturating_add(u64::try_from(waiting).unwrap_or(u64::MAX));
-        let memory = u32::try_from(memory).unwrap_or(u32::MAX);
-        Some(Usage([domain.nodes, domain.watches, transactions, outstanding, memory]))
+        conn.map(OfConnection::of).unwrap_or_default().with(store, domid)
     }
 
     /// As `quota <domid>` shows it.
@@ -44,6 +37,36 @@ impl Usage {
             let _ = writeln!(text, "{:<16}: {used:8}", quota.name());
         }
         text
+    }
+}
+
+/// What a connection itself uses.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OfConnection {
+    transactions: usize,
+    outstanding: u32,
+    waiting: usize,
+}
+
+impl OfConnection {
+    /// What a connection uses now.
+    #[must_use]
+    pub fn of(conn: &Connection) -> OfConnection {
+        OfConnection {
+            transactions: conn.transactions(),
+            outstanding: conn.outstanding(),
+            waiting: conn.waiting(),
+        }
+    }
+
+    /// With what the store says of its domain; none if it doesn't know it.
+    #[must_use]
+    pub fn with(self, store: &Store, domid: DomId) -> Option<Usage> {
+        let domain = store.pin().domain(domid)?;
+        let transactions = u32::try_from(self.transactions).unwrap_or(u32::MAX);
+        let waiting = u64::try_from(self.waiting).unwrap_or(u64::MAX);
+        let memory = u32::try_from(domain.memory.saturating_add(waiting)).unwrap_or(u32::MAX);
+        Some(Usage([domain.nodes, domain.watches, transactions, self.outstanding, memory]))
     }
 }
 

@@ -88,6 +88,10 @@ impl Events {
         now: Duration,
     ) {
         loop {
+            let is_read = |own: Own| own.up_to <= self.feed.seq();
+            if self.next.is_none() && !self.overrun && own.is_some_and(is_read) {
+                break;
+            }
             self.look();
             if std::mem::take(&mut self.overrun) {
                 self.overrun(shared, clients, own.is_some(), now);

@@ -13,7 +13,10 @@ use super::{
     mailbox::Message,
     run::Worker,
 };
-use crate::{control::Usage, limits};
+use crate::{
+    control::{OfConnection, Usage},
+    limits,
+};
 
 impl Worker {
     /// Takes a client in; its number, unless the system has no room for it.
@@ -112,20 +115,20 @@ impl Worker {
                 _ => break,
             }
         }
-        if guest.is_some() {
-            self.note_usage(number);
-        }
         self.clients.note_output(number);
+        if let Some(client) = self.clients.get(number).filter(|client| !client.dirty) {
+            // Otherwise when the answer is on its way.
+            let (peer, own) = (client.conn.peer(), OfConnection::of(&client.conn));
+            self.note_usage(peer, own);
+        }
         self.update_interest(number);
         self.clients.note_time(number);
     }
 
     /// For the greatest usage that CONTROL shows.
-    fn note_usage(&mut self, number: u64) {
-        let Some(client) = self.clients.get(number) else { return };
-        let Peer::Domain(domid) = client.conn.peer() else { return };
-        let usage = Usage::of(&self.shared.store, domid, Some(&client.conn));
-        if let Some(usage) = usage {
+    fn note_usage(&self, peer: Peer, own: OfConnection) {
+        let Peer::Domain(domid) = peer else { return };
+        if let Some(usage) = own.with(&self.shared.store, domid) {
             self.shared.seen.note(&usage);
         }
     }
@@ -181,10 +184,12 @@ impl Worker {
     /// Sends what a client has to be sent, and goes on with what waited for that.
     pub(super) fn flush(&mut self, number: u64) {
         let Some(client) = self.clients.get(number) else { return };
+        let (peer, own) = (client.conn.peer(), OfConnection::of(&client.conn));
         if client.send(&self.shared.store) && client.is_deaf() {
             // It may be below its limit now.
             self.clients.note_busy(number);
         }
+        self.note_usage(peer, own);
         self.update_interest(number);
         self.clients.note_time(number);
     }

@@ -56,7 +56,9 @@ impl Worker {
                 self.next_poll = now.saturating_add(limits::POLL_WHILE_HOT);
                 return false;
             }
-            if let Ok(message) = self.inbox.messages.try_recv() {
+            // Not at the first look: the sweep has just looked at messages and commits, or will.
+            let again = look > 0 && look.is_multiple_of(limits::LOOKS_PER_CLOCK);
+            if again && let Ok(message) = self.inbox.messages.try_recv() {
                 self.handle(message);
                 batch.clear();
                 return true;
@@ -65,7 +67,7 @@ impl Worker {
             if moved {
                 self.hot_until = now.saturating_add(self.patience);
             }
-            let news = moved || self.neighbours.has_news() || self.events.has_news();
+            let news = moved || self.neighbours.has_news() || (again && self.events.has_news());
             if news {
                 self.patience = self.patience.saturating_mul(2).min(limits::HOT);
             }

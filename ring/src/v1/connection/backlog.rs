@@ -120,7 +120,7 @@ impl Backlog {
         given_up
     }
 
-    /// When [`OutputQueue::expire`] has something to do next.
+    /// When [`Backlog::expire`] has something to do next.
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
         self.deadlines.front().map(|&(deadline, _)| deadline)
     }
