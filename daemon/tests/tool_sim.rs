@@ -98,7 +98,7 @@ fn guests_that_are_held_power_off_when_told_and_go_at_a_signal() {
     while gone < 2 {
         gone += usize::from(dom0.event().1 == "gone");
     }
-    // Once more of its own kind, so that it holds by now.
+    // The signal may come before all are up, and still finds a process that is prepared.
     while dom0.read("/local/domain/2/name").is_ok() {
         dom0.event();
     }

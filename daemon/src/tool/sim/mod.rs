@@ -109,14 +109,15 @@ impl Observer for () {
 /// come; the others where the run can't begin, or the daemon goes away.
 pub fn run(plan: &Plan, observer: &mut dyn Observer) -> Result<Summary, SimError> {
     preflight::check(plan)?;
+    // From now on: one that comes while they boot ends the wait after it.
+    let signals = plan.hold.then(Signals::catch).transpose()?;
     let mut driver = Driver::new(plan, &plan.socket, &plan.machines)?;
     let guests = driver.vms.len();
     observer.phase("booting", guests);
     let start = Instant::now();
     driver.run(Goal::Up, observer, None)?;
     let boot = start.elapsed();
-    if plan.hold {
-        let signals = Signals::catch()?;
+    if let Some(signals) = signals {
         observer.phase("up; until SIGINT or SIGTERM", guests);
         driver.run(Goal::Hold, observer, Some(&signals))?;
     }
