@@ -88,6 +88,7 @@ impl Events {
         now: Duration,
     ) {
         loop {
+            // Most replies: a look at the newest publication, which others publish, is saved.
             let is_read = |own: Own| own.up_to <= self.feed.seq();
             if self.next.is_none() && !self.overrun && own.is_some_and(is_read) {
                 break;

@@ -48,7 +48,8 @@ impl Worker {
             return false;
         }
         for look in 0u32.. {
-            if look.is_multiple_of(limits::LOOKS_PER_CLOCK) {
+            let is_due = look.is_multiple_of(limits::LOOKS_PER_CLOCK);
+            if is_due {
                 self.now = self.shared.start.elapsed();
             }
             let now = self.now;
@@ -57,7 +58,7 @@ impl Worker {
                 return false;
             }
             // Not at the first look: the sweep has just looked at messages and commits, or will.
-            let again = look > 0 && look.is_multiple_of(limits::LOOKS_PER_CLOCK);
+            let again = is_due && look > 0;
             if again && let Ok(message) = self.inbox.messages.try_recv() {
                 self.handle(message);
                 batch.clear();

@@ -70,8 +70,8 @@ impl Runner {
         Ok(())
     }
 
-    /// Waits until both servers have given a guest's ring up, and compares why. Servers that were
-    /// told not to offer the error field of the ring let nobody see it.
+    /// Waits until both servers have given a guest's ring up, and compares why. C 4.17 has
+    /// no error field in its rings, and SET_FEATURE takes ours away: then nobody can see it.
     fn given_up(&mut self, client: usize) -> Result<(), Stop> {
         if !self.exchange.rings(client).iter().all(|ring| ring.tells_errors()) {
             return Ok(());

@@ -2,7 +2,7 @@
 
 use myriad_core::{DomId, Store};
 use myriad_ring::{
-    page::{Scratch, ServerEnd},
+    page::{BadIndex, Scratch, ServerEnd},
     v1::connection::{Connection, Failure},
 };
 
@@ -115,20 +115,14 @@ impl RingLink {
     ) -> bool {
         let wants = conn.wants_input() && !self.deaf;
         let found = self.end.look_again(wants, self.blocked);
-        found.unwrap_or_else(|_| {
-            conn.fail(store, Failure::RingIndex);
-            true
-        })
+        or_failed(found, conn, store)
     }
 
     /// The same for one whose doorbell was rung, or who is looked at again.
     pub(in crate::worker) fn calls(&mut self, conn: &mut Connection, store: &Store) -> bool {
         let wants = conn.wants_input() && !self.deaf;
         let found = self.end.finds(wants, self.blocked);
-        found.unwrap_or_else(|_| {
-            conn.fail(store, Failure::RingIndex);
-            true
-        })
+        or_failed(found, conn, store)
     }
 
     pub(in crate::worker) fn fail(&mut self, failure: Failure) {
@@ -150,4 +144,12 @@ impl RingLink {
     pub(in crate::worker) fn is_deaf(&self) -> bool {
         self.deaf
     }
+}
+
+/// What was found; a ring whose indices are wrong is one that has to be given up.
+fn or_failed(found: Result<bool, BadIndex>, conn: &mut Connection, store: &Store) -> bool {
+    found.unwrap_or_else(|_| {
+        conn.fail(store, Failure::RingIndex);
+        true
+    })
 }
