@@ -1,0 +1,1 @@
+//! The tiered file: the past of a store in a fixed number of bytes.

@@ -1,0 +1,1 @@
+//! Recovery: journal, checkpoints and ring slots, on tmpfs.

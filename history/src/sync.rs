@@ -1,0 +1,1 @@
+//! The one door to atomics: the standard library's, or loom's under `cfg(loom)`.
