@@ -17,7 +17,7 @@ use crate::{
     detach,
     logs::{self, LogError},
     options::{Options, Places},
-    sim::{self, SimError},
+    sim::{self, SimError, TableError},
     tree,
     worker::{Settings, Team, Xen},
     xen::{self, XenError},
@@ -50,6 +50,9 @@ pub enum ServeError {
     /// the domains of `--sim-domains`
     #[error("--sim-domains: {0}")]
     SimDomains(#[from] SimError),
+    /// the simulated host's table of domains
+    #[error(transparent)]
+    SimHost(#[from] TableError),
     /// Xen's devices can't be used
     #[error(transparent)]
     Xen(#[from] XenError),
@@ -91,7 +94,11 @@ pub fn run(options: Options) -> Result<(), ServeError> {
 
     let real = xen::is_here()?.then(|| Xen::open(options.workers())).transpose()?;
     let is_real = real.is_some();
-    let host = simulated_host(&options)?;
+    let host = if is_real {
+        sim::Host::new(options.priv_domid)
+    } else {
+        simulated_host(&options, &places)?
+    };
     let control = options.priv_domid;
     let store = Store::new(&Config {
         control,
@@ -111,10 +118,17 @@ pub fn run(options: Options) -> Result<(), ServeError> {
         doorbells: options.ring_doorbells.into(),
     };
     let failed = signals.handle();
-    let team =
-        Team::start(settings, store, host, real, logs.clone(), socket.listener(), move || {
+    let team = Team::start(
+        settings,
+        store,
+        Arc::new(host),
+        real,
+        logs.clone(),
+        socket.listener(),
+        move || {
             failed.close();
-        })?;
+        },
+    )?;
     let host = if is_real { "serving" } else { "no Xen in use: serving the simulated host" };
     info!("{host} on {}", places.socket.display());
     ready(detached, options.output_pid)?;
@@ -139,12 +153,12 @@ pub fn run(options: Options) -> Result<(), ServeError> {
     if asked { Ok(()) } else { Err(ServeError::Worker) }
 }
 
-/// Xen's devices would be looked for here.
-fn simulated_host(options: &Options) -> Result<Arc<sim::Host>, SimError> {
-    let host = sim::Host::new(options.priv_domid);
+/// The simulated host: the one that is there, with the domains that were asked for.
+fn simulated_host(options: &Options, places: &Places) -> Result<sim::Host, ServeError> {
+    let host = sim::Host::open(&places.sim_dir(), options.priv_domid)?;
     let domids: Vec<DomId> = options.sim_domains.iter().flat_map(|range| range.iter()).collect();
-    host.create(&domids)?;
-    Ok(Arc::new(host))
+    host.create_missing(&domids)?;
+    Ok(host)
 }
 
 fn ready(detached: bool, output_pid: bool) -> io::Result<()> {
