@@ -94,11 +94,7 @@ pub fn run(options: Options) -> Result<(), ServeError> {
 
     let real = xen::is_here()?.then(|| Xen::open(options.workers())).transpose()?;
     let is_real = real.is_some();
-    let host = if is_real {
-        sim::Host::new(options.priv_domid)
-    } else {
-        simulated_host(&options, &places)?
-    };
+    let host = simulated_host(&options, &places, is_real)?;
     let control = options.priv_domid;
     let store = Store::new(&Config {
         control,
@@ -118,17 +114,10 @@ pub fn run(options: Options) -> Result<(), ServeError> {
         doorbells: options.ring_doorbells.into(),
     };
     let failed = signals.handle();
-    let team = Team::start(
-        settings,
-        store,
-        Arc::new(host),
-        real,
-        logs.clone(),
-        socket.listener(),
-        move || {
+    let team =
+        Team::start(settings, store, host, real, logs.clone(), socket.listener(), move || {
             failed.close();
-        },
-    )?;
+        })?;
     let host = if is_real { "serving" } else { "no Xen in use: serving the simulated host" };
     info!("{host} on {}", places.socket.display());
     ready(detached, options.output_pid)?;
@@ -153,12 +142,20 @@ pub fn run(options: Options) -> Result<(), ServeError> {
     if asked { Ok(()) } else { Err(ServeError::Worker) }
 }
 
-/// The simulated host: the one that is there, with the domains that were asked for.
-fn simulated_host(options: &Options, places: &Places) -> Result<sim::Host, ServeError> {
+/// The simulated host: the one that is there, with the domains that were asked for. On a real one
+/// there is none, and no file of it.
+fn simulated_host(
+    options: &Options,
+    places: &Places,
+    is_real: bool,
+) -> Result<Arc<sim::Host>, ServeError> {
+    if is_real {
+        return Ok(Arc::new(sim::Host::new(options.priv_domid)));
+    }
     let host = sim::Host::open(&places.sim_dir(), options.priv_domid)?;
     let domids: Vec<DomId> = options.sim_domains.iter().flat_map(|range| range.iter()).collect();
     host.create_missing(&domids)?;
-    Ok(host)
+    Ok(Arc::new(host))
 }
 
 fn ready(detached: bool, output_pid: bool) -> io::Result<()> {

@@ -96,10 +96,9 @@ impl Host {
             next_unique_id: AtomicU64::new(contents.next_unique_id),
             table: Some(table),
         };
-        match host.create(&[control]) {
-            Ok(()) | Err(SimError::Exists(_)) => Ok(host),
-            Err(error) => Err(system(io::Error::other(error))),
-        }
+        let has_control = host.create_missing(&[control]);
+        has_control.map_err(|error| system(io::Error::other(error)))?;
+        Ok(host)
     }
 
     /// Creates those of these domains that there aren't.
@@ -291,48 +290,4 @@ impl Hypervisor for Host {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CONTROL: DomId = DomId(0);
-
-    #[test]
-    fn an_id_can_be_used_again_by_another_domain() {
-        let host = Host::new(CONTROL);
-        host.create(&[DomId(5)]).unwrap();
-        let first = host.domain(DomId(5)).unwrap();
-        assert_eq!(host.create(&[DomId(5)]), Err(SimError::Exists(DomId(5))));
-        host.destroy(DomId(5), CONTROL).unwrap();
-        assert_eq!(host.domain(DomId(5)), None);
-        assert_eq!(host.destroy(DomId(5), CONTROL), Err(SimError::Unknown(DomId(5))));
-        assert_eq!(host.create(&[DomId(5)]), Err(SimError::Exists(DomId(5))), "not buried yet");
-        host.buried(DomId(5));
-        host.create(&[DomId(5)]).unwrap();
-        assert_ne!(host.domain(DomId(5)).unwrap().unique_id, first.unique_id);
-    }
-
-    #[test]
-    fn a_range_is_created_whole_or_not_at_all() {
-        let host = Host::new(CONTROL);
-        host.create(&[DomId(3)]).unwrap();
-        assert_eq!(host.create(&[DomId(2), DomId(3)]), Err(SimError::Exists(DomId(3))));
-        assert_eq!(host.domain(DomId(2)), None);
-    }
-
-    #[test]
-    fn the_control_domain_neither_stops_nor_dies() {
-        let host = Host::new(CONTROL);
-        assert_eq!(host.destroy(CONTROL, CONTROL), Err(SimError::Control(CONTROL)));
-        let stopped = host.stop(CONTROL, CONTROL, Condition::Shutdown);
-        assert_eq!(stopped, Err(SimError::Control(CONTROL)));
-        assert_eq!(host.list().len(), 1);
-    }
-
-    #[test]
-    fn a_domain_that_stopped_still_exists() {
-        let host = Host::new(CONTROL);
-        host.create(&[DomId(9)]).unwrap();
-        host.stop(DomId(9), CONTROL, Condition::Crashed).unwrap();
-        assert_eq!(host.domain(DomId(9)).unwrap().condition, Condition::Crashed);
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 //!
 //! | from | text | descriptors |
 //! |---|---|---|
-//! | daemon, first | [`HELLO`] and the number of workers | the boards, what wakes the guests, what wakes each worker |
+//! | daemon, first | [`HELLO`] and the number of workers | boards; what wakes guests, workers |
 //! | machine | [`ATTACH`] and `5` or `1-1000` | |
 //! | daemon, for each | [`RING`] and the domain's id and unique id | the page |
 //! | machine | [`REATTACH`] and a domain's id and unique id | its page |
