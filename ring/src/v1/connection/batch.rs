@@ -10,7 +10,7 @@
 //! 3. All requests of a batch are outstanding until its last event has left: as many as if each
 //!    had been published alone, and maybe for longer.
 
-use myriad_core::{Caller, Edit, Errno, Error, Path, Quota, Store, Writes};
+use myriad_core::{Caller, Edit, Errno, Error, Origin, Path, Quota, Store, Writes};
 
 use crate::v1::{
     assemble::Message,
@@ -64,7 +64,7 @@ impl Connection {
             results.clear();
             for simple in &batch {
                 if !results.is_empty() {
-                    edit.next_request();
+                    edit.next_request(&Origin::default());
                 }
                 let result = simple.apply(edit, &caller);
                 results.push((result, edit.fired()));
