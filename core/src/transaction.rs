@@ -91,6 +91,11 @@ impl Transaction {
         self.work.origin = *origin;
     }
 
+    /// Makes it fail with [`Error::Conflict`] at its end, whatever it does until then.
+    pub fn doom(&mut self) {
+        self.doomed = true;
+    }
+
     /// As [`Transaction::commit`]; for a conflict, the path where it was found, too.
     pub fn commit_or_blame(&mut self) -> (Outcome<()>, Option<Box<str>>) {
         let inner = Arc::clone(&self.store.0);
