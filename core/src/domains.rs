@@ -158,8 +158,12 @@ type OwnQuotas = [Option<u32>; Quota::ALL.len()];
 impl Domain {
     /// The domain's value of a quota, or the global one.
     pub(crate) fn quota(&self, global: &Quotas, quota: Quota) -> u32 {
-        let own = self.quotas.as_ref().and_then(|q| q.get(quota as usize).copied().flatten());
-        own.unwrap_or_else(|| global.get(quota))
+        self.own_quota(quota).unwrap_or_else(|| global.get(quota))
+    }
+
+    /// The domain's own value of a quota, where it has one.
+    pub(crate) fn own_quota(&self, quota: Quota) -> Option<u32> {
+        self.quotas.as_ref().and_then(|q| q.get(quota as usize).copied().flatten())
     }
 
     pub(crate) fn set_quota(&mut self, quota: Quota, value: u32) {

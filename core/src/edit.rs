@@ -3,7 +3,9 @@
 use crate::acl::Entry;
 use crate::caller::Caller;
 use crate::domain::{DomId, Instance};
+use crate::errno::Errno;
 use crate::error::Error;
+use crate::origin::Origin;
 use crate::path::Path;
 use crate::perms::Perm;
 use crate::quota::Quota;
@@ -62,8 +64,18 @@ impl<'s> Edit<'s> {
 
     /// What follows is another request: its changes are newer than all before. Several requests
     /// may share a publication.
-    pub fn next_request(&mut self) {
-        self.work.next_request();
+    pub fn next_request(&mut self, origin: &Origin) {
+        self.work.next_request(origin);
+    }
+
+    /// Says which request this is; the first of several.
+    pub fn from(&mut self, origin: &Origin) {
+        self.work.origin = *origin;
+    }
+
+    /// The request has failed, while others of the publication have not: for the record.
+    pub fn failed(&mut self, errno: Errno) {
+        self.work.delta.failed(errno);
     }
 
     /// How many events the changes so far fire: as many of [`crate::Record::fires`], from the
@@ -346,14 +358,14 @@ macro_rules! reads_and_writes_through_work {
             }
 
             fn mkdir(&mut self, caller: &Caller, path: Path<'_>) -> Result<(), Error> {
-                let before = self.work.changes.len();
+                let before = self.work.delta.nodes();
                 self.work.mkdir(&self.env, caller, path)?;
                 self.note_mkdir(caller, path, before);
                 Ok(())
             }
 
             fn rm(&mut self, caller: &Caller, path: Path<'_>) -> Result<(), Error> {
-                let before = self.work.changes.len();
+                let before = self.work.delta.nodes();
                 self.work.rm(&self.env, caller, path)?;
                 self.note_rm(caller, path, before);
                 Ok(())

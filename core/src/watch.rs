@@ -16,7 +16,7 @@ use crate::path::Path;
 use crate::trie::{Entry, Trie};
 
 /// A connection, unique for the life of the store. The high 16 bits name the worker that owns it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnId(pub u64);
 
 impl ConnId {
@@ -108,6 +108,10 @@ impl Watch {
 
     pub(crate) fn order(&self) -> u64 {
         self.0.header.order
+    }
+
+    pub(crate) fn prefix(&self) -> u16 {
+        self.0.header.prefix
     }
 
     pub(crate) fn depth(&self) -> u32 {

@@ -16,7 +16,7 @@ impl Ops<'_> {
         let domid = domid.domid().filter(|domid| domid.is_real()).ok_or(Errno::EINVAL)?;
         self.host.connect(domid, port)?;
         let conn = self.host.connection(domid);
-        let outcome = self.store.edit(|edit| {
+        let outcome = self.edit(|edit| {
             conn.into_iter().for_each(|conn| edit.drop_watches(conn));
             edit.introduce(domid);
             edit.life(domid).ok_or(Error::UnknownDomain(domid))
@@ -29,7 +29,7 @@ impl Ops<'_> {
     pub(super) fn release(&mut self, domid: DomArg) -> Done {
         let domid = self.releasable(domid)?;
         let conn = self.host.connection(domid);
-        let outcome = self.store.edit(|edit| {
+        let outcome = self.edit(|edit| {
             // First: the domain is not told of its own nodes' end, nor of its own.
             conn.into_iter().for_each(|conn| edit.drop_watches(conn));
             let life = edit.life(domid).ok_or(Error::UnknownDomain(domid))?;
@@ -43,13 +43,13 @@ impl Ops<'_> {
 
     pub(super) fn resume(&mut self, domid: DomArg) -> Done {
         let domid = self.releasable(domid)?;
-        let outcome = self.store.edit(|edit| edit.resume(domid));
+        let outcome = self.edit(|edit| edit.resume(domid));
         self.acked(outcome)
     }
 
     pub(super) fn set_target(&mut self, domid: DomArg, target: DomArg) -> Done {
         let (domid, target) = (self.introduced(domid)?, self.introduced(target)?);
-        let outcome = self.store.edit(|edit| edit.set_target(domid, target));
+        let outcome = self.edit(|edit| edit.set_target(domid, target));
         self.acked(outcome)
     }
 
