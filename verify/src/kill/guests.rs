@@ -9,29 +9,15 @@ use std::{
 
 use myriad::sim::machine::{Machine, MachineError};
 use myriad_core::DomId;
-use myriad_ring::page::{
-    Page,
-    guest::{Client, Habits},
-    layout::ERROR_NONE,
-};
 
 use super::{
     fault::Kind,
     ledger::Ledger,
-    limits::{LAST_ACTS, PATIENCE, ROUNDS, SETUP_BATCH, TICK},
+    limits::{PATIENCE, SETUP_BATCH, TICK},
     overseer,
-    stage::{Mortal, Note, Reporter, Stage, Wrong},
+    seat::Seat,
+    stage::{Mortal, Note, Reporter, Stage},
 };
-
-/// A guest on its ring.
-struct Seat {
-    client: Client,
-    ledger: Ledger,
-    /// When something came for it last.
-    news: Instant,
-    /// It is past help, which was told.
-    is_lost: bool,
-}
 
 /// All guests.
 pub(super) struct Guests {
@@ -245,68 +231,5 @@ impl Guests {
             done = is_late;
         }
         done
-    }
-}
-
-impl Seat {
-    fn new(domid: u16, page: Page, ledger: Ledger) -> Seat {
-        // Linux, older MiniOS, and one that rings always.
-        let habits = [Habits::LINUX, Habits::MINIOS, Habits::default()];
-        let habits = habits.into_iter().cycle().nth(usize::from(domid) % 3).unwrap_or_default();
-        Seat { client: Client::new(page, habits), ledger, news: Instant::now(), is_lost: false }
-    }
-
-    /// Moves what can be moved, and acts; whether the ring is quiet then.
-    /// It acts no more when all is done that is left after the shared node got its last value.
-    fn pump(
-        &mut self,
-        shared: u64,
-        faults: &mut Vec<Wrong>,
-        answered: &mut u64,
-    ) -> Result<bool, Wrong> {
-        let broken = |error| (Kind::Restart, format!("its ring: {error}"));
-        for _ in 0..ROUNDS {
-            self.client.pump().map_err(broken)?;
-            while let Some((header, payload)) = self.client.message() {
-                *answered += 1;
-                self.news = Instant::now();
-                faults.extend(self.ledger.take(header, &payload).err());
-            }
-            if self.ledger.is_idle() && (shared == 0 || self.left(shared).is_some()) {
-                for ask in self.ledger.act() {
-                    let id = self.client.ask(ask.op, ask.tx, &ask.payload);
-                    self.ledger.sent(id, ask);
-                }
-                self.client.pump().map_err(broken)?;
-            }
-            let error = self.client.end().error();
-            if error != ERROR_NONE {
-                return Err((Kind::Restart, format!("the daemon gave the ring up: {error}")));
-            }
-            if !self.client.look_again().map_err(broken)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// What is left to be done at the end.
-    fn left(&self, shared: u64) -> Option<Wrong> {
-        let ledger = &self.ledger;
-        if self.is_lost {
-            return None;
-        }
-        if ledger.acts_since_restart() < LAST_ACTS {
-            return Some((Kind::Restart, format!("it waits for {}", ledger.waits_for())));
-        }
-        if let Err(wrong) = ledger.must_be_heard() {
-            return Some(wrong);
-        }
-        let known = ledger.shared();
-        if known != shared {
-            let what = format!("/shared/n is {shared}, and the watch's last news was {known}");
-            return Some((Kind::Watch, what));
-        }
-        None
     }
 }

@@ -11,21 +11,19 @@ use std::{
     time::Instant,
 };
 
-use myriad::sim::{Host, SimError, TableError, machine::MachineError};
-use myriad_core::DomId;
-use myriad_ring::v1::Op;
+use myriad::sim::{SimError, TableError, machine::MachineError};
 
 use super::{
-    client::{self, Client},
-    daemon::{Daemon, Program, Started, was_killed},
+    client::Client,
+    daemon::{Daemon, Program, Started},
     fault::{Fault, Kind},
     guests::Guests,
-    limits::{ANSWERS_EACH, ANSWERS_LEAST, ANSWERS_MISSED, PATIENCE},
-    overseer::{self, Overseer},
+    limits::PATIENCE,
+    overseer::Overseer,
     point::Point,
     report::Summary,
-    stage::{Mortal, Note, Reporter, Stage},
-    wire::{Broken, Wire},
+    setup::set_up,
+    stage::{Note, Reporter, Stage},
 };
 use crate::oracle::rng::Rng;
 
@@ -101,23 +99,23 @@ pub fn run(plan: &Plan, observer: &mut dyn Observer) -> Result<Summary, KillErro
     Ok(director.summary)
 }
 
-struct Director<'a> {
-    plan: &'a Plan,
-    program: Program,
-    stage: Arc<Stage>,
-    notes: Receiver<Note>,
-    actors: Vec<JoinHandle<()>>,
+pub(super) struct Director<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) program: Program,
+    pub(super) stage: Arc<Stage>,
+    pub(super) notes: Receiver<Note>,
+    pub(super) actors: Vec<JoinHandle<()>>,
     /// How many those are.
-    crew: usize,
-    rng: Rng,
-    summary: Summary,
+    pub(super) crew: usize,
+    pub(super) rng: Rng,
+    pub(super) summary: Summary,
     /// The life that notes speak of, and how many have looked at all in it.
-    verified: (u64, usize),
-    done: usize,
+    pub(super) verified: (u64, usize),
+    pub(super) done: usize,
     /// The daemon that runs.
-    daemon: Option<Daemon>,
+    pub(super) daemon: Option<Daemon>,
     /// Where the one before was killed.
-    before: Option<Point>,
+    pub(super) before: Option<Point>,
 }
 
 impl<'a> Director<'a> {
@@ -207,121 +205,8 @@ impl<'a> Director<'a> {
         open.get(self.rng.below(open.len())).copied()
     }
 
-    fn actors(&self) -> usize {
+    pub(super) fn actors(&self) -> usize {
         usize::from(self.plan.clients) + usize::from(self.plan.guests)
-    }
-
-    /// Lets the daemon live until it ends itself, or until so much was answered.
-    fn live(&mut self, failpoint: Option<(Point, usize)>) -> Result<(), KillError> {
-        let begin = self.stage.answered();
-        let actors = u64::try_from(self.actors()).unwrap_or(u64::MAX);
-        let most = match failpoint {
-            Some(_) => actors.saturating_mul(ANSWERS_MISSED),
-            None => {
-                let most = ANSWERS_EACH.saturating_mul(self.actors());
-                u64::try_from(self.rng.range(ANSWERS_LEAST, most)).unwrap_or(u64::MAX)
-            }
-        };
-        let mut last = (begin, Instant::now());
-        let Some(daemon) = &mut self.daemon else { return Ok(()) };
-        let ended = loop {
-            if let Some(status) = daemon.look()? {
-                break Some(status);
-            }
-            let answered = self.stage.answered();
-            if answered.saturating_sub(begin) >= most {
-                break None;
-            }
-            if answered != last.0 {
-                last = (answered, Instant::now());
-            } else if last.1.elapsed() > PATIENCE {
-                // Whoever waits tells what for.
-                break None;
-            }
-        };
-        let point = match (ended, failpoint) {
-            (Some(status), Some((point, _))) if was_killed(status) => point,
-            (Some(status), _) => {
-                self.fault(Kind::Start, format!("the daemon ends by itself: {status}"));
-                Point::Random
-            }
-            (None, Some((point, _))) => {
-                self.summary.points.entry(point).or_default().missed += 1;
-                Point::Random
-            }
-            (None, None) => Point::Random,
-        };
-        self.before = Some(point);
-        Ok(())
-    }
-
-    /// The daemon ends here, unless it has: what its log says, and what happens while none runs.
-    fn end_life(&mut self, observer: &mut dyn Observer) -> Result<(), KillError> {
-        if let Some(mut daemon) = self.daemon.take() {
-            daemon.kill()?;
-            for line in daemon.complaints() {
-                self.fault(Kind::Check, line);
-            }
-        }
-        let point = self.before.unwrap_or(Point::Random);
-        self.summary.points.entry(point).or_default().kills += 1;
-        self.while_down()?;
-        self.gather();
-        observer.progress(point, self.summary.kills(), self.summary.faults.len());
-        Ok(())
-    }
-
-    /// Domains die while no daemon sees it, and ids get other tenants.
-    fn while_down(&mut self) -> Result<(), KillError> {
-        let stage = Arc::clone(&self.stage);
-        let mut host = None;
-        for domid in stage.mortals() {
-            let Some((Mortal::Alive, number)) = stage.mortal(domid) else { continue };
-            if !self.rng.permille(300) {
-                continue;
-            }
-            if host.is_none() {
-                host = Some(Host::open(&stage.sim_dir(), DomId::ZERO)?);
-            }
-            let Some(host) = &host else { continue };
-            host.destroy(DomId(domid), DomId::ZERO)?;
-            host.buried(DomId(domid));
-            self.summary.deaths += 1;
-            if self.rng.permille(500) {
-                host.create(&[DomId(domid)])?;
-                self.summary.reused += 1;
-            }
-            stage.set_mortal(domid, Mortal::Dead, number);
-        }
-        Ok(())
-    }
-
-    /// Begins the next daemon; whether it serves.
-    fn start(&mut self, failpoint: Option<(Point, usize)>) -> Result<bool, KillError> {
-        let life = self.stage.begin_life();
-        let point = self.before.unwrap_or(Point::Random);
-        match self.program.start(life, failpoint)? {
-            Started::Ready(daemon) => {
-                self.summary.points.entry(point).or_default().recovered += 1;
-                self.summary.starts.push(daemon.start);
-                self.daemon = Some(daemon);
-                Ok(true)
-            }
-            Started::Killed if failpoint.is_some() => {
-                self.before = failpoint.map(|(point, _)| point);
-                Ok(false)
-            }
-            Started::Killed => {
-                self.fault(Kind::Start, "it was killed by somebody else".into());
-                self.stage.end();
-                Ok(false)
-            }
-            Started::Failed(why) => {
-                self.fault(Kind::Start, why);
-                self.stage.end();
-                Ok(false)
-            }
-        }
     }
 
     /// Waits until everybody has looked at the last daemon.
@@ -349,7 +234,7 @@ impl<'a> Director<'a> {
         Ok(())
     }
 
-    fn gather(&mut self) {
+    pub(super) fn gather(&mut self) {
         while let Ok(note) = self.notes.try_recv() {
             self.note(note);
         }
@@ -371,30 +256,8 @@ impl<'a> Director<'a> {
         }
     }
 
-    fn fault(&mut self, kind: Kind, what: String) {
+    pub(super) fn fault(&mut self, kind: Kind, what: String) {
         let life = self.stage.life();
         self.summary.faults.push(Fault { kind, who: "the daemon".into(), life, what });
     }
-}
-
-/// Makes what all need: the tops of the clients' subtrees, the shared node, and the guests.
-fn set_up(stage: &Stage, plan: &Plan, reporter: &Reporter) -> Result<(), Broken> {
-    let no_daemon = || Broken::Wrong(Kind::Start, "no connection".into());
-    let mut wire = Wire::wait(stage, reporter).ok_or_else(no_daemon)?;
-    for number in 1..=plan.clients {
-        wire.ok(Op::Mkdir, &overseer::words(&[&client::top(number)]))?;
-        wire.ok(Op::SetPerms, &overseer::words(&[&client::top(number), "n0"]))?;
-    }
-    wire.ok(Op::Write, b"/shared/n\x000")?;
-    for path in ["/shared", "/shared/n"] {
-        wire.ok(Op::SetPerms, &overseer::words(&[path, "r0"]))?;
-    }
-    for path in ["/clients", "/grants", "/local/domain/0/secret"] {
-        wire.ok(Op::Mkdir, &overseer::words(&[path]))?;
-        wire.ok(Op::SetPerms, &overseer::words(&[path, "n0"]))?;
-    }
-    for domid in 1..=plan.guests {
-        overseer::introduce(&mut wire, domid)?;
-    }
-    Ok(())
 }
