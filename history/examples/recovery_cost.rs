@@ -1,6 +1,7 @@
 //! What recovery costs a commit: `cargo run --release -p myriad-history --example recovery_cost`,
 //! with a directory on a tmpfs as its argument, `/dev/shm` by default.
 #![allow(clippy::unwrap_used, clippy::cast_precision_loss, reason = "an example, run by hand")]
+#![allow(clippy::indexing_slicing, reason = "as above")]
 #![allow(clippy::cast_possible_truncation, reason = "as above")]
 
 use std::{
