@@ -27,7 +27,7 @@ use super::{
     header::{Header, NEEDED},
     log::{Full, Log, Place},
     map::Map,
-    record::{self, LINE_WORDS, RecordHead, RecordId},
+    record::{LINE_WORDS, RecordHead, RecordId},
     recorder::{Begun, Ended, Recorder},
     words::{WORD, Words},
 };
@@ -79,7 +79,7 @@ impl Journal {
         let header = Header {
             boot: directory.boot(),
             incarnation: base.incarnation,
-            key: record::key(random().map_err(system("get a random key"))?),
+            key: random().map_err(system("get a random key"))?,
             lines: bytes.next_multiple_of(SEGMENT_BYTES_MIN) / (LINE_WORDS * WORD) as u64,
             segments: config.segments.clamp(SEGMENTS_MIN, SEGMENTS_MAX),
             made_at: config.at,

@@ -27,6 +27,8 @@ mod slot;
 mod slot_writer;
 mod slots;
 mod state;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use checkpoint::{CheckpointWriter, Complete, Covered};

@@ -51,6 +51,9 @@ impl<M: Words> State<'_, M> {
 
     /// Commits go without a record from now on; whether they didn't before.
     pub(crate) fn suspend(&self, since: u64) -> bool {
+        if self.is_suspended() {
+            return false; // So that the hint says when it began.
+        }
         self.words.put(self.at + 1, since);
         self.change(|word| match word & MODES {
             SUSPENDED => None,
