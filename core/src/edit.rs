@@ -3,6 +3,7 @@
 use crate::acl::Entry;
 use crate::caller::Caller;
 use crate::domain::{DomId, Instance};
+use crate::domains::Seat;
 use crate::errno::Errno;
 use crate::error::Error;
 use crate::origin::Origin;
@@ -118,6 +119,11 @@ impl<'s> Edit<'s> {
         self.work.unwatch(self.env, conn, path, token)
     }
 
+    /// The watches of a connection become another's, which has none yet.
+    pub fn move_watches(&mut self, from: ConnId, to: ConnId) {
+        self.work.move_watches(self.env, from, to);
+    }
+
     /// Removes all watches of a connection.
     pub fn drop_watches(&mut self, conn: ConnId) {
         self.work.drop_watches(self.env, conn);
@@ -145,6 +151,11 @@ impl<'s> Edit<'s> {
     #[must_use]
     pub fn life(&self, domid: DomId) -> Option<Instance> {
         self.work.life(self.env, domid)
+    }
+
+    /// Keeps what the host tells of a domain that is known; nothing where it isn't.
+    pub fn seat(&mut self, domid: DomId, seat: Seat) {
+        self.work.seat(self.env, domid, seat);
     }
 
     /// INTRODUCE: true where the domain wasn't introduced yet. Fires `@introduceDomain` then, but

@@ -5,7 +5,7 @@
 //! ```text
 //! magic 8 │ seq 8 │ generation 8 │ next instance 8 │ quotas 10 × 4 │ two lists: special nodes
 //! domains: count 4, each: domid 2 │ instance 8 │ flags 1 │ target 2 + 8 │ features 4
-//!                         │ own quotas: bits 2, values 10 × 4
+//!                         │ unique id 8 │ port 4 │ own quotas: bits 2, values 10 × 4
 //! nodes:   each: level + 1 2 │ stamps 3 × 8 │ name │ value │ list; level + 1 = 0 ends them
 //! watches: count 8, each: conn 8 │ domid 2 │ instance 8 │ depth 4 │ prefix 2 │ path │ token
 //! ```
@@ -82,6 +82,8 @@ impl<E> Out<'_, E> {
         self.put(&target.0.to_le_bytes());
         self.put(&life.0.to_le_bytes());
         self.put(&domain.features.unwrap_or(0).to_le_bytes());
+        self.put(&domain.seat.unique_id.to_le_bytes());
+        self.put(&domain.seat.port.to_le_bytes());
         let own = Quota::ALL.map(|q| domain.own_quota(q));
         let bits = own.iter().enumerate().filter(|(_, q)| q.is_some());
         let bits = bits.fold(0u16, |bits, (at, _)| bits | 1 << at);
@@ -108,16 +110,17 @@ impl<E> Out<'_, E> {
     }
 
     fn watch(&mut self, watch: &Watch) {
-        let caller = watch.caller();
+        let watch = watch.registered();
+        let caller = watch.caller;
         let (domid, life) = caller.guest().unwrap_or((DomId::ZERO, Instance::CONTROL));
         debug_assert!(caller == Caller::Control || life != Instance::CONTROL);
-        self.put(&watch.conn().0.to_le_bytes());
+        self.put(&watch.conn.0.to_le_bytes());
         self.put(&domid.0.to_le_bytes());
         self.put(&life.0.to_le_bytes());
-        self.put(&watch.depth().to_le_bytes());
-        self.put(&watch.prefix().to_le_bytes());
-        self.text(watch.path().as_bytes());
-        self.text(watch.token());
+        self.put(&watch.depth.to_le_bytes());
+        self.put(&watch.prefix.to_le_bytes());
+        self.text(watch.path.as_bytes());
+        self.text(watch.token);
     }
 
     fn text(&mut self, bytes: &[u8]) {

@@ -77,7 +77,7 @@ pub use caller::Caller;
 pub use config::Config;
 pub use delta::{Change, DomainChange, Item, Items, NewWatch, Perms, What};
 pub use domain::{DomId, Instance};
-pub use domains::DomainInfo;
+pub use domains::{DomainInfo, Seat};
 pub use edit::{Edit, Writes};
 pub use errno::Errno;
 pub use error::{Error, Refusal};

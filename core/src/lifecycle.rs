@@ -6,7 +6,7 @@ use crate::acl::AclBuf;
 use crate::caller::Caller;
 use crate::delta::DomainChange;
 use crate::domain::{DomId, Instance};
-use crate::domains::Domain;
+use crate::domains::{Domain, Seat};
 use crate::error::Error;
 use crate::path::Path;
 use crate::perms::Perm;
@@ -55,6 +55,17 @@ impl Work {
         self.delta.domain(domid, DomainChange::Known(instance));
         self.dirty = true;
         instance
+    }
+
+    /// Keeps what the host tells of a domain.
+    pub(crate) fn seat(&mut self, env: &Env, domid: DomId, seat: Seat) {
+        if let Some(domain) = self.state.domains.get_mut(&env.keys, domid)
+            && domain.seat != seat
+        {
+            domain.seat = seat;
+            self.delta.domain(domid, DomainChange::Seat(seat));
+            self.dirty = true;
+        }
     }
 
     /// A domain is introduced; true where it wasn't yet.

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use triomphe::{Arc as Thin, HeaderSlice};
 
 use crate::caller::Caller;
+use crate::delta::NewWatch;
 use crate::hash::{Hash, Keys};
 use crate::path::Path;
 use crate::trie::{Entry, Trie};
@@ -106,12 +107,20 @@ impl Watch {
         self.0.slice.get(usize::from(self.0.header.path_len)..).unwrap_or_default()
     }
 
-    pub(crate) fn order(&self) -> u64 {
-        self.0.header.order
+    /// What it was registered by.
+    pub(crate) fn registered(&self) -> NewWatch<'_> {
+        NewWatch {
+            conn: self.conn(),
+            caller: self.caller(),
+            depth: self.depth(),
+            prefix: self.0.header.prefix,
+            path: self.path(),
+            token: self.token(),
+        }
     }
 
-    pub(crate) fn prefix(&self) -> u16 {
-        self.0.header.prefix
+    pub(crate) fn order(&self) -> u64 {
+        self.0.header.order
     }
 
     pub(crate) fn depth(&self) -> u32 {
@@ -168,6 +177,32 @@ pub(crate) struct Spec<'a> {
     pub(crate) token: &'a [u8],
     pub(crate) depth: Option<u32>,
     pub(crate) prefix: usize,
+}
+
+impl<'a> Spec<'a> {
+    /// How it is kept.
+    pub(crate) fn registered(&self) -> NewWatch<'a> {
+        NewWatch {
+            conn: self.conn,
+            caller: self.caller,
+            depth: self.depth.unwrap_or(u32::MAX),
+            prefix: u16::try_from(self.prefix).unwrap_or(0),
+            path: self.path.as_str(),
+            token: self.token,
+        }
+    }
+}
+
+impl<'a> NewWatch<'a> {
+    /// What it is made of again; its path was checked.
+    pub(crate) fn spec(&self) -> Spec<'a> {
+        let path = match self.path.strip_prefix('/') {
+            Some(_) => WatchPath::Node(Path::trusted(self.path)),
+            None => WatchPath::Special(self.path),
+        };
+        let (depth, prefix) = (Some(self.depth), self.prefix.into());
+        Spec { conn: self.conn, caller: self.caller, path, token: self.token, depth, prefix }
+    }
 }
 
 /// All watches of a version.

@@ -22,14 +22,7 @@ impl Work {
         let bytes = watch_bytes(spec.path.as_str(), spec.token);
         self.state.afford(env, &spec.caller, spec.caller.guest(), bytes)?;
         self.state.watches.add(&env.keys, spec);
-        self.delta.watch(&NewWatch {
-            conn: spec.conn,
-            caller: spec.caller,
-            depth: spec.depth.unwrap_or(u32::MAX),
-            prefix: u16::try_from(spec.prefix).unwrap_or(0),
-            path: spec.path.as_str(),
-            token: spec.token,
-        });
+        self.delta.watch(&spec.registered());
         self.count_watches(env, &spec.caller, (1, bytes));
         Ok(())
     }
@@ -59,6 +52,22 @@ impl Work {
         let gone = self.state.watches.remove_all(&env.keys, conn);
         self.delta.unwatched(conn);
         self.count_watches(env, &caller, (-i64::try_from(gone).unwrap_or(0), -bytes));
+    }
+
+    /// The watches of a connection become another's.
+    pub(crate) fn move_watches(&mut self, env: &Env, from: ConnId, to: ConnId) {
+        let all = self.state.watches.of_conn(&env.keys, from);
+        if all.is_empty() {
+            return;
+        }
+        self.state.watches.remove_all(&env.keys, from);
+        self.delta.unwatched(from);
+        for watch in &all {
+            let moved = NewWatch { conn: to, ..watch.registered() };
+            self.state.watches.add(&env.keys, &moved.spec());
+            self.delta.watch(&moved);
+        }
+        self.dirty = true;
     }
 
     pub(crate) fn count_watches(

@@ -219,7 +219,7 @@ fn a_file_that_no_killed_daemon_leaves_is_an_error() {
     };
     let damaged = |text: String, what: &str| assert!(text.contains(what), "{text}");
     damaged(with(&|bytes| bytes.truncate(5000)), "5000 bytes and was made with 20480");
-    damaged(with(&|bytes| bytes.truncate(0)), "does not begin as a journal");
+    damaged(with(&|bytes| bytes.truncate(0)), "it is empty");
     damaged(with(&|bytes| bytes[50] ^= 1), "its head is damaged");
     // The records lie in the second segment, three lines each.
     let record = 4096 + 4096;

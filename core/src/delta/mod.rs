@@ -27,6 +27,7 @@
 //! | 18 | features set | domid 2, features 4 |
 //! | 19 | quota set | domid 2 ([`DomId::ANY`]: the global one), quota 1, value 4 |
 //! | 20 | permissions of a special node set | 0 or 1 (`@releaseDomain`) 1, list |
+//! | 21 | what the host tells of a domain | domid 2, unique id 8, port 4 |
 
 mod read;
 mod write;
@@ -38,6 +39,7 @@ pub(crate) use write::Delta;
 use crate::acl::Acl;
 use crate::caller::Caller;
 use crate::domain::{DomId, Instance};
+use crate::domains::Seat;
 use crate::errno::Errno;
 use crate::origin::Origin;
 use crate::perms::Perm;
@@ -129,6 +131,8 @@ pub enum DomainChange {
     Target(DomId, Instance),
     /// The features of its ring page.
     Features(u32),
+    /// What its host tells of it.
+    Seat(Seat),
 }
 
 /// A permission list as stored: bound to the lives of the domains that it names.
@@ -163,4 +167,5 @@ mod tag {
     pub(super) const FEATURES: u8 = 18;
     pub(super) const QUOTA: u8 = 19;
     pub(super) const SPECIAL: u8 = 20;
+    pub(super) const SEAT: u8 = 21;
 }

@@ -4,6 +4,7 @@ use super::{Change, DomainChange, Item, NewWatch, Perms, What, tag};
 use crate::acl::Acl;
 use crate::caller::Caller;
 use crate::domain::{DomId, Instance};
+use crate::domains::Seat;
 use crate::errno::Errno;
 use crate::limits::{ACL_ENTRIES, VALUE_BYTES};
 use crate::origin::Origin;
@@ -136,6 +137,7 @@ impl<'d> Cursor<'d> {
             tag::RESUMED => DomainChange::Resumed,
             tag::TARGET => DomainChange::Target(self.domid()?, self.instance()?),
             tag::FEATURES => DomainChange::Features(self.u32()?),
+            tag::SEAT => DomainChange::Seat(Seat { unique_id: self.u64()?, port: self.u32()? }),
             _ => return None,
         })
     }

@@ -145,6 +145,7 @@ impl Delta {
             DomainChange::Resumed => tag::RESUMED,
             DomainChange::Target(..) => tag::TARGET,
             DomainChange::Features(_) => tag::FEATURES,
+            DomainChange::Seat(_) => tag::SEAT,
         });
         self.put(&domid.0.to_le_bytes());
         match change {
@@ -154,6 +155,10 @@ impl Delta {
                 self.put(&life.0.to_le_bytes());
             }
             DomainChange::Features(bits) => self.put(&bits.to_le_bytes()),
+            DomainChange::Seat(seat) => {
+                self.put(&seat.unique_id.to_le_bytes());
+                self.put(&seat.port.to_le_bytes());
+            }
             _ => {}
         }
     }

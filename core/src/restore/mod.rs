@@ -14,7 +14,7 @@ use crate::quota::Quotas;
 use crate::state::{Env, State};
 use crate::store::Store;
 use crate::version::Version;
-use crate::watch::{ConnId, Spec, WatchPath};
+use crate::watch::{ConnId, WatchPath};
 use crate::work::Work;
 
 /// Why a store can't be made from what was kept.
@@ -113,15 +113,7 @@ impl Restore {
             let bytes = watch_bytes(path, token);
             self.work.count_watches(&self.env, &watch.caller(), (-1, -bytes));
             let Some(conn) = new(watch.conn(), &watch.caller()) else { continue };
-            let watch = NewWatch {
-                conn,
-                caller: watch.caller(),
-                depth: watch.depth(),
-                prefix: watch.prefix(),
-                path,
-                token,
-            };
-            let added = self.watch(&watch);
+            let added = self.watch(&NewWatch { conn, ..watch.registered() });
             debug_assert!(added.is_some());
         }
     }
@@ -143,15 +135,7 @@ impl Restore {
         let (keys, path) = (&self.env.keys, watched(watch.path)?);
         let there = self.work.state.watches.find(keys, watch.conn, path, watch.token);
         there.is_none().then_some(())?;
-        let spec = Spec {
-            conn: watch.conn,
-            caller: watch.caller,
-            path,
-            token: watch.token,
-            depth: Some(watch.depth),
-            prefix: watch.prefix.into(),
-        };
-        self.work.state.watches.add(&self.env.keys, &spec);
+        self.work.state.watches.add(&self.env.keys, &watch.spec());
         let bytes = watch_bytes(watch.path, watch.token);
         self.work.count_watches(&self.env, &watch.caller, (1, bytes));
         Some(())

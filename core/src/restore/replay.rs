@@ -87,6 +87,7 @@ impl Restore {
             DomainChange::Resumed => domain.shutdown = false,
             DomainChange::Target(target, life) => domain.target = Some((target, life)),
             DomainChange::Features(bits) => domain.features = Some(bits),
+            DomainChange::Seat(seat) => domain.seat = seat,
         }
         Some(())
     }

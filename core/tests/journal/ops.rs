@@ -1,8 +1,8 @@
 //! Random things that happen to a store.
 
 use myriad_core::{
-    Access, Caller, ConnId, DomId, Edit, Errno, Error, Origin, Path, Perm, Quota, Special, Store,
-    WatchPath, Writes,
+    Access, Caller, ConnId, DomId, Edit, Errno, Error, Origin, Path, Perm, Quota, Seat, Special,
+    Store, WatchPath, Writes,
 };
 use proptest::prelude::*;
 
@@ -22,6 +22,8 @@ pub enum Op {
     Features(u8, u32),
     Quota(Option<u8>, u32),
     Special(u8),
+    Seat(u8, u64),
+    MoveWatches(u8),
     Watch(u8, String, u8),
     Unwatch(u8, String, u8),
     DropWatches(u8),
@@ -65,6 +67,8 @@ pub fn op() -> impl Strategy<Value = Op> {
         1 => (1u8..4, any::<u32>()).prop_map(|(d, f)| Op::Features(d, f)),
         1 => (proptest::option::of(1u8..4), 1u32..50).prop_map(|(d, q)| Op::Quota(d, q)),
         1 => (0u8..4).prop_map(Op::Special),
+        1 => (1u8..4, any::<u64>()).prop_map(|(d, id)| Op::Seat(d, id)),
+        1 => (0u8..4).prop_map(Op::MoveWatches),
         3 => (0u8..4, path(), 0u8..3).prop_map(|(c, p, t)| Op::Watch(c, p, t)),
         1 => (0u8..4, path(), 0u8..3).prop_map(|(c, p, t)| Op::Unwatch(c, p, t)),
         1 => (0u8..4).prop_map(Op::DropWatches),
@@ -138,6 +142,10 @@ pub fn run(store: &Store, op: &Op, number: u32) {
             e.drop_watches(conn(*c));
             Ok(())
         }),
+        Op::MoveWatches(c) => edit(&|e| {
+            e.move_watches(conn(*c), ConnId::new(7, number.into()));
+            Ok(())
+        }),
         op => edit(&|e| domain(e, op)),
     }
 }
@@ -159,6 +167,10 @@ fn domain(edit: &mut Edit<'_>, op: &Op) -> Result<(), Error> {
         Op::Target(d, t) => edit.set_target(id(d), id(t)),
         Op::Features(d, features) => edit.set_features(id(d), *features),
         Op::Quota(d, value) => edit.set_quota(d.as_ref().map(id), Quota::Nodes, *value),
+        Op::Seat(d, unique_id) => {
+            edit.seat(id(d), Seat { unique_id: *unique_id, port: 7 });
+            Ok(())
+        }
         Op::Special(d) => {
             let perm = |domid| Perm { access: Access::Read, domid };
             let list = [perm(DomId::ZERO), perm(id(d))];

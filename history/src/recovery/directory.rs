@@ -71,7 +71,8 @@ impl Directory {
     /// # Errors
     /// The system's.
     pub fn clear(&self) -> Result<(), RecoveryError> {
-        // Checkpoints first: a journal without one is an error, and not an empty store.
+        // The journal last: while it is there it says which checkpoint it needs, so that whoever
+        // is killed here leaves all, an error, or nothing, and never an older store.
         for name in [SLOTS, CHECKPOINTS[0], CHECKPOINTS[1], JOURNAL_NEW, JOURNAL] {
             let path = self.file(name);
             match fs::remove_file(&path) {

@@ -9,12 +9,13 @@
 //! Per checkpoint, by one thread: [`begin_checkpoint`](Journal::begin_checkpoint), take the current
 //! version, write it, [`end_checkpoint`](Journal::end_checkpoint).
 //!
-//! # Synchronization
-//! In `log.rs` and `state.rs`. Nobody waits for anybody but `begin_checkpoint`, for a bounded time.
+//! Nobody waits for anybody, but `begin_checkpoint` for a bounded time. The protocol is that of
+//! `recorder.rs`, `log.rs` and `state.rs`.
 
 use std::{
     fs::{self, File},
     io::{self, Read},
+    thread,
 };
 
 use rustix::fs::{FallocateFlags, fallocate};
@@ -23,25 +24,22 @@ use super::{
     checkpoint::Complete,
     directory::{Directory, JOURNAL, JOURNAL_NEW, options},
     error::RecoveryError,
-    header::{Header, NEEDED, STATE},
+    header::{Header, NEEDED},
     log::{Full, Log, Place},
     map::Map,
-    record::{self, LINE_WORDS, RecordHead, RecordId},
-    state::{Rejoined, State},
+    record::{LINE_WORDS, RecordHead, RecordId},
+    recorder::{Begun, Ended, Recorder},
     words::{WORD, Words},
 };
-use crate::{
-    limits::{
-        CHECKPOINT_BELOW, REJOIN_YIELDS, SEGMENT_BYTES, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN,
-        SEGMENTS, SEGMENTS_MAX, SEGMENTS_MIN,
-    },
-    sync::Ordering::Relaxed,
+use crate::limits::{
+    REJOIN_YIELDS, SEGMENT_BYTES, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENTS, SEGMENTS_MAX,
+    SEGMENTS_MIN,
 };
 
 /// The journal of one life of the daemon, shared by all workers.
 #[derive(Debug)]
 pub struct Journal {
-    log: Log<Map>,
+    recorder: Recorder<Map>,
     incarnation: u64,
 }
 
@@ -64,20 +62,6 @@ pub struct Reserved<'j> {
     place: Place,
 }
 
-/// A checkpoint that is being written: its version has to be taken after this was got.
-#[derive(Debug)]
-#[must_use = "to be handed to `end_checkpoint`"]
-pub struct Begun(Option<Rejoined>);
-
-/// What a checkpoint gave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// Segments that are free again.
-    pub released: u64,
-    /// Whether the journal was suspended and goes on now.
-    pub resumed: bool,
-}
-
 impl Journal {
     /// Makes an empty journal, allocated whole, that follows a checkpoint. It replaces the one
     /// that is there at once, so it is to be called when all of that is in the checkpoint.
@@ -95,7 +79,7 @@ impl Journal {
         let header = Header {
             boot: directory.boot(),
             incarnation: base.incarnation,
-            key: record::key(random().map_err(system("get a random key"))?),
+            key: random().map_err(system("get a random key"))?,
             lines: bytes.next_multiple_of(SEGMENT_BYTES_MIN) / (LINE_WORDS * WORD) as u64,
             segments: config.segments.clamp(SEGMENTS_MIN, SEGMENTS_MAX),
             made_at: config.at,
@@ -116,7 +100,7 @@ impl Journal {
         let named = fs::rename(&path, directory.file(JOURNAL));
         named.map_err(system("give it its name"))?;
         let log = Log::new(words, header.shape(), header.key);
-        Ok(Journal { log, incarnation: header.incarnation })
+        Ok(Journal { recorder: Recorder::new(log), incarnation: header.incarnation })
     }
 
     /// Which life of the daemon it is.
@@ -136,11 +120,7 @@ impl Journal {
     /// [`suspend`]: Journal::suspend
     #[inline]
     pub fn reserve(&self, head: &RecordHead, parts: &[&[u8]]) -> Result<Reserved<'_>, Full> {
-        let state = self.state();
-        let place = match state.is_suspended() && state.begin().is_some() {
-            true => Place { id: RecordId::NONE, lines: 0 },
-            false => self.log.reserve(head, parts)?,
-        };
+        let place = self.recorder.reserve(head, parts)?;
         Ok(Reserved { journal: self, place })
     }
 
@@ -149,7 +129,7 @@ impl Journal {
     /// it. It can be called again, by anyone, at any time.
     #[inline]
     pub fn mark(&self, record: RecordId) {
-        self.log.mark(record);
+        self.recorder.mark(record);
     }
 
     /// The commit was made and its record marked: the segment can be used again, when its time
@@ -168,10 +148,7 @@ impl Journal {
     /// As [`done`](Journal::done) and [`abandon`](Journal::abandon), of a [`Reserved::into_place`].
     #[inline]
     pub fn end(&self, place: Place) {
-        match place.id {
-            RecordId::NONE => self.state().end(),
-            _ => self.log.end(place),
-        }
+        self.recorder.end(place);
     }
 
     /// Whether a checkpoint is due: more than half of the segments are in use, or commits go
@@ -179,21 +156,20 @@ impl Journal {
     #[inline]
     #[must_use]
     pub fn needs_checkpoint(&self) -> bool {
-        self.log.free() * CHECKPOINT_BELOW < self.log.shape.segments || !self.state().is_recording()
+        self.recorder.needs_checkpoint()
     }
 
     /// Segments in use, and all.
     #[must_use]
     pub fn usage(&self) -> (u64, u64) {
-        let all = self.log.shape.segments;
-        (all.saturating_sub(self.log.free()), all)
+        self.recorder.usage()
     }
 
     /// From now on commits go without records, and a process that is killed has lost what was
     /// published: the file says so. It ends with a checkpoint. `seq`: where it began, for people.
     /// Whether it wasn't so before.
     pub fn suspend(&self, seq: u64) -> bool {
-        self.state().suspend(seq)
+        self.recorder.suspend(seq)
     }
 
     /// Whether a process that is killed now loses something: commits go without records, or have
@@ -201,42 +177,20 @@ impl Journal {
     #[inline]
     #[must_use]
     pub fn is_suspended(&self) -> bool {
-        !self.state().is_recording()
+        self.recorder.is_suspended()
     }
 
     /// Before the version of a checkpoint is taken. In a journal that was suspended, commits are
     /// recorded again from now on if there is space for it, and those without are waited for.
     pub fn begin_checkpoint(&self) -> Begun {
-        if !self.is_suspended() || self.log.free() == 0 {
-            return Begun(None); // With no space it would be suspended again at once.
-        }
         let mut yields = 0..REJOIN_YIELDS;
-        Begun(self.state().rejoin(|| yields.next().map(|_| std::thread::yield_now()).is_some()))
+        self.recorder.begin_checkpoint(|| yields.next().map(|_| thread::yield_now()).is_some())
     }
 
     /// After a checkpoint is complete: releases the segments that are not needed any more, and
     /// ends a suspension if it can. One that goes on ends with the next checkpoint.
     pub fn end_checkpoint(&self, begun: Begun, complete: &Complete) -> Ended {
-        self.need(complete.number);
-        let released = self.log.release_up_to(complete.covered.seq);
-        let resumed = begun.0.is_some_and(|rejoined| self.state().resume(rejoined));
-        Ended { released, resumed }
-    }
-
-    fn state(&self) -> State<'_, Map> {
-        State { words: &self.log.words, at: STATE }
-    }
-
-    /// Says that recovery needs a checkpoint of this number or a later one.
-    fn need(&self, number: u64) {
-        // Relaxed: the exchange decides.
-        let mut needed = self.log.words.load(NEEDED, Relaxed);
-        // Ends: the number only grows.
-        while needed < number
-            && let Err(now) = self.log.words.exchange(NEEDED, needed, number)
-        {
-            needed = now;
-        }
+        self.recorder.end_checkpoint(begun, complete.number, complete.covered.seq)
     }
 }
 

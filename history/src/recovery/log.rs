@@ -5,11 +5,11 @@
 //! opens the next that is free, not always the neighbour: one writer that stands still holds up
 //! its segment, and not the journal. Places only grow, so that `tail` never has a value twice.
 //!
-//! **J4** A segment is free, open (the tail is or was in it), closed, or being cleaned. Nobody
-//! writes in a free one; there is at most one more open than the tail's.
-//! **J5** Its `open` counts lines: those that were reserved less those whose writers are done. While
-//! it is open it has [`OPEN`] more, so that it reaches 0 only after it was closed and all writers
-//! are done; then, and only then, it may be cleaned.
+//! **J4** A segment is free, open, closed, or being cleaned. Space is taken in the tail's alone,
+//! which is open. One that was opened in vain, since another was faster, goes back to be free.
+//! **J5** Its count is of lines: those that were taken less those whose writers are done. While it
+//! is open it has [`OPEN`] more, so that it reaches 0 only after it was closed and all writers are
+//! done; then, and only then, it may be cleaned.
 //! **J6** A free segment has no stamp in any line. So no record of an earlier lap can be found in
 //! an open one, and no late mark can hit what has come in its place.
 //!
@@ -172,7 +172,7 @@ impl<M: Words> Log<M> {
     /// Makes a segment free again, if it may be.
     fn clean(&self, number: u64, seq: u64) -> bool {
         let Some(segment) = self.segment(number) else { return false };
-        // Acquire: pairs with the Releases in `end` and `open_next`: what was written there is seen.
+        // Acquire: pairs with the Releases in `end` and `open_next`: what was written is seen.
         if segment.compare_exchange(QUIET, CLEANING, Acquire, Relaxed).is_err() {
             return false;
         }

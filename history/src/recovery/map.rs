@@ -8,8 +8,8 @@
 //!    nothing about the value. A mapping of the same file elsewhere would be explained as another
 //!    thread's atomic accesses; there is none, since the directory is locked.
 //! 3. **Bounds**: each index is checked against the length that was mapped.
-//! 4. **The memory stays mapped** as long as the [`Map`] lives, and the file isn't shortened: we are
-//!    the only ones who may (0600, locked), and never do. Its blocks are allocated before they are
+//! 4. **The memory stays mapped** as long as the [`Map`] lives, and the file isn't shortened: only
+//!    we may (0600, locked), and we never do. Its blocks are allocated before they are
 //!    touched, so that a full tmpfs is an error from `fallocate` and not a SIGBUS.
 //!
 //! # Synchronization

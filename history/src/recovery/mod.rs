@@ -21,19 +21,23 @@ mod journal;
 mod log;
 mod map;
 mod record;
+mod recorder;
 mod recovered;
 mod slot;
 mod slot_writer;
 mod slots;
 mod state;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use checkpoint::{CheckpointWriter, Complete, Covered};
 pub use directory::{BootId, Directory};
 pub use error::RecoveryError;
-pub use journal::{Begun, Ended, Journal, JournalConfig, Reserved};
+pub use journal::{Journal, JournalConfig, Reserved};
 pub use log::{Full, Place};
 pub use record::{RecordHead, RecordId};
+pub use recorder::{Begun, Ended};
 pub use recovered::{Record, Recovered};
 pub use slot::SlotContent;
 pub use slot_writer::SlotWriter;

@@ -1,12 +1,13 @@
 //! A record of the journal: its place, its head, and how it is told from other bytes.
 //!
 //! ```text
-//! word 0   stamp: (place << 2 | state) ^ key      1 written, 2 marked; 0: nothing here
-//!      1   length of the body 4 │ CRC32C 4
-//!      2   seq
-//!      3   place of the parent's record, 0: none
-//!      4   when, ns since 1970
-//!      5…  body, and zeros up to a multiple of 64 bytes
+//! word 0   stamp: a mix of key and place, xor 1 (written) or 2 (marked); 0: nothing here
+//!      1   place
+//!      2   length of the body 4 │ CRC32C 4
+//!      3   seq
+//!      4   place of the parent's record, 0: none
+//!      5   when, ns since 1970
+//!      6…  body, and zeros up to a multiple of 8 bytes
 //! ```
 //!
 //! A record begins at a *line* of 64 bytes. Its place is the number of its line, counted through
@@ -14,8 +15,9 @@
 //! modulo the lines that there are.
 //!
 //! **J1** A stamp that was written says that all of its record is there: it is stored last.
-//! **J2** Nobody but the journal can make a stamp: the key is random, in no answer and no log. So a
-//! value that a guest has written is never taken for a record, wherever it lies.
+//! **J2** Nobody but the journal can make a stamp: the key is random, in no answer and no log, and
+//! 62 bits have to be right. So a value that a guest has written is never taken for a record,
+//! wherever it lies, and a late mark finds its own record or none.
 //! **J3** The CRC is salted with key and place.
 //!
 //! # Synchronization
@@ -119,10 +121,11 @@ pub(crate) fn write(
     let len: usize = parts.iter().map(|part| part.len()).sum();
     let crc = crc(key, id, head, parts);
     failpoint::hit(Point::Reserve);
-    words.put(at + 1, len as u64 | u64::from(crc) << u32::BITS);
-    words.put(at + 2, head.seq);
-    words.put(at + 3, head.parent.0);
-    words.put(at + 4, head.at);
+    words.put(at + 1, id.0);
+    words.put(at + 2, len as u64 | u64::from(crc) << u32::BITS);
+    words.put(at + 3, head.seq);
+    words.put(at + 4, head.parent.0);
+    words.put(at + 5, head.at);
     put_parts(words, at + HEAD_WORDS, parts);
     failpoint::hit(Point::Copy);
     // Release: pairs with the Acquire in `find`. It also keeps what was put before it, so that
@@ -149,21 +152,25 @@ pub(crate) fn mark(words: &impl Words, shape: Shape, key: u64, id: RecordId) {
 pub(crate) fn find(words: &impl Words, shape: Shape, key: u64, line: u64) -> Option<Found> {
     let at = shape.word(line);
     // Acquire: pairs with the Release in `write` and with the marks'.
-    let stamp = words.load(at, Acquire) ^ key;
-    let (id, state) = (RecordId(stamp >> STATE_BITS), stamp & STATE_MASK);
-    let is_one = state == WRITTEN || state == MARKED;
+    let found = words.load(at, Acquire);
+    if found == 0 {
+        return None;
+    }
+    let id = RecordId(words.get(at + 1));
+    let is_marked = found == stamp(key, id, MARKED);
+    let is_one = is_marked || found == stamp(key, id, WRITTEN);
     if !is_one || id == RecordId::NONE || id.0 % shape.total() != line % shape.total() {
         return None;
     }
-    let [len, crc] = halves(words.get(at + 1));
+    let [len, crc] = halves(words.get(at + 2));
     let head = RecordHead {
-        seq: words.get(at + 2),
-        parent: RecordId(words.get(at + 3)),
-        at: words.get(at + 4),
+        seq: words.get(at + 3),
+        parent: RecordId(words.get(at + 4)),
+        at: words.get(at + 5),
     };
     let len = index(u64::from(len));
     let fits = lines(len) <= shape.lines - line % shape.lines;
-    fits.then_some(Found { id, is_marked: state == MARKED, head, len, crc })
+    fits.then_some(Found { id, is_marked, head, len, crc })
 }
 
 /// Makes a line one where no record begins.
@@ -178,17 +185,18 @@ pub(crate) fn lines(body: usize) -> u64 {
     (HEAD_WORDS * WORD).saturating_add(body).div_ceil(LINE_WORDS * WORD) as u64
 }
 
+/// What stands at the head of a record in one of its states. The mix gives a different number for
+/// each place, all of whose bits depend on all of the key's (the last step of splitmix64).
+#[inline]
 fn stamp(key: u64, id: RecordId, state: u64) -> u64 {
-    (id.0 << STATE_BITS | state) ^ key
-}
-
-/// A key that makes a word of 0 none of our stamps.
-pub(crate) fn key(random: u64) -> u64 {
-    random | STATE_MASK
+    let mixed = id.0 ^ key;
+    let mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ mixed >> 31 ^ state
 }
 
 fn crc(key: u64, id: RecordId, head: &RecordHead, parts: &[&[u8]]) -> u32 {
-    let mut bytes = [0; HEAD_WORDS * WORD];
+    let mut bytes = [0; (HEAD_WORDS - 1) * WORD];
     let words = [key, id.0, head.seq, head.parent.0, head.at];
     for (to, word) in bytes.as_chunks_mut::<WORD>().0.iter_mut().zip(words) {
         *to = word.to_le_bytes();
@@ -206,11 +214,8 @@ pub(crate) fn halves(word: u64) -> [u32; 2] {
 /// Words of a line: a line of the cache, so that two committers don't write the same.
 pub(crate) const LINE_WORDS: usize = 8;
 /// Words before the body.
-pub(crate) const HEAD_WORDS: usize = 5;
-const STATE_BITS: u32 = 2;
-const STATE_MASK: u64 = (1 << STATE_BITS) - 1;
+pub(crate) const HEAD_WORDS: usize = 6;
 const WRITTEN: u64 = 1;
 const MARKED: u64 = 2;
 
 const _: () = assert!(HEAD_WORDS <= LINE_WORDS, "a head lies in one line");
-const _: () = assert!(STATE_MASK != WRITTEN && STATE_MASK != MARKED, "what `key` relies on");

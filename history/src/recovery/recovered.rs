@@ -4,16 +4,17 @@
 //! first names the checkpoint's. A marked record that doesn't hang in this chain can't be left by
 //! a killed daemon: it is an error, and nothing is guessed.
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use super::{
     checkpoint::{Checkpoint, Covered, Head, Kind, contents},
-    directory::{BootId, CHECKPOINTS, Directory, JOURNAL},
+    directory::{BootId, CHECKPOINTS, Directory, JOURNAL, options},
     error::RecoveryError,
     header::{Header, NEEDED, STATE},
+    map::Map,
     record::{self, Found, RecordHead, RecordId, Shape},
     state,
-    words::{Image, Words},
+    words::{WORD, Words},
 };
 
 /// What was found.
@@ -57,35 +58,32 @@ impl Recovered {
         }
         found.sort_by_key(|(head, _)| std::cmp::Reverse(head.number));
         let path = directory.file(JOURNAL);
-        let journal = contents(&path)?;
-        let words = Image::of(journal.as_deref().unwrap_or_default());
-        let header = match journal {
+        let journal = match mapped(&path)? {
             None => None,
-            Some(bytes) => match header(&words, bytes.len() as u64, boot, &path)? {
+            Some((words, bytes)) => match header(&words, bytes, boot, &path)? {
                 None => return directory.clear().map(|()| None),
-                header => header,
+                Some(header) => Some((header, words)),
             },
         };
         let Some(checkpoint) =
             found.into_iter().find_map(|(head, bytes)| Checkpoint::of(bytes, head))
         else {
             // Before the first checkpoint is complete there is no journal, and nobody is served.
-            return match header.is_some() && are_there {
+            return match journal.is_some() && are_there {
                 true => Err(RecoveryError::damaged(path, "there is no whole checkpoint to it")),
                 false => Ok(None),
             };
         };
-        Recovered::follow(checkpoint, header, &words, &path).map(Some)
+        Recovered::follow(checkpoint, journal, &path).map(Some)
     }
 
     fn follow(
         checkpoint: Checkpoint,
-        header: Option<Header>,
-        words: &Image,
+        journal: Option<(Header, Map)>,
         path: &Path,
     ) -> Result<Recovered, RecoveryError> {
         let number = checkpoint.head.number;
-        let Some(header) = header else {
+        let Some((header, words)) = journal else {
             // The first one is complete before there is a journal.
             return match number {
                 1 => Ok(Recovered { checkpoint, records: vec![], suspended: None, unmarked: 0 }),
@@ -97,10 +95,10 @@ impl Recovered {
             return Err(RecoveryError::damaged(path, what));
         }
         let suspended = (!state::says_recording(words.get(STATE))).then(|| words.get(STATE + 1));
-        let found = scan(words, header.shape(), header.key);
+        let found = scan(&words, header.shape(), header.key);
         let unmarked = found.iter().filter(|found| !found.is_marked).count() as u64;
         let records = match suspended {
-            None => chain(words, &header, &found, checkpoint.head.covered, path)?,
+            None => chain(&words, &header, &found, checkpoint.head.covered, path)?,
             Some(_) => Vec::new(), // Some are missing.
         };
         Ok(Recovered { checkpoint, records, suspended, unmarked })
@@ -144,9 +142,24 @@ impl Recovered {
     }
 }
 
+/// A file as words, and its length; none where it isn't there.
+fn mapped(path: &Path) -> Result<Option<(Map, u64)>, RecoveryError> {
+    let system = |doing| RecoveryError::system(path, doing);
+    let file = match options().open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(system("open it"))?,
+    };
+    let bytes = file.metadata().map_err(system("look at it"))?.len();
+    if bytes < WORD as u64 {
+        return Err(RecoveryError::damaged(path, "it is empty"));
+    }
+    let words = Map::of(&file, bytes / WORD as u64 * WORD as u64).map_err(system("map it"))?;
+    Ok(Some((words, bytes)))
+}
+
 /// The head of a journal's file; none of another life of the host.
 fn header(
-    words: &Image,
+    words: &impl Words,
     bytes: u64,
     boot: BootId,
     path: &Path,

@@ -20,6 +20,7 @@ use std::io;
 
 use super::{
     failpoint::{self, Point},
+    record::halves,
     words::{WORD, Words, put_parts},
 };
 use crate::{
@@ -159,8 +160,9 @@ impl Seen {
 }
 
 fn crc(spot: Spot, turn: u64, inline: &[u8], overflow: &[u8]) -> u32 {
-    let salt = turn.rotate_left(32) ^ u64::from(spot.0);
-    let crc = crc32c::crc32c_append(crc32c::crc32c(&salt.to_le_bytes()), inline);
+    let [low, high] = halves(turn);
+    let salt = low.rotate_left(16) ^ high ^ spot.0;
+    let crc = crc32c::crc32c_append(salt, inline);
     if overflow.is_empty() { crc } else { crc32c::crc32c_append(crc, overflow) }
 }
 

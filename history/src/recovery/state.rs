@@ -9,8 +9,8 @@
 //!      34..64  how often it was suspended
 //! ```
 //!
-//! **J7** No commit goes without a record unless the word has said *suspended*, in the file, before.
-//! **J8** The word says *recording* again only once a checkpoint is complete whose version was taken
+//! **J7** No commit goes without a record unless the word in the file has said *suspended* before.
+//! **J8** It says *recording* again only once a checkpoint is complete whose version was taken
 //! after the last commit without a record had been published. For that, *rejoining* comes first:
 //! records are written again, those without are waited for, then the version is taken. If the
 //! journal is suspended meanwhile, the number in the word has grown, and that checkpoint changes
@@ -19,8 +19,8 @@
 //! # Synchronization
 //! All changes are exchanges of one word (AcqRel). Who takes leave to commit without a record reads
 //! *suspended* in the same exchange, so none can be taken once *rejoining* stands there. The
-//! version of J8 is taken after an Acquire of a count of 0, which pairs with the Release of the last
-//! to end: the version sees that commit.
+//! version of J8 is taken after an Acquire of a count of 0, which pairs with the Release of the
+//! last to end: the version sees that commit.
 
 use super::words::Words;
 use crate::sync::Ordering::{Acquire, Relaxed};
@@ -51,6 +51,9 @@ impl<M: Words> State<'_, M> {
 
     /// Commits go without a record from now on; whether they didn't before.
     pub(crate) fn suspend(&self, since: u64) -> bool {
+        if self.is_suspended() {
+            return false; // So that the hint says when it began.
+        }
         self.words.put(self.at + 1, since);
         self.change(|word| match word & MODES {
             SUSPENDED => None,

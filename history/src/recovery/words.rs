@@ -64,36 +64,6 @@ pub(crate) fn get_bytes(words: &impl Words, at: usize, len: usize) -> Vec<u8> {
     bytes
 }
 
-/// What was found in a file, to be read alone.
-#[derive(Debug)]
-pub(crate) struct Image(Vec<u64>);
-
-impl Image {
-    /// Bytes of a file; what doesn't fill a word at the end is left out.
-    pub(crate) fn of(bytes: &[u8]) -> Image {
-        let (words, _) = bytes.as_chunks::<WORD>();
-        Image(words.iter().map(|word| u64::from_ne_bytes(*word)).collect())
-    }
-}
-
-impl Words for Image {
-    fn load(&self, at: usize, _: Ordering) -> u64 {
-        self.get(at)
-    }
-
-    fn store(&self, _: usize, _: u64, _: Ordering) {}
-
-    fn exchange(&self, at: usize, _: u64, _: u64) -> Result<u64, u64> {
-        Err(self.get(at))
-    }
-
-    fn get(&self, at: usize) -> u64 {
-        self.0.get(at).copied().unwrap_or(0)
-    }
-
-    fn put(&self, _: usize, _: u64) {}
-}
-
 /// Bytes of a word.
 pub(crate) const WORD: usize = size_of::<u64>();
 

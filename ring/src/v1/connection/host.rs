@@ -29,6 +29,12 @@ pub trait Host {
     /// Whether the hypervisor has such a domain, known to the store or not.
     fn domain_exists(&mut self, domid: DomId) -> bool;
 
+    /// Which of those that have had this id a domain is, as the hypervisor tells; 0: not known.
+    fn unique_id(&mut self, domid: DomId) -> u64 {
+        let _ = domid;
+        0
+    }
+
     /// The control domain, which can't be released.
     fn control_domain(&self) -> DomId {
         DomId::ZERO

@@ -1,6 +1,6 @@
 //! The operations on domains, and CONTROL.
 
-use myriad_core::{DomId, DomainInfo, Errno, Error};
+use myriad_core::{DomId, DomainInfo, Errno, Error, Seat};
 
 use crate::v1::{
     args::{ControlArgs, DomArg},
@@ -16,9 +16,11 @@ impl Ops<'_> {
         let domid = domid.domid().filter(|domid| domid.is_real()).ok_or(Errno::EINVAL)?;
         self.host.connect(domid, port)?;
         let conn = self.host.connection(domid);
+        let seat = Seat { unique_id: self.host.unique_id(domid), port };
         let outcome = self.edit(|edit| {
             conn.into_iter().for_each(|conn| edit.drop_watches(conn));
             edit.introduce(domid);
+            edit.seat(domid, seat);
             edit.life(domid).ok_or(Error::UnknownDomain(domid))
         });
         let (life, seq) = self.outcome(outcome)?;
@@ -83,7 +85,12 @@ impl Ops<'_> {
         if known.is_some() || !self.host.domain_exists(domid) {
             return known;
         }
-        self.store.edit(|edit| Ok(edit.know_domain(domid)));
+        let seat = Seat { unique_id: self.host.unique_id(domid), port: 0 };
+        self.store.edit(|edit| {
+            edit.know_domain(domid);
+            edit.seat(domid, seat);
+            Ok(())
+        });
         self.store.pin().domain(domid)
     }
 
