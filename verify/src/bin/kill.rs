@@ -2,14 +2,14 @@
 //! anyone has lost anything.
 #![forbid(unsafe_code)]
 
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use myriad_verify::{
     kill::{
         KillError, Observer, Plan, Point, Summary,
-        limits::{CLIENTS, DOMAINS_MAX, GUESTS, KILLS, MORTALS, RANDOM_PER_POINT},
+        limits::{CLIENTS, DOMAINS_MAX, GUESTS, KILLS, MORTALS, PATIENCE, RANDOM_PER_POINT},
         run,
     },
     programs,
@@ -41,6 +41,9 @@ struct Arguments {
     /// Kill at this point alone, or `random`; may be repeated; default: all
     #[arg(long = "point")]
     points: Vec<Point>,
+    /// Seconds that anybody waits for the daemon, or for an answer of it
+    #[arg(long, default_value_t = PATIENCE.as_secs())]
+    patience: u64,
     /// What is drawn is drawn from this
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -84,6 +87,8 @@ fn kill(arguments: &Arguments) -> Result<Summary, Box<dyn std::error::Error>> {
         mortals: arguments.mortals,
         kills: arguments.kills(),
         seed: arguments.seed,
+        patience: Duration::from_secs(arguments.patience),
+        keeps: true,
     };
     let total = plan.kills.iter().map(|(_, count)| u64::from(*count)).sum();
     let mut bar = Bar::new(total);

@@ -8,7 +8,7 @@ use myriad_core::DomId;
 use super::{
     daemon::{Started, was_killed},
     fault::Kind,
-    limits::{ANSWERS_EACH, ANSWERS_LEAST, ANSWERS_MISSED, PATIENCE},
+    limits::{ANSWERS_EACH, ANSWERS_LEAST, ANSWERS_MISSED, HITS_EACH, MISSES},
     point::Point,
     run::{Director, KillError, Observer},
     stage::Mortal,
@@ -38,7 +38,7 @@ impl Director<'_> {
             }
             if answered != last.0 {
                 last = (answered, Instant::now());
-            } else if last.1.elapsed() > PATIENCE {
+            } else if last.1.elapsed() > self.stage.patience() {
                 // Whoever waits tells what for.
                 break None;
             }
@@ -49,14 +49,36 @@ impl Director<'_> {
                 self.fault(Kind::Start, format!("the daemon ends by itself: {status}"));
                 Point::Random
             }
-            (None, Some((point, _))) => {
+            (None, Some((point, draw))) => {
                 self.summary.points.entry(point).or_default().missed += 1;
+                self.reach.insert(point, draw / 2);
                 Point::Random
             }
             (None, None) => Point::Random,
         };
         self.before = Some(point);
         Ok(())
+    }
+
+    /// At which time of coming to a point the next daemon ends.
+    pub(super) fn draw(&mut self, point: Point) -> Option<(Point, usize)> {
+        let most = HITS_EACH.saturating_mul(self.actors());
+        let most = *self.reach.entry(point).or_insert(most);
+        (point != Point::Random).then(|| (point, Point::draw(&mut self.rng, most)))
+    }
+
+    /// Whether a point was missed so often that it isn't there.
+    pub(super) fn gives_up(&mut self, point: Point, left: u32) -> bool {
+        let at = self.summary.points.get(&point).copied().unwrap_or_default();
+        let gives_up = at.missed > at.kills.saturating_add(MISSES);
+        if gives_up {
+            let what = format!(
+                "`{point}` is not reached, {left} kills are missing; is it built with the feature \
+                 `failpoints`, and with little room for its journal?"
+            );
+            self.fault(Kind::Start, what);
+        }
+        gives_up
     }
 
     /// The daemon ends here, unless it has: what its log says, and what happens while none runs.
