@@ -11,6 +11,7 @@ use crate::domains::DomainInfo;
 use crate::error::Error;
 use crate::feed::Slot;
 use crate::inner::{Dropped, Inner};
+use crate::journal::Place;
 use crate::path::Path;
 use crate::perms::Perm;
 use crate::quota::Quotas;
@@ -180,6 +181,12 @@ impl Snapshot {
 }
 
 impl Snapshot {
+    /// Where the journal has the record of its publication.
+    #[must_use]
+    pub fn kept(&self) -> Option<Place> {
+        self.version.as_ref().and_then(|version| version.kept.place)
+    }
+
     /// Writes all that the version holds, piece by piece, for [`Restore`](crate::Restore).
     ///
     /// # Errors

@@ -10,6 +10,7 @@ pub mod logs;
 pub mod malloc;
 pub mod options;
 pub mod reclaim;
+pub mod recovery;
 pub mod server;
 pub mod sim;
 mod sync;

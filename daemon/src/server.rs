@@ -17,9 +17,10 @@ use crate::{
     detach,
     logs::{self, LogError},
     options::{Options, Places},
+    recovery::{RecoverError, Recovery},
     sim::{self, SimError, TableError},
     tree,
-    worker::{Settings, Team, Xen},
+    worker::{Recovered, Settings, Team, Xen},
     xen::{self, XenError},
 };
 
@@ -59,6 +60,9 @@ pub enum ServeError {
     /// the store can't be set up
     #[error("can't set up the store: {0}")]
     Store(#[from] Error),
+    /// what an earlier daemon has left, or the place for it
+    #[error("recovery: {0}")]
+    Recovery(#[from] RecoverError),
     /// a thread or descriptor is not to be had
     #[error("can't start: {0}")]
     System(#[from] io::Error),
@@ -96,15 +100,34 @@ pub fn run(options: Options) -> Result<(), ServeError> {
     let is_real = real.is_some();
     let host = simulated_host(&options, &places, is_real)?;
     let control = options.priv_domid;
-    let store = Store::new(&Config {
+    let mut recovery = options.recovery(&places)?;
+    let config = Config {
         control,
         quotas: options.quotas(),
         features: features::OFFERED,
         keep_orphans: options.keep_orphans,
         reclaimer: true,
+        journal: recovery.as_ref().map(Recovery::journal),
         ..Config::default()
-    })?;
-    tree::build(&store, control, !options.no_domain_init)?;
+    };
+    let former = recovery.as_mut().map(|recovery| recovery.restore(&config)).transpose()?;
+    let store = match former.flatten() {
+        Some(store) => store,
+        None => {
+            let store = Store::new(&config)?;
+            tree::build(&store, control, !options.no_domain_init)?;
+            store
+        }
+    };
+    let mut recovered = Recovered::default();
+    let _checkpointer = match recovery {
+        Some(mut recovery) => {
+            recovered.kept = Some(recovery.begin(&store)?);
+            recovered.formers = std::mem::take(&mut recovery.formers);
+            Some(recovery.checkpointer(&store)?)
+        }
+        None => None,
+    };
     let settings = Settings {
         workers: options.workers(),
         control,
@@ -114,10 +137,18 @@ pub fn run(options: Options) -> Result<(), ServeError> {
         doorbells: options.ring_doorbells.into(),
     };
     let failed = signals.handle();
-    let team =
-        Team::start(settings, store, host, real, logs.clone(), socket.listener(), move || {
+    let team = Team::start(
+        settings,
+        store,
+        host,
+        real,
+        recovered,
+        logs.clone(),
+        socket.listener(),
+        move || {
             failed.close();
-        })?;
+        },
+    )?;
     let host = if is_real { "serving" } else { "no Xen in use: serving the simulated host" };
     info!("{host} on {}", places.socket.display());
     ready(detached, options.output_pid)?;

@@ -16,6 +16,9 @@ pub const SEGMENTS_MIN: u64 = 2;
 pub const SEGMENTS_MAX: u64 = 4096;
 /// A checkpoint is due once less than one of so many segments is free.
 pub const CHECKPOINT_BELOW: u64 = 2;
+/// Yields of a commit that finds the journal full, before it is suspended: a checkpoint may be about
+/// to end.
+pub const FULL_YIELDS: u32 = 1 << 14;
 /// Yields while a checkpoint that is to resume the journal waits for commits without a record.
 pub const REJOIN_YIELDS: u32 = 1 << 10;
 /// Bytes that the writer of a checkpoint gathers before it writes them.

@@ -45,16 +45,18 @@ mod run;
 mod send;
 mod serve;
 mod slab;
+mod takeup;
 mod tending;
 mod trace;
 mod wait;
 
 use std::{
+    collections::HashMap,
     io,
     path::PathBuf,
     sync::Arc,
     thread::{Builder, JoinHandle},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use myriad_core::{DomId, Store};
@@ -67,6 +69,7 @@ use crate::{
     hypervisor::Hypervisor,
     logs::Logs,
     reclaim::Reclaimer,
+    recovery::{Former, Kept},
     sim,
     xen::DomainWatch,
 };
@@ -111,6 +114,10 @@ struct Shared {
     rings: rings::Rings,
     lives: lives::Lives,
     reclaimer: Reclaimer,
+    /// What is kept for the next daemon, where anything is.
+    kept: Option<Kept>,
+    /// The time when all times begin.
+    began: SystemTime,
 }
 
 impl Shared {
@@ -127,6 +134,15 @@ impl Shared {
         };
         domain.map(|domain| domain.unique_id)
     }
+}
+
+/// What an earlier daemon has left, and what is kept for the next one.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// What is kept, where anything is.
+    pub kept: Option<Kept>,
+    /// What the rings were about to do.
+    pub formers: HashMap<DomId, Former>,
 }
 
 /// All workers.
@@ -146,6 +162,7 @@ impl Team {
         store: Store,
         host: Arc<sim::Host>,
         xen: Option<(Xen, DomainWatch)>,
+        recovered: Recovered,
         logs: Logs,
         listener: &OwnedFd,
         failed: impl Fn() + Clone + Send + 'static,
@@ -169,9 +186,13 @@ impl Team {
             rings: rings::Rings::new(),
             lives: lives::Lives::new(),
             reclaimer,
+            kept: recovered.kept,
+            began: SystemTime::now(),
         });
+        let found = !recovered.formers.is_empty();
+        takeup::take_up(&shared, recovered.formers);
         if shared.xen.is_some() {
-            let own = real::own_ring(&shared).map_err(io::Error::other)?;
+            let own = real::own_ring(&shared, found).map_err(io::Error::other)?;
             shared.mailboxes.post(shared.mailboxes.owner(DomId::ZERO), own);
         } else {
             gate::open(Arc::clone(&shared))?;

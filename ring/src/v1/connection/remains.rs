@@ -124,6 +124,12 @@ impl Connection {
         self.next_op().is_some_and(|op| !harmless(op))
     }
 
+    /// Bytes that were received and not executed.
+    #[must_use]
+    pub fn requests_waiting(&self) -> usize {
+        self.input.pending()
+    }
+
     /// Bytes of the replies that wait to be sent.
     #[must_use]
     pub fn replies_waiting(&self) -> usize {
