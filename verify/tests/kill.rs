@@ -25,6 +25,7 @@ fn plan(daemon: &Path, kills: &[(Point, u32)]) -> Plan {
         kills: kills.to_vec(),
         seed: 7,
         patience: PATIENCE,
+        settles: false,
         keeps: false,
     }
 }

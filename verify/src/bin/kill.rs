@@ -44,6 +44,9 @@ struct Arguments {
     /// Seconds that anybody waits for the daemon, or for an answer of it
     #[arg(long, default_value_t = PATIENCE.as_secs())]
     patience: u64,
+    /// Look at everything before each kill at random, so that none comes in the midst of a recovery
+    #[arg(long)]
+    settle: bool,
     /// What is drawn is drawn from this
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -88,6 +91,7 @@ fn kill(arguments: &Arguments) -> Result<Summary, Box<dyn std::error::Error>> {
         kills: arguments.kills(),
         seed: arguments.seed,
         patience: Duration::from_secs(arguments.patience),
+        settles: arguments.settle,
         keeps: true,
     };
     let total = plan.kills.iter().map(|(_, count)| u64::from(*count)).sum();

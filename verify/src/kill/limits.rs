@@ -30,7 +30,7 @@ pub const ANSWERS_LEAST: usize = 20;
 /// … to so many for each guest and client.
 pub const ANSWERS_EACH: usize = 60;
 /// Answers for each guest and client after which a point that wasn't hit often enough is missed.
-pub const ANSWERS_MISSED: u64 = 200;
+pub const ANSWERS_MISSED: usize = 200;
 /// For each guest and client: times that a daemon comes to a point, until more is known.
 pub const HITS_EACH: usize = 20;
 /// Lives in which a point is missed, beyond the number of its kills, before it is given up.

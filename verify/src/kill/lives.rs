@@ -6,7 +6,7 @@ use myriad::sim::Host;
 use myriad_core::DomId;
 
 use super::{
-    daemon::{Started, was_killed},
+    daemon::{Daemon, Started, was_killed},
     fault::Kind,
     limits::{ANSWERS_EACH, ANSWERS_LEAST, ANSWERS_MISSED, HITS_EACH, MISSES},
     point::Point,
@@ -17,28 +17,31 @@ use super::{
 impl Director<'_> {
     /// Lets the daemon live until it ends itself, or until so much was answered.
     pub(super) fn live(&mut self, failpoint: Option<(Point, usize)>) -> Result<(), KillError> {
-        let begin = self.stage.answered();
-        let actors = u64::try_from(self.actors()).unwrap_or(u64::MAX);
+        let life = self.stage.life();
+        // Half of those that end at random are looked at in full before.
+        let settles = failpoint.is_none() && (self.plan.settles || self.rng.permille(500));
         let most = match failpoint {
-            Some(_) => actors.saturating_mul(ANSWERS_MISSED),
-            None => {
-                let most = ANSWERS_EACH.saturating_mul(self.actors());
-                u64::try_from(self.rng.range(ANSWERS_LEAST, most)).unwrap_or(u64::MAX)
-            }
+            Some(_) => ANSWERS_MISSED.saturating_mul(self.actors()),
+            None => self.rng.range(ANSWERS_LEAST, ANSWERS_EACH.saturating_mul(self.actors())),
         };
+        let most = u64::try_from(most).unwrap_or(u64::MAX);
+        let mut begin = self.stage.answered();
         let mut last = (begin, Instant::now());
-        let Some(daemon) = &mut self.daemon else { return Ok(()) };
         let ended = loop {
-            if let Some(status) = daemon.look()? {
+            if let Some(status) = self.daemon.as_mut().map_or(Ok(None), Daemon::look)? {
                 break Some(status);
             }
             let answered = self.stage.answered();
+            if settles && self.verified != (life, self.crew) {
+                self.gather();
+                begin = answered;
+            }
             if answered.saturating_sub(begin) >= most {
                 break None;
             }
             if answered != last.0 {
                 last = (answered, Instant::now());
-            } else if last.1.elapsed() > self.stage.patience() {
+            } else if last.1.elapsed() > self.plan.patience {
                 // Whoever waits tells what for.
                 break None;
             }

@@ -46,6 +46,8 @@ pub struct Plan {
     pub seed: u64,
     /// How long anybody waits for the daemon, or for an answer of it.
     pub patience: Duration,
+    /// Whether each life that ends at random is looked at in full before; otherwise half of them.
+    pub settles: bool,
     /// Whether the daemon's directory is kept where something is wrong.
     pub keeps: bool,
 }
