@@ -42,6 +42,26 @@ fn without_kills_nothing_is_found() {
 }
 
 #[test]
+fn killed_at_random_it_comes_back_with_everything() {
+    let summary = play(&plan(&programs::xenstored().unwrap(), &[(Point::Random, 6)]));
+    assert_eq!(summary.faults, [], "{summary}");
+    assert!(summary.kills() >= 6, "{summary}");
+}
+
+#[test]
+fn killed_at_each_of_its_points_it_comes_back_with_everything() {
+    let daemon = programs::xenstored_with_failpoints().unwrap();
+    let mut plan = plan(&daemon, &Point::NAMED.map(|point| (point, 2)));
+    // So that it comes to checkpoints and segments soon.
+    plan.arguments.extend(["--journal-size".into(), "1M".into()]);
+    let summary = play(&plan);
+    assert_eq!(summary.faults, [], "{summary}");
+    for point in Point::NAMED {
+        assert!(summary.points.get(&point).is_some_and(|at| at.kills >= 2), "{point}: {summary}");
+    }
+}
+
+#[test]
 fn a_daemon_that_forgets_everything_is_found_out() {
     let folder = tempfile::tempdir().unwrap();
     let forgetful = folder.path().join("forgetful");

@@ -19,8 +19,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// Kills the daemon under load, begins it again, and looks whether anyone has lost anything.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// The daemon's program; one that is to be killed at named points is built with the feature
-    /// `failpoints`
+    /// The daemon's program, built with `--features myriad-history/failpoints` where it is to be
+    /// killed at named points; default: it is built like that
     #[arg(long)]
     daemon: Option<PathBuf>,
     /// Clients on the socket
@@ -80,7 +80,7 @@ fn main() -> ExitCode {
 fn kill(arguments: &Arguments) -> Result<Summary, Box<dyn std::error::Error>> {
     let daemon = match &arguments.daemon {
         Some(daemon) => daemon.clone(),
-        None => programs::xenstored()?,
+        None => programs::xenstored_with_failpoints()?,
     };
     let plan = Plan {
         daemon,

@@ -31,8 +31,12 @@ pub const ANSWERS_LEAST: usize = 20;
 pub const ANSWERS_EACH: usize = 60;
 /// Answers for each guest and client after which a point that wasn't hit often enough is missed.
 pub const ANSWERS_MISSED: usize = 200;
+/// The same where the point is reached when much was written.
+pub const ANSWERS_MISSED_RARE: usize = 1500;
 /// For each guest and client: times that a daemon comes to a point, until more is known.
 pub const HITS_EACH: usize = 20;
+/// The same at all for points that are reached when much was written.
+pub const HITS_RARE: usize = 64;
 /// Lives in which a point is missed, beyond the number of its kills, before it is given up.
 pub const MISSES: u32 = 12;
 /// What each guest and client does after the last restart.

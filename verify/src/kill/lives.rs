@@ -8,7 +8,10 @@ use myriad_core::DomId;
 use super::{
     daemon::{Daemon, Started, was_killed},
     fault::Kind,
-    limits::{ANSWERS_EACH, ANSWERS_LEAST, ANSWERS_MISSED, HITS_EACH, MISSES},
+    limits::{
+        ANSWERS_EACH, ANSWERS_LEAST, ANSWERS_MISSED, ANSWERS_MISSED_RARE, HITS_EACH, HITS_RARE,
+        MISSES,
+    },
     point::Point,
     run::{Director, KillError, Observer},
     stage::Mortal,
@@ -21,6 +24,9 @@ impl Director<'_> {
         // Half of those that end at random are looked at in full before.
         let settles = failpoint.is_none() && (self.plan.settles || self.rng.permille(500));
         let most = match failpoint {
+            Some((point, _)) if point.is_rare() => {
+                ANSWERS_MISSED_RARE.saturating_mul(self.actors())
+            }
             Some(_) => ANSWERS_MISSED.saturating_mul(self.actors()),
             None => self.rng.range(ANSWERS_LEAST, ANSWERS_EACH.saturating_mul(self.actors())),
         };
@@ -65,7 +71,10 @@ impl Director<'_> {
 
     /// At which time of coming to a point the next daemon ends.
     pub(super) fn draw(&mut self, point: Point) -> Option<(Point, usize)> {
-        let most = HITS_EACH.saturating_mul(self.actors());
+        let most = match point.is_rare() {
+            true => HITS_RARE,
+            false => HITS_EACH.saturating_mul(self.actors()),
+        };
         let most = *self.reach.entry(point).or_insert(most);
         (point != Point::Random).then(|| (point, Point::draw(&mut self.rng, most)))
     }
@@ -79,7 +88,7 @@ impl Director<'_> {
                 "`{point}` is not reached, {left} kills are missing; is it built with the feature \
                  `failpoints`, and with little room for its journal?"
             );
-            self.fault(Kind::Start, what);
+            self.fault(Kind::Point, what);
         }
         gives_up
     }

@@ -69,6 +69,11 @@ impl Point {
         }
     }
 
+    /// Whether much has to be written until a daemon comes there.
+    pub(super) fn is_rare(self) -> bool {
+        matches!(self, Point::Checkpoint | Point::SegmentReuse)
+    }
+
     /// At which time of coming there a daemon ends, where it can be expected to come so often: as
     /// often in the midst of what follows a start as in what comes later.
     pub(super) fn draw(rng: &mut Rng, most: usize) -> usize {
