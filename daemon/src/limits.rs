@@ -84,6 +84,8 @@ pub const HOT_RINGS: usize = 64;
 pub const DIRTY_MAX: usize = 64;
 /// Bytes of the journal by which a killed daemon comes back, unless told otherwise: it is in memory.
 pub const JOURNAL_BYTES: u64 = 32 << 20;
+/// Segments that a small journal has at least; a large one has segments of the usual size.
+pub const JOURNAL_SEGMENTS: u64 = 16;
 /// Generations that are passed over when the daemon comes back: those that a version had which
 /// nobody has seen are among them.
 pub const GENERATION_GAP: u64 = 1 << 16;

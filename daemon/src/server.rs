@@ -20,7 +20,7 @@ use crate::{
     recovery::{RecoverError, Recovery},
     sim::{self, SimError, TableError},
     tree,
-    worker::{Recovered, Settings, Team, Xen},
+    worker::{Content, Settings, Team, Xen},
     xen::{self, XenError},
 };
 
@@ -119,15 +119,10 @@ pub fn run(options: Options) -> Result<(), ServeError> {
             store
         }
     };
-    let mut recovered = Recovered::default();
-    let _checkpointer = match recovery {
-        Some(mut recovery) => {
-            recovered.kept = Some(recovery.begin(&store)?);
-            recovered.formers = std::mem::take(&mut recovery.formers);
-            Some(recovery.checkpointer(&store)?)
-        }
-        None => None,
-    };
+    let kept = recovery.as_ref().map(|recovery| recovery.begin(&store)).transpose()?;
+    let formers = recovery.as_mut().map(|recovery| std::mem::take(&mut recovery.formers));
+    let _checkpointer = recovery.map(|recovery| recovery.checkpointer(&store)).transpose()?;
+    let content = Content { store, kept, formers: formers.unwrap_or_default() };
     let settings = Settings {
         workers: options.workers(),
         control,
@@ -137,18 +132,10 @@ pub fn run(options: Options) -> Result<(), ServeError> {
         doorbells: options.ring_doorbells.into(),
     };
     let failed = signals.handle();
-    let team = Team::start(
-        settings,
-        store,
-        host,
-        real,
-        recovered,
-        logs.clone(),
-        socket.listener(),
-        move || {
+    let team =
+        Team::start(settings, content, host, real, logs.clone(), socket.listener(), move || {
             failed.close();
-        },
-    )?;
+        })?;
     let host = if is_real { "serving" } else { "no Xen in use: serving the simulated host" };
     info!("{host} on {}", places.socket.display());
     ready(detached, options.output_pid)?;

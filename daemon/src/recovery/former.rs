@@ -33,19 +33,21 @@ pub struct Former {
     pub head: SlotHead,
     /// What is left of its connection.
     pub remains: Remains,
-    /// Its requests that the journal has beyond that.
-    pub answered: Vec<Answered>,
 }
 
 impl SlotHead {
     /// Writes what a slot is to say.
     pub fn keep(&self, conn: &Connection, out: &mut Vec<u8>) {
+        self.write(out);
+        conn.keep(out);
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.unique_id.to_le_bytes());
         out.extend_from_slice(&self.conn.0.to_le_bytes());
         for index in [self.before.taken, self.before.put, self.after.taken, self.after.put] {
             out.extend_from_slice(&index.to_le_bytes());
         }
-        conn.keep(out);
     }
 
     fn read(bytes: &[u8]) -> Option<(SlotHead, &[u8])> {
@@ -71,8 +73,21 @@ impl Former {
     /// Reads a slot; `requests`: those that the journal has, by connection.
     pub(super) fn read(bytes: &[u8], requests: &HashMap<ConnId, Vec<Answered>>) -> Option<Former> {
         let (head, rest) = SlotHead::read(bytes)?;
-        let remains = Remains::read(rest).ok()?;
-        let answered = requests.get(&head.conn).cloned().unwrap_or_default();
-        Some(Former { head, remains, answered })
+        let mut remains = Remains::read(rest).ok()?;
+        let journal = requests.get(&head.conn).into_iter().flatten();
+        let found: Vec<Answered> =
+            journal.filter(|one| one.upto > remains.executed).copied().collect();
+        if !found.is_empty() {
+            remains.answered = found;
+        }
+        Some(Former { head, remains })
+    }
+
+    /// What its slot is to say, now that the journal is about to go.
+    pub(super) fn content(&self) -> Vec<u8> {
+        let mut content = Vec::new();
+        self.head.write(&mut content);
+        self.remains.write(&mut content);
+        content
     }
 }

@@ -17,9 +17,10 @@ use std::{
 };
 
 use myriad_core::{
-    Config, ConnId, DomId, Restore, RestoreError, Store,
+    Caller, Config, ConnId, DomId, Restore, RestoreError, Store,
     journal::{Entry, Journal as StoreJournal},
 };
+use myriad_history::limits::{SEGMENT_BYTES, SLOT_INLINE_BYTES};
 use myriad_history::recovery::{
     BootId, Directory, Journal, JournalConfig, Keeper, Recovered, RecoveryError, Slots,
 };
@@ -29,7 +30,7 @@ use tracing::{info, warn};
 pub use checkpointer::Checkpointer;
 pub use former::{Former, SlotHead};
 
-use crate::limits;
+use crate::limits::{self, JOURNAL_SEGMENTS};
 
 /// Why the recovery state can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +57,7 @@ pub enum RecoverError {
 pub struct Recovery {
     directory: Directory,
     incarnation: u64,
-    segments: u64,
+    journal_bytes: u64,
     keeper: Arc<Keeper>,
     /// What the rings were about to do, by domain.
     pub formers: HashMap<DomId, Former>,
@@ -79,9 +80,9 @@ impl Recovery {
     pub fn open(run_dir: &Path, journal_bytes: u64) -> Result<Recovery, RecoverError> {
         let boot = BootId::of_host().map_err(RecoverError::Boot)?;
         let directory = Directory::open(&run_dir.join(FOLDER), boot)?;
-        let segments = journal_bytes / myriad_history::limits::SEGMENT_BYTES;
         let keeper = Arc::new(Keeper::default());
-        Ok(Recovery { directory, incarnation: 1, segments, keeper, formers: HashMap::new() })
+        let formers = HashMap::new();
+        Ok(Recovery { directory, incarnation: 1, journal_bytes, keeper, formers })
     }
 
     /// Removes what an earlier daemon has left.
@@ -136,9 +137,15 @@ impl Recovery {
             }
         }
         self.formers = self.read_slots(&requests)?;
-        let rings: HashMap<ConnId, DomId> =
-            self.formers.iter().map(|(domid, former)| (former.head.conn, *domid)).collect();
-        restore.connections(|old, _| rings.get(&old).map(|domid| interim(*domid)));
+        let own = self.formers.get(&DomId::ZERO).map(|former| former.head.conn);
+        restore.connections(|old, caller| match caller {
+            Caller::Guest { domid, .. } => Some(interim(*domid)),
+            // Those of sockets are gone.
+            Caller::Control => {
+                let is_own = Some(old) == own || old == interim(DomId::ZERO);
+                is_own.then(|| interim(DomId::ZERO))
+            }
+        });
         let store = restore.finish(limits::GENERATION_GAP);
         info!(
             "came back with {} records after a checkpoint, {} rings and {} domains, in {} ms",
@@ -155,16 +162,19 @@ impl Recovery {
     /// # Errors
     /// [`RecoverError::Files`].
     pub fn begin(&self, store: &Store) -> Result<Kept, RecoverError> {
+        let slots = Arc::new(match self.formers.is_empty() {
+            true => Slots::create(&self.directory)?,
+            false => Slots::open(&self.directory)?,
+        });
+        self.keep_answered(&slots);
         let base = self.keeper.write_checkpoint(&self.directory, store, self.incarnation)?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let at = now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX));
-        let config = JournalConfig { segments: self.segments, at, ..JournalConfig::default() };
+        let segment_bytes = (self.journal_bytes / JOURNAL_SEGMENTS).min(SEGMENT_BYTES);
+        let segments = self.journal_bytes.checked_div(segment_bytes).unwrap_or(0);
+        let config = JournalConfig { segments, segment_bytes, at };
         self.keeper.begin(Journal::create(&self.directory, &config, &base)?);
-        let slots = match self.formers.is_empty() {
-            true => Slots::create(&self.directory)?,
-            false => Slots::open(&self.directory)?,
-        };
-        Ok(Kept { keeper: Arc::clone(&self.keeper), slots: Arc::new(slots) })
+        Ok(Kept { keeper: Arc::clone(&self.keeper), slots })
     }
 
     /// Starts the thread that writes checkpoints.
@@ -173,6 +183,21 @@ impl Recovery {
     /// The system has no thread to give.
     pub fn checkpointer(self, store: &Store) -> io::Result<Checkpointer> {
         Checkpointer::start(self.directory, self.keeper, store.clone())
+    }
+
+    /// What the journal has of executed requests goes into their slots, since the journal goes.
+    fn keep_answered(&self, slots: &Arc<Slots>) {
+        let owed = self.formers.iter().filter(|(_, former)| !former.remains.answered.is_empty());
+        for (domid, former) in owed {
+            let content = former.content();
+            let inline = content.len().min(SLOT_INLINE_BYTES);
+            let (inline, overflow) = content.split_at_checked(inline).unwrap_or_default();
+            let kept =
+                slots.writer(domid.0.into()).and_then(|mut slot| slot.write(inline, overflow));
+            if let Err(error) = kept {
+                warn!("the ring of domain {domid} would not survive another crash: {error}");
+            }
+        }
     }
 
     fn read_slots(

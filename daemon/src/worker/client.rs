@@ -1,6 +1,6 @@
 //! One client: its connection, and what links it to the outside.
 
-use std::{io, time::Duration};
+use std::io;
 
 use myriad_core::Store;
 use myriad_ring::v1::connection::{Connection, Failure};
@@ -105,14 +105,14 @@ impl Client {
     }
 
     /// A ring that an earlier daemon has served goes on where that one was.
-    pub(super) fn resume(&mut self, former: Option<Box<Former>>, store: &Store, now: Duration) {
+    pub(super) fn resume(&mut self, former: Option<Box<Former>>, store: &Store) {
         let Some(ring) = self.ring_mut() else { return };
         if let Some(former) = former
             && ring.resume(&former)
         {
-            self.conn.resume(former.remains, former.answered);
+            self.conn.resume(former.remains);
         }
-        self.conn.overrun(store, now);
+        self.send(store);
     }
 
     /// Whether there is something to be done about sending.

@@ -136,9 +136,11 @@ impl Shared {
     }
 }
 
-/// What an earlier daemon has left, and what is kept for the next one.
-#[derive(Debug, Default)]
-pub struct Recovered {
+/// The store, what an earlier daemon has left of rings, and what is kept for the next one.
+#[derive(Debug)]
+pub struct Content {
+    /// The store.
+    pub store: Store,
     /// What is kept, where anything is.
     pub kept: Option<Kept>,
     /// What the rings were about to do.
@@ -159,14 +161,14 @@ impl Team {
     /// A thread, descriptor or directory that the system refuses.
     pub fn start(
         settings: Settings,
-        store: Store,
+        content: Content,
         host: Arc<sim::Host>,
         xen: Option<(Xen, DomainWatch)>,
-        recovered: Recovered,
         logs: Logs,
         listener: &OwnedFd,
         failed: impl Fn() + Clone + Send + 'static,
     ) -> io::Result<Team> {
+        let Content { store, kept, formers } = content;
         let (xen, mut watch) = xen.unzip();
         let (reclaimer, reclaiming) = Reclaimer::start(store.clone())?;
         let (mailboxes, inboxes) = Mailboxes::new(settings.workers)?;
@@ -186,11 +188,11 @@ impl Team {
             rings: rings::Rings::new(),
             lives: lives::Lives::new(),
             reclaimer,
-            kept: recovered.kept,
+            kept,
             began: SystemTime::now(),
         });
-        let found = !recovered.formers.is_empty();
-        takeup::take_up(&shared, recovered.formers);
+        let found = !formers.is_empty();
+        takeup::take_up(&shared, formers);
         if shared.xen.is_some() {
             let own = real::own_ring(&shared, found).map_err(io::Error::other)?;
             shared.mailboxes.post(shared.mailboxes.owner(DomId::ZERO), own);

@@ -28,9 +28,19 @@ impl Worker {
         number: Option<u64>,
         former: Option<Option<Box<Former>>>,
     ) {
+        let is_former = former.is_some();
+        let unique_id = self.shared.unique_id(domid);
+        if let (Some(former), Some(number)) = (former, number)
+            && let Some(client) = self.clients.get(number)
+        {
+            let former = former.filter(|former| Some(former.head.unique_id) == unique_id);
+            // Its slot names it before its watches do, and what an earlier daemon has begun is done.
+            client.resume(former, &self.shared.store);
+        }
         let before = interim(domid);
+        let goes_on = number.filter(|_| is_former);
         if self.shared.rings.get(domid) == Some(before) {
-            let new = number.filter(|_| former.is_some()).map(|n| ConnId::new(self.id, n));
+            let new = goes_on.map(|n| ConnId::new(self.id, n));
             self.shared.store.edit(|edit| {
                 match new {
                     Some(new) => edit.move_watches(before, new),
@@ -40,11 +50,9 @@ impl Worker {
             });
             self.shared.rings.ended(domid, before);
         }
-        let (Some(former), Some(number)) = (former, number) else { return };
-        let unique_id = self.shared.unique_id(domid);
-        let former = former.filter(|former| Some(former.head.unique_id) == unique_id);
+        let Some(number) = goes_on else { return };
         if let Some(client) = self.clients.get(number) {
-            client.resume(former, &self.shared.store, self.now);
+            client.conn.overrun(&self.shared.store, self.now);
         }
         self.clients.note_output(number);
         self.clients.note_busy(number);

@@ -21,9 +21,6 @@ pub(super) fn take_up(shared: &Shared, formers: HashMap<DomId, Former>) {
         return;
     }
     let control = shared.settings.control;
-    for domid in formers.keys() {
-        shared.rings.begun(*domid, interim(*domid));
-    }
     let mut gone = Vec::new();
     for domain in shared.store.pin().domains() {
         if domain.domid == control || domain.instance == Instance::CONTROL {
@@ -31,22 +28,23 @@ pub(super) fn take_up(shared: &Shared, formers: HashMap<DomId, Former>) {
         }
         if is_there(shared, &domain) {
             shared.lives.begin(domain.domid, shared.unique_id(domain.domid).unwrap_or(0));
+            shared.rings.begun(domain.domid, interim(domain.domid));
         } else {
             gone.push(domain);
         }
     }
     for domain in &gone {
-        let conn = shared.rings.get(domain.domid);
+        let conn = Some(interim(domain.domid));
         control::bury(&shared.store, domain.domid, domain.instance, conn);
-        if let Some(conn) = conn {
-            shared.rings.ended(domain.domid, conn);
-        }
         // Nobody will ask for it again: the simulated host keeps an id until it is.
         shared.host.buried(domain.domid);
     }
     if !gone.is_empty() {
         let ids: Vec<u16> = gone.iter().map(|domain| domain.domid.0).collect();
         info!("domains {ids:?} have gone while no daemon was there");
+    }
+    if formers.contains_key(&DomId::ZERO) {
+        shared.rings.begun(DomId::ZERO, interim(DomId::ZERO));
     }
     note_shutdowns(shared);
     for (domid, former) in formers {

@@ -7,7 +7,7 @@
 //! The journal is set once, before any client is served. `asked` is a hint: at worst a checkpoint
 //! is asked for twice, or by the next commit. What a thread holds back is its own.
 
-use std::{cell::RefCell, sync::OnceLock, thread::Thread};
+use std::{cell::RefCell, sync::OnceLock, thread::Thread, time::Instant};
 
 use myriad_core::{
     ConnId, Origin, Snapshot, Store,
@@ -26,7 +26,7 @@ use super::{
     recovered::Record,
 };
 use crate::{
-    limits::FULL_YIELDS,
+    limits::{FULL_PATIENCE, FULL_PAUSE, FULL_YIELDS},
     sync::{AtomicBool, Ordering::Relaxed},
 };
 
@@ -144,8 +144,9 @@ impl Keeper {
     }
 
     fn reserve(&self, journal: &Journal, head: &RecordHead, parts: &[&[u8]]) -> Option<Kept> {
-        let mut yields = 0;
-        // Ends: it counts; and once suspended there is always leave to go without.
+        let (mut yields, mut since) = (0, None);
+        // Ends: it counts, then it looks at the clock; and once suspended there is always leave to
+        // go without.
         loop {
             let patient = match journal.reserve(head, parts) {
                 Ok(reserved) => {
@@ -153,16 +154,21 @@ impl Keeper {
                     return Some(Kept { at: place.id.to_raw(), stamp: place.lines });
                 }
                 Err(Full::TooLarge { .. }) => false,
-                Err(Full::Segments) => yields < FULL_YIELDS,
+                Err(Full::Segments) => {
+                    since.get_or_insert_with(Instant::now).elapsed() < FULL_PATIENCE
+                }
             };
-            if patient {
-                yields += 1;
-                self.ask(journal);
-                std::thread::yield_now();
-            } else {
+            if !patient {
                 journal.suspend(head.seq);
-                yields = 0;
+                since = None;
+                continue;
             }
+            self.ask(journal);
+            match yields < FULL_YIELDS {
+                true => std::thread::yield_now(),
+                false => std::thread::park_timeout(FULL_PAUSE),
+            }
+            yields += 1;
         }
     }
 }

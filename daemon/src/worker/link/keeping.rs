@@ -20,7 +20,7 @@ thread_local! {
 pub(in crate::worker) struct Keeping {
     slot: SlotWriter,
     unique_id: u64,
-    /// What it says was executed.
+    /// What it says was executed, if it says anything yet.
     executed: u64,
 }
 
@@ -33,7 +33,7 @@ impl Keeping {
         unique_id: u64,
     ) -> Option<Box<Keeping>> {
         match slots.writer(domid.0.into()) {
-            Ok(slot) => Some(Box::new(Keeping { slot, unique_id, executed: 0 })),
+            Ok(slot) => Some(Box::new(Keeping { slot, unique_id, executed: NOTHING })),
             Err(error) => {
                 warn!("the ring of domain {domid} would not survive a crash: {error}");
                 None
@@ -69,3 +69,5 @@ impl Keeping {
         }
     }
 }
+
+const NOTHING: u64 = u64::MAX;

@@ -1,6 +1,7 @@
 //! A domain's ring.
 
 use myriad_core::{DomId, Store};
+use myriad_history::recovery::failpoint::{self, Point};
 use myriad_ring::{
     page::{BadIndex, Scratch, ServerEnd},
     v1::connection::{Connection, Failure},
@@ -162,7 +163,12 @@ impl RingLink {
             warn!("the ring of domain {} would not survive a crash: {error}", self.domid);
             self.end();
         }
-        self.end.commit();
+        failpoint::hit(Point::RspProd);
+        self.end.commit_responses();
+        failpoint::hit(Point::RspProd);
+        failpoint::hit(Point::ReqCons);
+        self.end.commit_requests();
+        failpoint::hit(Point::ReqCons);
         true
     }
 
