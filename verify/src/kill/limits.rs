@@ -58,6 +58,8 @@ pub const LONG_LIST: usize = 48;
 pub const ROUNDS: usize = 8;
 /// How many guests are set up between two looks at the answers.
 pub const SETUP_BATCH: usize = 16;
+/// Faults after which a run ends: then everything is wrong.
+pub const FAULTS_MAX: usize = 300;
 /// Faults of each kind that are told in full.
 pub const FAULTS_TOLD: usize = 8;
 /// Bytes of a value or a message that a fault shows.

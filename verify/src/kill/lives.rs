@@ -138,6 +138,7 @@ impl Director<'_> {
     pub(super) fn start(&mut self, failpoint: Option<(Point, usize)>) -> Result<bool, KillError> {
         let life = self.stage.begin_life();
         let point = self.before.unwrap_or(Point::Random);
+        self.program.note(life, failpoint)?;
         match self.program.start(life, failpoint)? {
             Started::Ready(daemon) => {
                 self.summary.points.entry(point).or_default().recovered += 1;

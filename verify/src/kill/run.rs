@@ -19,6 +19,7 @@ use super::{
     daemon::{Daemon, Program, Started},
     fault::{Fault, Kind},
     guests::Guests,
+    limits::FAULTS_MAX,
     overseer::Overseer,
     point::Point,
     report::Summary,
@@ -183,7 +184,9 @@ impl<'a> Director<'a> {
         let kills = left.iter().any(|(_, count)| *count > 0);
         // The first daemon isn't killed at a point: it ends at random, if it ends.
         self.live(None)?;
-        while let Some(at) = self.next(&left) {
+        while let Some(at) = self.next(&left)
+            && self.summary.faults.len() < FAULTS_MAX
+        {
             let Some((point, count)) = left.get_mut(at) else { break };
             let point = *point;
             self.end_life(observer)?;
