@@ -70,7 +70,8 @@ impl Point {
     }
 
     /// Whether much has to be written until a daemon comes there.
-    pub(super) fn is_rare(self) -> bool {
+    #[must_use]
+    pub fn is_rare(self) -> bool {
         matches!(self, Point::Checkpoint | Point::SegmentReuse)
     }
 
