@@ -1,6 +1,6 @@
 //! A small store that keeps its history, and remembers each version to compare with.
 #![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
-#![allow(clippy::cast_possible_truncation, reason = "tests")]
+#![allow(clippy::cast_possible_truncation, clippy::panic, reason = "tests")]
 
 use std::collections::BTreeMap;
 
