@@ -131,7 +131,7 @@ impl Merged {
         let perms = self.perms.as_deref();
         let pair = value.zip(perms).filter(|_| self.created);
         let created = pair.map(|((by, value), (later, perms))| {
-            let by = if later.turn > by.turn { later } else { by };
+            let by = if later.generation >= by.generation { later } else { by };
             change(by, What::Created { value, perms })
         });
         let written = value.filter(|_| !self.created);
