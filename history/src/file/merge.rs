@@ -47,27 +47,16 @@ impl Merge {
     pub(crate) fn add(&mut self, change: &Change<'_>) {
         self.turn += 1;
         let by = By { author: change.author, generation: change.generation, turn: self.turn };
-        if !self.paths.contains_key(change.path) {
-            self.bytes += change.path.len() + ENTRY_BYTES;
-            self.paths.insert(change.path.into(), Merged::default());
+        if let Some(merged) = self.paths.get_mut(change.path) {
+            let before = merged.bytes();
+            merged.add(by, change);
+            self.bytes = (self.bytes + merged.bytes()).saturating_sub(before);
+            return;
         }
-        let Some(merged) = self.paths.get_mut(change.path) else { return };
-        let before = merged.bytes();
-        match change.what {
-            What::Written { value } => merged.write(by, value),
-            What::Created { value, perms } => {
-                merged.created = true;
-                merged.write(by, value);
-                merged.perms = Some(Box::new((by, Arc::from(perms))));
-            }
-            What::Removed => {
-                let noted = merged.noted.take();
-                *merged = Merged { removed: Some(Box::new(by)), noted, ..Merged::default() };
-            }
-            What::Perms(perms) => merged.perms = Some(Box::new((by, Arc::from(perms)))),
-            What::Noted(text) => merged.noted = Some(Box::new((by, text.to_owned()))),
-        }
-        self.bytes = (self.bytes + merged.bytes()).saturating_sub(before);
+        let mut merged = Merged::default();
+        merged.add(by, change);
+        self.bytes += change.path.len() + ENTRY_BYTES + merged.bytes();
+        self.paths.insert(change.path.into(), merged);
     }
 
     /// Bytes that it keeps, about.
@@ -159,6 +148,24 @@ impl Merged {
     pub(crate) fn is_decided(&self) -> bool {
         let whole = self.value.is_some() && self.perms.is_some();
         self.removed.is_some() || self.created || whole
+    }
+
+    /// One more change of this path.
+    fn add(&mut self, by: By, change: &Change<'_>) {
+        match change.what {
+            What::Written { value } => self.write(by, value),
+            What::Created { value, perms } => {
+                self.created = true;
+                self.write(by, value);
+                self.perms = Some(Box::new((by, Arc::from(perms))));
+            }
+            What::Removed => {
+                let noted = self.noted.take();
+                *self = Merged { removed: Some(Box::new(by)), noted, ..Merged::default() };
+            }
+            What::Perms(perms) => self.perms = Some(Box::new((by, Arc::from(perms)))),
+            What::Noted(text) => self.noted = Some(Box::new((by, text.to_owned()))),
+        }
     }
 
     fn write(&mut self, by: By, value: &[u8]) {
