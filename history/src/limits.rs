@@ -33,6 +33,11 @@ pub const MERGE_BYTES_MAX: u64 = 16 << 20;
 pub const DELTA_LEVEL: i32 = 1;
 /// … and snapshots.
 pub const SNAPSHOT_LEVEL: i32 = 3;
+/// Paths that are told of one guest with changes that were left out; past that the closest become
+/// one.
+pub const LEFT_OUT_PATHS: usize = 16;
+/// Bytes of these paths that are told of one guest in a segment at least, before all become one.
+pub const LEFT_OUT_BYTES: u64 = 1 << 10;
 /// Times that a file is listed again because a daemon has begun a segment meanwhile.
 pub const SCANS: usize = 8;
 

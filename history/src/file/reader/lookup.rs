@@ -15,7 +15,7 @@ use super::scan::{Block, SegmentIndex};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     Node(Option<Node>),
-    /// The file had no room for it.
+    /// The file had no room for it, or changes of it were left out.
     Unknown,
 }
 
@@ -98,10 +98,15 @@ impl Reader<'_> {
         position: &Position,
     ) -> Result<Vec<Found>, ReadError> {
         let (segment, base) = self.base(position)?;
+        let doubts = self.doubts(position);
         let mut found = Vec::with_capacity(sought.len());
         // The nodes of the block that was unpacked last.
         let (mut unpacked, mut nodes) = (None, Vec::new());
         for one in sought {
+            if doubts.iter().any(|top| order::is_within(one.path, top)) {
+                found.push(Found::Unknown);
+                continue;
+            }
             if one.decided {
                 found.push(Found::Node(one.later.apply(None)));
                 continue;

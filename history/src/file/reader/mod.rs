@@ -291,7 +291,7 @@ fn left_out(index: &Index) -> Vec<LeftOut> {
             let later = segments.get(at + 1..).unwrap_or_default();
             let base = later.iter().find_map(|segment| segment.base.as_ref());
             let to = base.map_or(0, |base| base.moment.generation);
-            all.extend(segment.left_out.iter().map(|one| LeftOut { to, ..*one }));
+            all.extend(segment.left_out.iter().map(|one| LeftOut { to, ..one.clone() }));
         }
     }
     all.sort_by_key(|one| (one.from, one.tier));

@@ -54,6 +54,10 @@ impl<'h> Reader<'h> {
                 best.is_none_or(|best| best.kept.generation < found.kept.generation)
             };
             best = found.filter(newer).or(best);
+            // None can be nearer.
+            if best.is_some_and(|best| best.kept.generation == generation) {
+                return Ok(best);
+            }
         }
         Ok(best)
     }
@@ -208,12 +212,12 @@ impl<'h> Reader<'h> {
         Ok(tree.unknown(base.index.cut.clone(), self.doubts(position)))
     }
 
-    /// Whose changes have been left out by then.
-    fn doubts(&self, position: &Position) -> Vec<u64> {
+    /// The paths below which changes have been left out by then.
+    pub(crate) fn doubts(&self, position: &Position) -> Vec<Box<str>> {
         let upto = position.kept.generation;
         let all = self.chain(position).flat_map(|(segment, _)| &segment.left_out);
-        let mut doubts: Vec<u64> =
-            all.filter(|one| one.from <= upto).map(|one| one.instance).collect();
+        let mut doubts: Vec<Box<str>> =
+            all.filter(|one| one.from <= upto).map(|one| one.path.as_str().into()).collect();
         doubts.sort_unstable();
         doubts.dedup();
         doubts
