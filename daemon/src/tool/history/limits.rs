@@ -2,3 +2,12 @@
 
 /// Bytes of a node's name that become a file's name in one piece; Linux allows 255.
 pub(super) const NAME_BYTES: usize = 250;
+/// Nodes of a version that are put into a store in one publication, unless they are fewer.
+pub(super) const NODES_PER_EDIT: usize = 1 << 14;
+/// Clients of the past that are served at once; more wait.
+pub(super) const PAST_CLIENTS: usize = 64;
+/// Bytes that may wait to be sent to a client of the past before it isn't read any more.
+pub(super) const PAST_OUTPUT: usize = 1 << 20;
+/// Bytes that are read from a client of the past at once. With a message that isn't whole yet,
+/// they fit into what is kept of a client's input.
+pub(super) const PAST_READ: usize = 4096;
