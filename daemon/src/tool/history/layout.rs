@@ -21,7 +21,7 @@ pub(crate) trait Picture {
     /// A node's permissions, such as `n0,r5`.
     fn perms(&self, path: &str) -> String;
     /// The names of a node's children, in any order that is always the same.
-    fn children(&self, path: &str) -> Vec<&str>;
+    fn children<'t>(&'t self, path: &'t str) -> Vec<&'t str>;
     /// Whether a node has children.
     fn has_children(&self, path: &str) -> bool;
 }
@@ -154,7 +154,7 @@ impl Picture for Nothing {
         String::new()
     }
 
-    fn children(&self, _: &str) -> Vec<&str> {
+    fn children<'t>(&'t self, _: &'t str) -> Vec<&'t str> {
         Vec::new()
     }
 

@@ -1,5 +1,7 @@
 //! Every bound of what the tool does with the past.
 
+use std::time::Duration;
+
 /// Bytes of a node's name that become a file's name in one piece; Linux allows 255.
 pub(super) const NAME_BYTES: usize = 250;
 /// Nodes of a version that are put into a store in one publication, unless they are fewer.
@@ -11,3 +13,8 @@ pub(super) const PAST_OUTPUT: usize = 1 << 20;
 /// Bytes that are read from a client of the past at once. With a message that isn't whole yet,
 /// they fit into what is kept of a client's input.
 pub(super) const PAST_READ: usize = 4096;
+/// Commits that `log --follow` begins with.
+pub(super) const FOLLOW_SHOWN: usize = 10;
+/// How long `log --follow` waits before it looks by itself, where the system doesn't say that the
+/// file was written to.
+pub(super) const FOLLOW_WAIT: Duration = Duration::from_secs(1);

@@ -1,10 +1,58 @@
 //! The past: what `myriad` tells of a history file, by the words of git.
+//!
+//! Invariants:
+//! - The file is read and nothing else: no command needs a daemon, but `restore`.
+//! - A version that is named and not kept is never taken for another in silence: the nearest older
+//!   one stands in, and that is said.
+//! - What the history doesn't know is refused or reported, never made up.
 
+mod blame;
+pub(super) mod cli;
+mod diff;
 mod directory;
+mod error;
 mod expr;
+mod follow;
 mod glob;
 mod layout;
 mod limits;
+mod log;
 mod name;
 mod past;
+mod show;
+mod source;
 mod when;
+mod words;
+
+use std::path::PathBuf;
+
+pub(super) use error::PastError;
+
+use super::{
+    cli::{Cli, Command},
+    console::Console,
+    failure::Failure,
+};
+use crate::options::Places;
+
+/// Does what was asked for, where that is about the past.
+pub(super) fn run(cli: &Cli, console: &mut Console<'_>) -> Option<Result<(), Failure>> {
+    let file = || file(cli);
+    let json = cli.json;
+    Some(match &cli.command {
+        Command::Ls(options) => {
+            let what = options.path.to_str().filter(|path| name::split(path).is_some())?;
+            show::list(options, what, &file(), json, console)
+        }
+        Command::Log(options) => log::log(options, &file(), json, console),
+        Command::Show(options) => show::show(options, &file(), json, console),
+        Command::Diff(options) => diff::diff(options, &file(), json, console),
+        Command::Blame(options) => blame::blame(options, &file(), json, console),
+        _ => return None,
+    })
+}
+
+/// The file that was named, else the daemon's.
+fn file(cli: &Cli) -> PathBuf {
+    cli.history.clone().unwrap_or_else(|| Places::from_env().history())
+}

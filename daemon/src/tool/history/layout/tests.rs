@@ -35,7 +35,7 @@ impl Picture for Model {
         self.0.get(path).map(|(_, perms)| perms.clone()).unwrap_or_default()
     }
 
-    fn children(&self, path: &str) -> Vec<&str> {
+    fn children<'t>(&'t self, path: &'t str) -> Vec<&'t str> {
         let is_child = |child: &&String| parent(child) == Some(path);
         self.0.keys().filter(is_child).filter_map(|child| child.rsplit('/').next()).collect()
     }
