@@ -6,6 +6,7 @@
 //!   one stands in, and that is said.
 //! - What the history doesn't know is refused or reported, never made up.
 
+mod bisect;
 mod blame;
 pub(super) mod cli;
 mod diff;
@@ -19,7 +20,9 @@ mod limits;
 mod log;
 mod name;
 mod past;
+mod serve;
 mod show;
+mod shown;
 mod source;
 mod when;
 mod words;
@@ -48,6 +51,12 @@ pub(super) fn run(cli: &Cli, console: &mut Console<'_>) -> Option<Result<(), Fai
         Command::Show(options) => show::show(options, &file(), json, console),
         Command::Diff(options) => diff::diff(options, &file(), json, console),
         Command::Blame(options) => blame::blame(options, &file(), json, console),
+        Command::Bisect(options) => {
+            bisect::bisect(options, cli.history.as_deref(), file, json, console)
+        }
+        Command::Serve(options) => {
+            serve::serve(options, cli.socket.as_deref(), &file(), json, console)
+        }
         _ => return None,
     })
 }
