@@ -18,3 +18,5 @@ pub(super) const FOLLOW_SHOWN: usize = 10;
 /// How long `log --follow` waits before it looks by itself, where the system doesn't say that the
 /// file was written to.
 pub(super) const FOLLOW_WAIT: Duration = Duration::from_secs(1);
+/// Columns of the plot of `history stats` where the output is no terminal.
+pub(super) const PLOT_COLUMNS: usize = 80;

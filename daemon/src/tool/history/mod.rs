@@ -20,10 +20,13 @@ mod limits;
 mod log;
 mod name;
 mod past;
+mod plot;
+mod progress;
 mod serve;
 mod show;
 mod shown;
 mod source;
+mod stats;
 mod when;
 mod words;
 
@@ -57,6 +60,8 @@ pub(super) fn run(cli: &Cli, console: &mut Console<'_>) -> Option<Result<(), Fai
         Command::Serve(options) => {
             serve::serve(options, cli.socket.as_deref(), &file(), json, console)
         }
+        Command::History(cli::Of::Stats) => stats::stats(&file(), json, console),
+        Command::History(cli::Of::Gaps) => stats::gaps(&file(), json, console),
         _ => return None,
     })
 }

@@ -29,6 +29,11 @@ impl Source {
         Ok(Source { history: History::open(file)?, now: Zoned::now() })
     }
 
+    /// The moment at which it is asked: nanoseconds since 1970.
+    pub(crate) fn now(&self) -> u64 {
+        words::nanoseconds(self.now.timestamp())
+    }
+
     /// The time that a phrase means.
     ///
     /// # Errors
