@@ -20,3 +20,7 @@ pub(super) const FOLLOW_SHOWN: usize = 10;
 pub(super) const FOLLOW_WAIT: Duration = Duration::from_secs(1);
 /// Columns of the plot of `history stats` where the output is no terminal.
 pub(super) const PLOT_COLUMNS: usize = 80;
+/// Characters of the first line of an exported commit's message.
+pub(super) const EXPORT_SUBJECT: usize = 100;
+/// Changes that an exported commit's message lists.
+pub(super) const EXPORT_LINES: usize = 100;

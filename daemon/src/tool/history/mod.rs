@@ -12,6 +12,7 @@ pub(super) mod cli;
 mod diff;
 mod directory;
 mod error;
+mod export;
 mod expr;
 mod follow;
 mod glob;
@@ -62,6 +63,7 @@ pub(super) fn run(cli: &Cli, console: &mut Console<'_>) -> Option<Result<(), Fai
         }
         Command::History(cli::Of::Stats) => stats::stats(&file(), json, console),
         Command::History(cli::Of::Gaps) => stats::gaps(&file(), json, console),
+        Command::Export(options) => export::export(&options.git, &file(), json, console),
         _ => return None,
     })
 }

@@ -108,7 +108,9 @@ mod tests {
             for age in [0, 1, 59, 61, 1 << 30, u64::MAX] {
                 let lines = plot(&[bar("x", age / 2, age)], columns, true);
                 assert_eq!(lines.len(), 2);
-                assert!(lines.iter().all(|line| line.chars().count() <= columns.max(MIN_WIDTH + 5)));
+                assert!(
+                    lines.iter().all(|line| line.chars().count() <= columns.max(MIN_WIDTH + 5))
+                );
                 assert!(lines[1].contains('█'));
             }
         }
