@@ -23,6 +23,7 @@ mod name;
 mod past;
 mod plot;
 mod progress;
+mod restore;
 mod serve;
 mod show;
 mod shown;
@@ -64,6 +65,9 @@ pub(super) fn run(cli: &Cli, console: &mut Console<'_>) -> Option<Result<(), Fai
         Command::History(cli::Of::Stats) => stats::stats(&file(), json, console),
         Command::History(cli::Of::Gaps) => stats::gaps(&file(), json, console),
         Command::Export(options) => export::export(&options.git, &file(), json, console),
+        Command::Restore(options) => {
+            restore::restore(options, cli.socket.as_deref(), &file(), json, console)
+        }
         _ => return None,
     })
 }
