@@ -35,7 +35,7 @@ pub(crate) fn matches(pattern: &[u8], text: &[u8]) -> bool {
 }
 
 /// The first item of a pattern: its bytes, and which bytes it matches. None at the end.
-fn one(pattern: &[u8]) -> Option<(usize, Box<dyn Fn(u8) -> bool + '_>)> {
+fn one(pattern: &[u8]) -> Option<(usize, Test<'_>)> {
     match pattern {
         [] => None,
         [b'?', ..] => Some((1, Box::new(|_| true))),
@@ -51,6 +51,8 @@ fn one(pattern: &[u8]) -> Option<(usize, Box<dyn Fn(u8) -> bool + '_>)> {
         [byte, ..] => Some((1, Box::new(move |b| b == *byte))),
     }
 }
+
+type Test<'p> = Box<dyn Fn(u8) -> bool + 'p>;
 
 type Ranges = Vec<(u8, u8)>;
 

@@ -1,6 +1,6 @@
 //! `myriad log`: who changed what, and when.
 
-use std::{io::Write, path::Path};
+use std::{io::Write, ops::Bound, path::Path};
 
 use jiff::Timestamp;
 use myriad_history::file::{Author, Head, OwnedChange, OwnedCommit, OwnedWhat, ReadError, order};
@@ -64,7 +64,7 @@ pub(crate) fn log(
             Err(ReadError::Overtaken) => continue,
             Err(error) => return Err(PastError::from(error).into()),
         }
-        let range = (std::ops::Bound::Excluded(seen), std::ops::Bound::Unbounded);
+        let range = (Bound::Excluded(seen), Bound::Unbounded);
         for commit in source.history.commits(range) {
             let commit = commit.map_err(PastError::from)?;
             seen = seen.max(commit.head.generation);
@@ -139,18 +139,17 @@ impl Wanted {
         self.part(commit)
     }
 
-    /// The generations that may be wanted, by the times of those that are kept.
-    fn generations(&self, source: &Source) -> impl std::ops::RangeBounds<u64> + use<> {
+    /// The generations that may be wanted, by the times of those that are kept; one more at each
+    /// end, since what lies between two isn't all kept.
+    fn generations(&self, source: &Source) -> (Bound<u64>, Bound<u64>) {
         let versions = source.history.versions();
-        let is_wanted = |at: u64| self.is_in_time(at);
-        let first = versions.iter().position(|kept| is_wanted(kept.at));
-        let last = versions.iter().rposition(|kept| is_wanted(kept.at));
-        let generation = |at: usize| versions.get(at).map(|kept| kept.generation);
-        match (first.and_then(generation), last.and_then(generation)) {
-            (Some(first), Some(last)) => first..=last,
-            // What is merged into a version that is too new may have begun in time.
-            _ => 1..=0,
-        }
+        let first = versions.iter().position(|kept| self.is_in_time(kept.at));
+        let last = versions.iter().rposition(|kept| self.is_in_time(kept.at));
+        let bound = |at: Option<usize>| {
+            let kept = at.and_then(|at| versions.get(at));
+            kept.map_or(Bound::Unbounded, |kept| Bound::Included(kept.generation))
+        };
+        (bound(first.and_then(|at| at.checked_sub(1))), bound(last.map(|at| at + 1)))
     }
 
     fn is_in_time(&self, at: u64) -> bool {

@@ -1,6 +1,6 @@
 //! `myriad show` and `myriad ls GEN:PATH`: nodes as they were, and what a version changed.
 
-use std::{io::Write, path::Path};
+use std::path::Path;
 
 use myriad_history::file::{Node, Tree};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use crate::tool::{
     console::Console,
     escape::quote,
     failure::Failure,
-    output::{json_line, line},
+    output::{json_bytes, json_line, line},
 };
 
 /// Prints a node of a version, or what changed in a version.
@@ -127,7 +127,7 @@ pub(crate) fn list(
         }
         let perms = options.permissions.then(|| words::perms(&node.perms));
         if json {
-            let mut object = json!({"path": path, "value": words::json_node(node)["value"]});
+            let mut object = json!({"path": path, "value": json_bytes(&node.value)});
             if let (Some(object), true) = (object.as_object_mut(), options.permissions) {
                 object.insert("permissions".into(), words::json_perms(&node.perms));
             }

@@ -1,6 +1,6 @@
 //! `myriad history stats` and `gaps`: what a history file holds, and what it doesn't.
 
-use std::{io::Write, path::Path};
+use std::path::Path;
 
 use myriad_history::file::{Gap, GapReason, LeftOut, Stats, TierStats};
 use serde_json::{Value, json};
@@ -82,7 +82,8 @@ fn keeps(period: u64) -> String {
 /// A duration in its largest unit that divides it.
 pub(crate) fn duration(nanoseconds: u64) -> String {
     let units = [(86_400 * SECOND, "d"), (3600 * SECOND, "h"), (60 * SECOND, "min"), (SECOND, "s")];
-    let unit = units.into_iter().find(|(unit, _)| nanoseconds % unit == 0 && nanoseconds > 0);
+    let unit =
+        units.into_iter().find(|(unit, _)| nanoseconds.is_multiple_of(*unit) && nanoseconds > 0);
     match unit {
         Some((unit, name)) => format!("{} {name}", nanoseconds / unit),
         None => format!("{} ms", nanoseconds / 1_000_000),

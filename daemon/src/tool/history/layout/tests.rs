@@ -49,8 +49,10 @@ type Files = BTreeMap<String, Vec<u8>>;
 
 fn apply(files: &mut Files, old: &Model, new: &Model) -> Vec<Step> {
     let mut all = Vec::new();
-    let done: Result<(), Infallible> =
-        steps(old, new, old.changed(new).into_iter(), |step| Ok(all.push(step)));
+    let done: Result<(), Infallible> = steps(old, new, old.changed(new).into_iter(), |step| {
+        all.push(step);
+        Ok(())
+    });
     done.unwrap();
     for step in &all {
         match step {
@@ -68,7 +70,10 @@ fn apply(files: &mut Files, old: &Model, new: &Model) -> Vec<Step> {
 fn whole(tree: &Model) -> Files {
     let mut files = Files::new();
     let put = |step| match step {
-        Step::Put(file, bytes) => Ok(drop(files.insert(file, bytes))),
+        Step::Put(file, bytes) => match files.insert(file.clone(), bytes) {
+            None => Ok(()),
+            Some(_) => Err(file),
+        },
         Step::Delete(file) => Err(file),
     };
     steps(&Nothing, tree, tree.0.keys().map(String::as_str), put).unwrap();
