@@ -1,21 +1,24 @@
-//! Changes merged: of each path what it came to, in path order.
+//! Changes merged: of each path what it came to.
 //!
 //! **M1** Merged changes give the same tree as the changes in order, on any tree before them.
 //! **M2** Of a path that was removed it is kept that it was, and what came after: so what was below
 //! it before is gone, and what is below it now was made since.
+//!
+//! A removal marks its path with its turn; what lies below and is of an earlier turn is dropped when
+//! the paths are sorted. So a removal costs the same whatever lies below it.
 
-use std::cmp::Ordering;
-use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::model::{Author, Node, OwnedChange, OwnedWhat, Perm};
+use super::model::{Author, Change, Node, Perm, What};
 use super::order;
 
 /// What changes came to.
 #[derive(Debug, Default)]
 pub(crate) struct Merge {
-    paths: BTreeMap<Key, Merged>,
+    paths: HashMap<Box<str>, Merged, ahash::RandomState>,
+    turn: u64,
+    bytes: usize,
 }
 
 /// What a path came to.
@@ -27,6 +30,8 @@ pub(crate) struct Merged {
     pub(crate) created: bool,
     pub(crate) value: Option<(By, Vec<u8>)>,
     pub(crate) perms: Option<(By, Arc<[Perm]>)>,
+    /// What was noted beside the tree.
+    pub(crate) noted: Option<(By, String)>,
 }
 
 /// Who changed something last.
@@ -34,72 +39,63 @@ pub(crate) struct Merged {
 pub(crate) struct By {
     pub(crate) author: Author,
     pub(crate) generation: u64,
-}
-
-/// A path that sorts in path order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Key(pub(crate) Box<str>);
-
-impl PartialOrd for Key {
-    fn partial_cmp(&self, other: &Key) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Key {
-    fn cmp(&self, other: &Key) -> Ordering {
-        order::compare(&self.0, &other.0)
-    }
+    turn: u64,
 }
 
 impl Merge {
     /// Adds one more change.
-    pub(crate) fn add(&mut self, change: OwnedChange) {
-        let by = By { author: change.author, generation: change.generation };
-        let key = Key(change.path.into_boxed_str());
+    pub(crate) fn add(&mut self, change: &Change<'_>) {
+        self.turn += 1;
+        let by = By { author: change.author, generation: change.generation, turn: self.turn };
+        if !self.paths.contains_key(change.path) {
+            self.bytes += change.path.len() + ENTRY_BYTES;
+            self.paths.insert(change.path.into(), Merged::default());
+        }
+        let Some(merged) = self.paths.get_mut(change.path) else { return };
+        let before = merged.bytes();
         match change.what {
-            OwnedWhat::Noted(_) => {}
-            OwnedWhat::Removed => {
-                self.forget_below(&key);
-                self.paths.insert(key, Merged { removed: Some(by), ..Merged::default() });
-            }
-            OwnedWhat::Created { value, perms } => {
-                let merged = self.paths.entry(key).or_default();
+            What::Written { value } => merged.write(by, value),
+            What::Created { value, perms } => {
                 merged.created = true;
-                merged.value = Some((by, value));
-                merged.perms = Some((by, perms));
+                merged.write(by, value);
+                merged.perms = Some((by, Arc::from(perms)));
             }
-            OwnedWhat::Written { value } => {
-                self.paths.entry(key).or_default().value = Some((by, value));
+            What::Removed => {
+                let noted = merged.noted.take();
+                *merged = Merged { removed: Some(by), noted, ..Merged::default() };
             }
-            OwnedWhat::Perms(perms) => {
-                self.paths.entry(key).or_default().perms = Some((by, perms));
-            }
+            What::Perms(perms) => merged.perms = Some((by, Arc::from(perms))),
+            What::Noted(text) => merged.noted = Some((by, text.to_owned())),
         }
+        self.bytes = (self.bytes + merged.bytes()).saturating_sub(before);
     }
 
-    /// What a path itself came to, if it changed.
-    pub(crate) fn get(&self, path: &str) -> Option<&Merged> {
-        self.paths.get(&Key(path.into()))
+    /// Bytes that it keeps, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
-    /// Paths in order, each with what it came to.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Merged)> {
-        self.paths.iter().map(|(key, merged)| (&*key.0, merged))
+    pub(crate) fn is_empty(&self) -> bool {
+        self.paths.is_empty()
     }
 
-    pub(crate) fn into_iter(self) -> impl Iterator<Item = (Key, Merged)> {
-        self.paths.into_iter()
-    }
-
-    fn forget_below(&mut self, top: &Key) {
-        let from = (Bound::Included(top), Bound::Unbounded);
-        let below = self.paths.range(from).map(|(key, _)| key);
-        let below: Vec<Key> =
-            below.take_while(|key| order::is_within(&key.0, &top.0)).cloned().collect();
-        for key in &below {
-            self.paths.remove(key);
-        }
+    /// The paths in order, each with what it came to.
+    pub(crate) fn sorted(self) -> Vec<(Box<str>, Merged)> {
+        let mut paths: Vec<_> = self.paths.into_iter().collect();
+        paths.sort_unstable_by(|a, b| order::compare(&a.0, &b.0));
+        // The removed paths that the one at hand lies below, and the latest turn of each and those
+        // above it.
+        let mut above: Vec<(Box<str>, u64)> = Vec::new();
+        paths.retain_mut(|(path, merged)| {
+            while above.pop_if(|(top, _)| !order::is_within(path, top)).is_some() {}
+            let latest = above.last().map_or(0, |(_, turn)| *turn);
+            merged.drop_before(latest);
+            if let Some(by) = merged.removed {
+                above.push((path.clone(), by.turn.max(latest)));
+            }
+            !merged.is_nothing()
+        });
+        paths
     }
 }
 
@@ -108,11 +104,8 @@ impl Merged {
     /// that isn't there.
     pub(crate) fn apply(self, before: Option<Node>) -> Option<Node> {
         let before = before.filter(|_| self.removed.is_none());
-        let generation = [self.value.as_ref().map(|(by, _)| by.generation)]
-            .into_iter()
-            .chain([self.perms.as_ref().map(|(by, _)| by.generation)])
-            .flatten()
-            .max();
+        let value = self.value.as_ref().map(|(by, _)| by.generation);
+        let generation = value.max(self.perms.as_ref().map(|(by, _)| by.generation));
         let (old_value, old_perms, old) = match before {
             Some(node) => (Some(node.value), Some(node.perms), node.generation),
             None => (None, None, 0),
@@ -123,4 +116,83 @@ impl Merged {
             generation: generation.unwrap_or(old),
         })
     }
+
+    /// The changes that come to the same.
+    pub(crate) fn changes<'m>(&'m self, path: &'m str) -> impl Iterator<Item = Change<'m>> {
+        let change = move |by: &By, what| Change {
+            author: by.author,
+            generation: by.generation,
+            path,
+            what,
+        };
+        let noted = self.noted.as_ref().map(|(by, text)| change(by, What::Noted(text)));
+        let removed = self.removed.as_ref().map(|by| change(by, What::Removed));
+        let value = self.value.as_ref();
+        let perms = self.perms.as_ref();
+        let pair = value.zip(perms).filter(|_| self.created);
+        let created = pair.map(|((by, value), (later, perms))| {
+            let by = if later.turn > by.turn { later } else { by };
+            change(by, What::Created { value, perms })
+        });
+        let written = value.filter(|_| !self.created);
+        let written = written.map(|(by, value)| change(by, What::Written { value }));
+        let perms = perms.filter(|_| !self.created);
+        let perms = perms.map(|(by, perms)| change(by, What::Perms(perms)));
+        [noted, removed, created, written, perms].into_iter().flatten()
+    }
+
+    /// These changes after earlier ones.
+    pub(crate) fn after(self, earlier: Merged) -> Merged {
+        if self.removed.is_some() || self.created {
+            return self;
+        }
+        Merged {
+            removed: earlier.removed,
+            created: earlier.created,
+            value: self.value.or(earlier.value),
+            perms: self.perms.or(earlier.perms),
+            noted: self.noted.or(earlier.noted),
+        }
+    }
+
+    /// Whether what was before makes no difference.
+    pub(crate) fn is_decided(&self) -> bool {
+        let whole = self.value.is_some() && self.perms.is_some();
+        self.removed.is_some() || self.created || whole
+    }
+
+    fn write(&mut self, by: By, value: &[u8]) {
+        let (last, old) = self.value.get_or_insert_default();
+        *last = by;
+        old.clear();
+        old.extend_from_slice(value);
+    }
+
+    /// A path above was removed in that turn.
+    fn drop_before(&mut self, turn: u64) {
+        let late = |by: &By| by.turn > turn;
+        self.removed = self.removed.filter(late);
+        // A node is created whole, so one part of it that is late means that it was made since, or
+        // that it is a change of what isn't there.
+        let made = self.value.iter().map(|(by, _)| by).chain(self.perms.iter().map(|(by, _)| by));
+        if !made.into_iter().any(late) {
+            self.created = false;
+            self.value = None;
+            self.perms = None;
+        }
+    }
+
+    fn is_nothing(&self) -> bool {
+        let tree = self.removed.is_none() && self.value.is_none() && self.perms.is_none();
+        tree && self.noted.is_none()
+    }
+
+    fn bytes(&self) -> usize {
+        let value = self.value.as_ref().map_or(0, |(_, value)| value.len());
+        let perms = self.perms.as_ref().map_or(0, |(_, perms)| size_of_val(&**perms));
+        value + perms + self.noted.as_ref().map_or(0, |(_, text)| text.len())
+    }
 }
+
+/// Bytes of an entry beside its path and values, about.
+const ENTRY_BYTES: usize = size_of::<Merged>() + 48;

@@ -1,6 +1,6 @@
 //! The tree of one version.
 
-use crate::file::merge::{Key, Merge};
+use crate::file::merge::Merge;
 use crate::file::model::{Kept, Node, Viewer};
 use crate::file::order;
 
@@ -28,7 +28,7 @@ impl Tree {
         let gone = |path: &str, removed: &Option<Box<str>>| {
             removed.as_ref().is_some_and(|top| order::is_within(path, top))
         };
-        for (Key(path), merged) in changes.into_iter() {
+        for (path, merged) in changes.sorted() {
             let earlier = |node: &(Box<str>, Node)| order::compare(&node.0, &path).is_lt();
             while let Some(node) = base.next_if(earlier) {
                 if !gone(&node.0, &removed) {
@@ -80,10 +80,14 @@ impl Tree {
     /// had no room for, nor of those that a guest could change while its changes were left out.
     #[must_use]
     pub fn knows(&self, path: &str) -> bool {
-        let fits =
-            |path: &str| self.cut.as_ref().is_none_or(|cut| order::compare(path, cut).is_lt());
         let doubt = || std::iter::once(path).chain(order::ancestors(path)).any(|p| self.doubts(p));
-        (fits(path) || self.get(path).is_some()) && (self.doubts.is_empty() || !doubt())
+        self.covers(path) && (self.doubts.is_empty() || !doubt())
+    }
+
+    /// Whether the file had room for a path.
+    pub(crate) fn covers(&self, path: &str) -> bool {
+        let fits = self.cut.as_ref().is_none_or(|cut| order::compare(path, cut).is_lt());
+        fits || self.get(path).is_some()
     }
 
     /// Whether all paths are known.
@@ -170,29 +174,19 @@ fn child_of<'p>(path: &'p str, top: &str) -> &'p str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::file::model::{OwnedChange, OwnedWhat};
+    use crate::file::model::{Author, Change, Tier, What};
 
     fn node(value: &str) -> Node {
         Node { value: value.as_bytes().into(), perms: [].into(), generation: 1 }
     }
 
-    fn tree(paths: &[&str], changes: &[(&str, OwnedWhat)]) -> Tree {
-        let version = Kept {
-            generation: 1,
-            seq: 1,
-            at: 0,
-            tier: Default::default(),
-            changes: 0,
-            incarnation: 1,
-        };
+    fn tree(paths: &[&str], changes: &[(&str, What<'_>)]) -> Tree {
+        let version =
+            Kept { generation: 1, seq: 1, at: 0, tier: Tier(0), changes: 0, incarnation: 1 };
         let mut merge = Merge::default();
         for (path, what) in changes {
-            merge.add(OwnedChange {
-                author: Default::default(),
-                generation: 2,
-                path: path.to_string(),
-                what: what.clone(),
-            });
+            let author = Author::default();
+            merge.add(&Change { author, generation: 2, path, what: *what });
         }
         Tree::new(version, paths.iter().map(|p| ((*p).into(), node("old"))).collect(), merge)
     }
@@ -201,16 +195,13 @@ mod tests {
         tree.iter().map(|(path, _)| path).collect()
     }
 
-    fn created(value: &str) -> OwnedWhat {
-        OwnedWhat::Created { value: value.into(), perms: [].into() }
-    }
+    const MADE: What<'_> = What::Created { value: b"new", perms: &[] };
 
     #[test]
     fn what_is_made_again_below_a_removed_node_is_all_there_is() {
-        let made = created("new");
         let tree = tree(
             &["/", "/a", "/a/b", "/a/c", "/a!", "/d"],
-            &[("/a", OwnedWhat::Removed), ("/a", made.clone()), ("/a/c", made)],
+            &[("/a", What::Removed), ("/a", MADE), ("/a/c", MADE)],
         );
         assert_eq!(paths(&tree), ["/", "/a", "/a/c", "/a!", "/d"]);
         assert_eq!(*tree.get("/a/c").unwrap().value, *b"new");
@@ -219,10 +210,7 @@ mod tests {
 
     #[test]
     fn a_removal_takes_what_was_made_before_it() {
-        let tree = tree(
-            &["/", "/a"],
-            &[("/a/b", created("")), ("/a", OwnedWhat::Removed), ("/e", created(""))],
-        );
+        let tree = tree(&["/", "/a"], &[("/a/b", MADE), ("/a", What::Removed), ("/e", MADE)]);
         assert_eq!(paths(&tree), ["/", "/e"]);
     }
 
