@@ -185,7 +185,7 @@ fn the_file_is_described() {
     let story = Story::new();
     let stats = good(&story, &["history", "stats"]);
     for word in
-        ["1.0 MiB", "every commit", "one per 1 s", "one per 1 d", "2026-11-20 12:00:14", "##"]
+        ["1.0 MiB", "every commit", "one per 1 s", "one per 1 d", "2026-11-20 12:00:14", "age  ", " #"]
     {
         assert!(stats.contains(word), "{word}: {stats}");
     }

@@ -168,7 +168,8 @@ fn a_bare_repository_and_one_inside_of_another_are_fine() {
     let inside = story.dir.path().join("inside");
     assert_eq!(export(&story, &inside).0, 0);
     assert_eq!(git(&inside, &["rev-list", "--count", "main"]), "15\n");
-    let outside = Command::new("git").arg("-C").arg(story.dir.path()).args(["rev-parse", "HEAD"]);
-    let outside = { outside }.output().unwrap();
+    let mut outside = Command::new("git");
+    outside.arg("-C").arg(story.dir.path()).args(["rev-parse", "--verify", "HEAD"]);
+    let outside = outside.output().unwrap();
     assert!(!outside.status.success(), "nothing was committed outside");
 }

@@ -9,8 +9,7 @@ use std::{
 };
 
 use myriad_history::file::{
-    Author, CONTROL, Change, Commit, Disk, GapReason, Options, Perm, SnapshotNode, What, Writer,
-    order,
+    Author, CONTROL, Change, Commit, GapReason, Options, Perm, SnapshotNode, What, Writer, order,
 };
 
 /// 2026-11-20 12:00:00 UTC, in nanoseconds since 1970.
@@ -65,7 +64,7 @@ impl PartialOrd for Key {
 }
 
 pub struct Maker {
-    writer: Writer<Disk>,
+    writer: Writer,
     tree: BTreeMap<Key, (Vec<u8>, Vec<Perm>)>,
     pub seq: u64,
     pub generation: u64,
