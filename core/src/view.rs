@@ -5,18 +5,19 @@ use std::sync::Arc;
 use arc_swap::Guard;
 
 use crate::caller::Caller;
-use crate::cell::RootCell;
+use crate::delta::Perms;
 use crate::domain::DomId;
 use crate::domains::DomainInfo;
 use crate::error::Error;
 use crate::feed::Slot;
+use crate::inner::{Dropped, Inner};
 use crate::path::Path;
 use crate::perms::Perm;
 use crate::quota::Quotas;
 use crate::record::{Fire, Record};
 use crate::state::{Env, Special, State, Want};
-use crate::store::{Dropped, Inner, Store};
-use crate::tree::{Node, Part};
+use crate::store::Store;
+use crate::tree::{Node, Part, Walk};
 use crate::version::Version;
 use crate::virt;
 use crate::watch::ConnId;
@@ -94,7 +95,7 @@ pub struct Snapshot {
 impl<'s> View<'s> {
     #[inline]
     pub(crate) fn new(inner: &'s Inner) -> View<'s> {
-        View { inner, version: inner.root.cell().load(), scratch: Vec::new() }
+        View { inner, version: inner.current(), scratch: Vec::new() }
     }
 
     /// The publication that it shows.
@@ -161,7 +162,7 @@ impl<'s> View<'s> {
 
 impl Snapshot {
     pub(crate) fn new(store: Store) -> Snapshot {
-        let version = Some(Arc::clone(&store.0.root.cell().load()));
+        let version = Some(Arc::clone(&store.0.current()));
         Snapshot { store, version, scratch: Vec::new() }
     }
 
@@ -175,6 +176,25 @@ impl Snapshot {
     #[must_use]
     pub fn seq(&self) -> u64 {
         self.version.as_ref().map_or(0, |v| v.seq)
+    }
+}
+
+impl Snapshot {
+    /// Writes all that the version holds, piece by piece, for [`Restore`](crate::Restore).
+    ///
+    /// # Errors
+    /// Those of `sink`.
+    pub fn export<E>(&self, sink: &mut dyn FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        self.version.as_ref().map_or(Ok(()), |version| crate::image::write(version, sink))
+    }
+
+    /// Calls `f` with each node: parents before children, siblings in order of creation.
+    pub fn walk<'s>(&'s self, mut f: impl FnMut(&str, &'s [u8], Perms<'s>)) {
+        let Some(version) = &self.version else { return };
+        let mut walk = Walk::new(Path::trusted("/"), version.state.tree.root());
+        while let Some((path, node)) = walk.next() {
+            f(path, node.value(), Perms(node.acl()));
+        }
     }
 }
 
@@ -304,7 +324,7 @@ pub enum FeedItem {
 
 impl Feed {
     pub(crate) fn new(store: Store) -> Feed {
-        let seq = store.0.root.cell().load().seq;
+        let seq = store.0.current().seq;
         Feed { store, seq }
     }
 
@@ -319,7 +339,7 @@ impl Feed {
     pub fn next(&mut self) -> FeedItem {
         let inner = &*self.store.0;
         {
-            let newest = inner.root.cell().load();
+            let newest = inner.current();
             if newest.seq == self.seq {
                 return FeedItem::Empty;
             }
@@ -332,7 +352,7 @@ impl Feed {
                 FeedItem::Record(record)
             }
             Slot::Newer | Slot::Older => {
-                self.seq = inner.root.cell().load().seq;
+                self.seq = inner.current().seq;
                 FeedItem::Overrun
             }
         }

@@ -60,6 +60,8 @@ pub const MACHINES: u64 = 64;
 pub const MACHINE_DESCRIPTORS: usize = 253;
 /// Bytes of a message of a machine.
 pub const MACHINE_MESSAGE: usize = 256;
+/// How long a machine whose daemon has ended waits before it looks for the next one again.
+pub const RECONNECT_PAUSE: Duration = Duration::from_millis(2);
 /// Times that a worker reads its event channels' ports in a sweep, 256 each.
 pub const PORT_READS_PER_SWEEP: usize = 16;
 /// For how long at most a worker waits for a doorbell without sleeping, after it has heard one …

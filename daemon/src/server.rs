@@ -17,7 +17,7 @@ use crate::{
     detach,
     logs::{self, LogError},
     options::{Options, Places},
-    sim::{self, SimError},
+    sim::{self, SimError, TableError},
     tree,
     worker::{Settings, Team, Xen},
     xen::{self, XenError},
@@ -50,6 +50,9 @@ pub enum ServeError {
     /// the domains of `--sim-domains`
     #[error("--sim-domains: {0}")]
     SimDomains(#[from] SimError),
+    /// the simulated host's table of domains
+    #[error(transparent)]
+    SimHost(#[from] TableError),
     /// Xen's devices can't be used
     #[error(transparent)]
     Xen(#[from] XenError),
@@ -91,7 +94,7 @@ pub fn run(options: Options) -> Result<(), ServeError> {
 
     let real = xen::is_here()?.then(|| Xen::open(options.workers())).transpose()?;
     let is_real = real.is_some();
-    let host = simulated_host(&options)?;
+    let host = simulated_host(&options, &places, is_real)?;
     let control = options.priv_domid;
     let store = Store::new(&Config {
         control,
@@ -139,11 +142,19 @@ pub fn run(options: Options) -> Result<(), ServeError> {
     if asked { Ok(()) } else { Err(ServeError::Worker) }
 }
 
-/// Xen's devices would be looked for here.
-fn simulated_host(options: &Options) -> Result<Arc<sim::Host>, SimError> {
-    let host = sim::Host::new(options.priv_domid);
+/// The simulated host: the one that is there, with the domains that were asked for. On a real one
+/// there is none, and no file of it.
+fn simulated_host(
+    options: &Options,
+    places: &Places,
+    is_real: bool,
+) -> Result<Arc<sim::Host>, ServeError> {
+    if is_real {
+        return Ok(Arc::new(sim::Host::new(options.priv_domid)));
+    }
+    let host = sim::Host::open(&places.sim_dir(), options.priv_domid)?;
     let domids: Vec<DomId> = options.sim_domains.iter().flat_map(|range| range.iter()).collect();
-    host.create(&domids)?;
+    host.create_missing(&domids)?;
     Ok(Arc::new(host))
 }
 

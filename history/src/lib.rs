@@ -7,6 +7,8 @@
 //! - [`recovery`]: what a killed daemon comes back from: a journal of commits, checkpoints of the
 //!   whole store, and a slot for each ring. On tmpfs, gone with the host's memory.
 
+#![deny(unsafe_code)]
+
 pub mod file;
 pub mod limits;
 pub mod recovery;

@@ -9,7 +9,7 @@ pub const FILE_BYTES_MAX: u64 = 1 << 40;
 /// Tiers of a history file.
 pub const TIERS: usize = 8;
 /// Segments of a tier: half as many are usual, more come from restarts.
-pub const SEGMENTS: usize = 24;
+pub const TIER_SEGMENTS: usize = 24;
 /// Bytes of commits that are compressed together.
 pub const BLOCK_BYTES: usize = 16 << 10;
 /// Bytes of a snapshot's nodes that are compressed together.
@@ -31,3 +31,33 @@ pub const DELTA_LEVEL: i32 = 1;
 pub const SNAPSHOT_LEVEL: i32 = 3;
 /// Times that a file is listed again because a daemon has begun a segment meanwhile.
 pub const SCANS: usize = 8;
+
+// Recovery.
+
+/// Bytes of a segment of the journal, unless configured: some 5,000 small commits.
+pub const SEGMENT_BYTES: u64 = 1 << 20;
+/// The least and the most that a segment may have.
+pub const SEGMENT_BYTES_MIN: u64 = 4096;
+/// See [`SEGMENT_BYTES_MIN`].
+pub const SEGMENT_BYTES_MAX: u64 = 64 << 20;
+/// Segments of the journal, unless configured.
+pub const SEGMENTS: u64 = 64;
+/// The least and the most segments that a journal may have.
+pub const SEGMENTS_MIN: u64 = 2;
+/// See [`SEGMENTS_MIN`].
+pub const SEGMENTS_MAX: u64 = 4096;
+/// A checkpoint is due once less than one of so many segments is free.
+pub const CHECKPOINT_BELOW: u64 = 2;
+/// Yields while a checkpoint that is to resume the journal waits for commits without a record.
+pub const REJOIN_YIELDS: u32 = 1 << 10;
+/// Bytes that the writer of a checkpoint gathers before it writes them.
+pub const CHECKPOINT_BUFFER: usize = 256 << 10;
+/// Slots for rings: one for each domain id that a guest can have.
+pub const SLOTS: u32 = 32_752;
+/// Bytes of a slot that are written without a system call.
+pub const SLOT_INLINE_BYTES: usize = 112;
+/// Bytes of a slot beyond those: a partial request and what waits to be sent.
+pub const SLOT_OVERFLOW_BYTES: usize = 16 << 10;
+/// Bytes of overflow that stay allocated for slots which have none any more; past that they are
+/// given back at once.
+pub const SLOT_OVERFLOW_KEPT: u64 = 32 << 20;

@@ -11,7 +11,7 @@ use super::{
     doorbell::Doorbell,
     guests::{Arrival, Guest, GuestSocket},
     link::RingLink,
-    mailbox::{Message, RingOf},
+    mailbox::{Message, Origin, RingOf},
     real,
     run::{GUESTS, MACHINES, Worker},
 };
@@ -136,7 +136,7 @@ impl Worker {
     }
 
     /// A domain has got a ring: that is its connection from now on.
-    fn add_ring(&mut self, domid: DomId, life: Instance, RingOf { end, doorbell }: RingOf) {
+    fn add_ring(&mut self, domid: DomId, life: Instance, ring: RingOf) {
         let caller = if domid == DomId::ZERO {
             Caller::Control
         } else if self.lives(domid, life) {
@@ -145,10 +145,15 @@ impl Worker {
             return;
         };
         self.begin(domid, life);
+        let Some(RingOf { end, doorbell, origin }) = self.take_back(domid, ring) else { return };
         if let Some(guest) = self.guests.get(domid) {
             // A domain has one connection; and thousands need no descriptor each.
             let (arrival, before) = (guest.arrival.take(), guest.client.take());
             self.let_go(domid, Guest { life, arrival, client: before });
+        }
+        if origin != Origin::New {
+            // What it was to be told of when the daemon ended.
+            doorbell.ring(domid);
         }
         let link = RingLink::new(*end, domid, doorbell);
         let peer = Peer::Domain(domid);

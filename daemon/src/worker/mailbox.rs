@@ -30,7 +30,7 @@ pub(super) enum Message {
     Machine(Arc<Machine>),
     /// A machine has gone.
     MachineGone(u64),
-    /// A domain has a ring, which has been started.
+    /// A domain has a ring: one that has been started, or one that was given back.
     Ring { domid: DomId, life: Instance, ring: RingOf },
     /// A domain was introduced again: its connection starts afresh, over this port of its.
     Introduced { domid: DomId, life: Instance, port: u32 },
@@ -59,6 +59,17 @@ pub(super) enum Message {
 pub(super) struct RingOf {
     pub(super) end: Box<ServerEnd>,
     pub(super) doorbell: Doorbell,
+    pub(super) origin: Origin,
+}
+
+/// Where a ring comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// It begins: nothing was ever sent on it to this domain's life.
+    New,
+    /// An earlier daemon has served it, and it is as that one has left it: the domain goes on
+    /// where it was. The page's inode says which page it is.
+    Returned { inode: u64 },
 }
 
 /// A client's question to all workers whether those whom it waits for have stopped.

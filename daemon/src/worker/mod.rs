@@ -39,6 +39,7 @@ mod poll;
 mod ports;
 mod real;
 mod refusals;
+mod returned;
 mod rings;
 mod run;
 mod send;
@@ -203,7 +204,7 @@ impl Team {
             // One that panicked has said so.
             let _ = thread.join();
         }
-        if let Err(error) = self.shared.sockets.remove() {
+        if let Err(error) = self.shared.sockets.clear() {
             warn!("the simulated guests' sockets stay: {error}");
         }
     }

@@ -17,7 +17,7 @@ use tracing::{info, warn};
 use super::{
     Shared,
     doorbell::{Doorbell, Port},
-    mailbox::{Message, RingOf},
+    mailbox::{Message, Origin, RingOf},
     run::Worker,
 };
 use crate::{
@@ -72,7 +72,7 @@ pub(super) fn guest_ring(shared: &Shared, domid: DomId, port: u32) -> Result<Rin
     let remote = end.event_channel().unwrap_or(port);
     end.introduce();
     let doorbell = doorbell(shared, domid, remote)?;
-    Ok(RingOf { end, doorbell })
+    Ok(RingOf { end, doorbell, origin: Origin::New })
 }
 
 /// The control domain's own.
@@ -82,7 +82,7 @@ pub(super) fn own_ring(shared: &Shared) -> Result<Message, XenError> {
     let mut end = Box::new(map(shared, &own.file, control)?);
     end.start();
     let doorbell = doorbell(shared, DomId::ZERO, own.port)?;
-    let ring = RingOf { end, doorbell };
+    let ring = RingOf { end, doorbell, origin: Origin::New };
     Ok(Message::Ring { domid: DomId::ZERO, life: Instance::CONTROL, ring })
 }
 

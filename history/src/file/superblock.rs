@@ -7,7 +7,7 @@
 
 use super::codec::Take;
 use super::options::Options;
-use crate::limits::{SEGMENTS, TIERS};
+use crate::limits::{TIER_SEGMENTS, TIERS};
 
 /// Bytes of a superblock. The second follows the first, the tiers follow that.
 pub(crate) const BYTES: usize = 16 << 10;
@@ -19,7 +19,7 @@ pub(crate) const MAGIC: [u8; 8] = *b"MyriadHi";
 const HEAD: usize = 128;
 const TIER: usize = 32;
 const SEGMENT: usize = 80;
-const _: () = assert!(HEAD + TIERS * TIER + TIERS * SEGMENTS * SEGMENT <= BYTES);
+const _: () = assert!(HEAD + TIERS * TIER + TIERS * TIER_SEGMENTS * SEGMENT <= BYTES);
 const _: () = assert!(BYTES % 4096 == 0);
 
 /// What a superblock says.

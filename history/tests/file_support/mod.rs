@@ -86,7 +86,7 @@ impl<S: Storage> Store<S> {
     pub(crate) fn commit(&mut self, author: Author, ops: &[Op]) -> Result<(), WriteError> {
         self.seq += 1;
         self.generation += 1;
-        self.at += 7_000_000;
+        self.at += 1_000_000;
         let generation = self.generation;
         let mut made: Vec<(String, Made)> = Vec::new();
         for op in ops {

@@ -75,22 +75,28 @@ impl<'a> Commits<'a> {
         Commits { rest: Take(raw), last: first, state: State::default() }
     }
 
-    /// The next commit, its changes shown one by one; `wanted` says if they are to be.
+    /// The head of the next commit, passing over its changes. What comes after can't be shown then.
+    pub(crate) fn next_head(&mut self) -> Read<Option<CommitHead>> {
+        if self.rest.0.is_empty() {
+            return Ok(None);
+        }
+        let (head, _) = self.head().ok_or("a commit's head")?;
+        Ok(Some(head))
+    }
+
+    /// The next commit: its head, then its changes.
     pub(crate) fn next(
         &mut self,
-        mut wanted: impl FnMut(&CommitHead) -> bool,
-        mut show: impl FnMut(&CommitHead, Item<'_>),
+        mut show: impl FnMut(&CommitHead, Option<Item<'_>>),
     ) -> Read<Option<CommitHead>> {
         if self.rest.0.is_empty() {
             return Ok(None);
         }
         let (head, mut body) = self.head().ok_or("a commit's head")?;
-        self.last = head.moment;
-        if wanted(&head) {
-            for _ in 0..head.changes {
-                let item = self.state.change(&mut body, &head).ok_or("a change")?;
-                show(&head, item);
-            }
+        show(&head, None);
+        for _ in 0..head.changes {
+            let item = self.state.change(&mut body, &head).ok_or("a change")?;
+            show(&head, Some(item));
         }
         Ok(Some(head))
     }
@@ -104,6 +110,7 @@ impl<'a> Commits<'a> {
         let changes = u32::try_from(count >> 1).ok()?;
         let body = take.counted()?;
         let moment = Moment { seq, generation, at };
+        self.last = moment;
         Some((CommitHead { moment, merged: count & 1 != 0, changes }, Take(body)))
     }
 }

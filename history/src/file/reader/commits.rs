@@ -9,6 +9,7 @@ use std::ops::RangeInclusive;
 use crate::file::delta::Item;
 use crate::file::errors::ReadError;
 use crate::file::model::{Head, OwnedCommit, Tier};
+use crate::file::record::Moment;
 
 use super::position::{Keys, Reader};
 use super::scan::{Block, Index, SegmentIndex};
@@ -61,48 +62,29 @@ impl<'h> Walk<'h> {
     fn read(&mut self, origin: &Origin<'_>) -> Result<(), ReadError> {
         let Origin { segment, block, floor } = *origin;
         let mut commits: Vec<OwnedCommit> = Vec::new();
-        let heads = std::cell::RefCell::new(Vec::new());
-        let wanted = |head: &crate::file::delta::CommitHead| {
-            heads.borrow_mut().push(*head);
-            true
-        };
-        let mut changes = Vec::new();
-        self.reader.commits_of(segment, block, wanted, |head, item| {
-            let Item::Change(change) = item else { return };
-            if change.generation <= floor {
-                changes.push((head.moment.generation, head.moment.seq, change.to_owned()));
+        let (tier, incarnation) = (Tier(segment.entry.tier), segment.entry.incarnation);
+        self.reader.commits_of(segment, block, |head, item| match item {
+            None => {
+                let Moment { seq, generation, at } = head.moment;
+                let merged = head.merged;
+                let head = Head { seq, generation, at, tier, incarnation, merged };
+                commits.push(OwnedCommit { head, changes: Vec::new() });
             }
+            // What is later a finer tier tells.
+            Some(Item::Change(change)) if change.generation <= floor => {
+                let last = commits.last_mut();
+                last.into_iter().for_each(|commit| commit.changes.push(change.to_owned()));
+            }
+            Some(_) => {}
         })?;
-        let mut changes = changes.into_iter().peekable();
-        for head in heads.into_inner() {
-            let moment = head.moment;
-            let mut own = Vec::new();
-            while let Some((_, _, change)) =
-                changes.next_if(|(g, s, _)| (*g, *s) == (moment.generation, moment.seq))
-            {
-                own.push(change);
-            }
-            let last = own.iter().map(|change| change.generation).max();
-            // What a finer tier tells of isn't in it.
-            let generation = moment.generation.min(last.unwrap_or(0).max(floor));
-            let generation = if moment.generation <= floor {
-                moment.generation
-            } else {
-                last.unwrap_or(generation)
-            };
-            let silent = own.is_empty() && (head.merged || moment.generation > floor);
-            if !silent && self.range.contains(&generation) {
-                let head = Head {
-                    seq: moment.seq,
-                    generation,
-                    at: moment.at,
-                    tier: Tier(segment.entry.tier),
-                    incarnation: segment.entry.incarnation,
-                    merged: head.merged,
-                };
-                commits.push(OwnedCommit { head, changes: own });
-            }
+        for commit in commits.iter_mut().filter(|commit| commit.head.generation > floor) {
+            let last = commit.changes.iter().map(|change| change.generation).max();
+            commit.head.generation = last.unwrap_or(0);
         }
+        commits.retain(|commit| {
+            let silent = commit.changes.is_empty() && (commit.head.merged || tier > Tier(0));
+            !silent && self.range.contains(&commit.head.generation)
+        });
         if self.back {
             commits.reverse();
         }

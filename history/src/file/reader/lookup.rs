@@ -25,17 +25,13 @@ impl Reader<'_> {
         let mut later = Merged::default();
         for (of, block) in self.blocks_back(position, Keys::new(path, false)) {
             let mut merge = Merge::default();
-            self.commits_of(
-                of,
-                block,
-                |head| (since + 1..=upto).contains(&head.moment.generation),
-                |_, item| {
-                    let Item::Change(change) = item else { return };
-                    if let Some(change) = of_interest(&change, path, false) {
-                        merge.add(&change);
-                    }
-                },
-            )?;
+            self.commits_of(of, block, |head, item| {
+                let within = (since + 1..=upto).contains(&head.moment.generation);
+                let Some(Item::Change(change)) = item.filter(|_| within) else { return };
+                if let Some(change) = of_interest(&change, path, false) {
+                    merge.add(&change);
+                }
+            })?;
             for (_, earlier) in merge.sorted() {
                 later = std::mem::take(&mut later).after(earlier);
             }

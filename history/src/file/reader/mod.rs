@@ -240,15 +240,9 @@ impl History {
                     if block.span.first.generation > floor {
                         continue;
                     }
-                    _ = reader.commits_of(
-                        segment,
-                        block,
-                        |head| {
-                            kept.push(position::kept(segment, head.moment, head.changes));
-                            false
-                        },
-                        |_, _| {},
-                    );
+                    _ = reader.heads_of(segment, block, |head| {
+                        kept.push(position::kept(segment, head.moment, head.changes));
+                    });
                 }
             }
         }
@@ -277,14 +271,10 @@ fn inclusive(range: &impl RangeBounds<u64>) -> RangeInclusive<u64> {
 fn gaps(index: &Index) -> Vec<Gap> {
     let mut all: Vec<Gap> = Vec::new();
     for segment in index.tiers.iter().flatten() {
-        let moments = segment.blocks.iter().map(|block| block.span.first);
-        let moments: Vec<_> = moments.chain(segment.base.iter().map(|base| base.moment)).collect();
         for gap in &segment.gaps {
-            let after = moments.iter().filter(|m| m.generation >= gap.generation && m.at >= gap.at);
-            let to_seq = after.map(|moment| moment.seq).min().unwrap_or(0);
             let same = |g: &Gap| (g.from_seq, g.generation) == (gap.from_seq, gap.generation);
             if !all.iter().any(same) {
-                all.push(Gap { to_seq, ..gap.clone() });
+                all.push(gap.clone());
             }
         }
     }

@@ -89,35 +89,47 @@ impl<'h> Reader<'h> {
         let blocks = segment.blocks.get(..blocks).unwrap_or_default();
         let Some(block) = blocks.last().filter(|block| block.known) else { return Ok(None) };
         let mut found = None;
-        self.commits_of(
-            segment,
-            block,
-            |head| {
-                if head.moment.generation <= generation {
-                    found = Some((head.moment, head.changes));
-                }
-                false
-            },
-            |_, _| {},
-        )?;
+        self.heads_of(segment, block, |head| {
+            if head.moment.generation <= generation {
+                found = Some((head.moment, head.changes));
+            }
+        })?;
         Ok(found)
     }
 
-    /// Goes through the commits of a block. Of those that are wanted the changes are shown.
+    /// Goes through the commits of a block: of each its head, then its changes.
     pub(crate) fn commits_of(
         &self,
         segment: &SegmentIndex,
         block: &Block,
-        mut wanted: impl FnMut(&CommitHead) -> bool,
-        mut show: impl FnMut(&CommitHead, Item<'_>),
+        mut show: impl FnMut(&CommitHead, Option<Item<'_>>),
     ) -> Result<(), ReadError> {
-        let place = segment.place(self.index.block.file, block.number);
-        let raw = self.raw(segment, &place, block.at, Kind::Delta)?;
+        let raw = self.delta(segment, block)?;
         let mut commits = Commits::new(&raw, block.span.first);
-        let at = block.at;
-        let damaged = |what| ReadError::Damaged { at, what };
-        while commits.next(&mut wanted, &mut show).map_err(damaged)?.is_some() {}
+        let damaged = |what| ReadError::Damaged { at: block.at, what };
+        while commits.next(&mut show).map_err(damaged)?.is_some() {}
         Ok(())
+    }
+
+    /// Goes through the heads of the commits of a block.
+    pub(crate) fn heads_of(
+        &self,
+        segment: &SegmentIndex,
+        block: &Block,
+        mut show: impl FnMut(&CommitHead),
+    ) -> Result<(), ReadError> {
+        let raw = self.delta(segment, block)?;
+        let mut commits = Commits::new(&raw, block.span.first);
+        let damaged = |what| ReadError::Damaged { at: block.at, what };
+        while let Some(head) = commits.next_head().map_err(damaged)? {
+            show(&head);
+        }
+        Ok(())
+    }
+
+    fn delta(&self, segment: &SegmentIndex, block: &Block) -> Result<Vec<u8>, ReadError> {
+        let place = segment.place(self.index.block.file, block.number);
+        self.raw(segment, &place, block.at, Kind::Delta)
     }
 
     fn raw(
@@ -165,7 +177,9 @@ impl<'h> Reader<'h> {
         for (segment, blocks) in self.chain(position) {
             let late = |block: &&Block| block.known && block.span.last.generation > since;
             for block in blocks.iter().filter(late).filter(|block| keys.may_be_in(block)) {
-                self.commits_of(segment, block, within, |_, item| show(item))?;
+                self.commits_of(segment, block, |head, item| {
+                    item.filter(|_| within(head)).into_iter().for_each(&mut show);
+                })?;
             }
         }
         Ok(())

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use crate::file::codec::Take;
-use crate::file::delta::{Commits, Item};
+use crate::file::delta::{CommitHead, Commits, Item};
 use crate::file::errors::{OpenError, ReadError};
 use crate::file::model::{Gap, LeftOut, Tier};
 use crate::file::record::{Kind, Moment, Place, Record, Span, Unzip};
@@ -188,6 +188,11 @@ impl SegmentIndex {
     /// Nothing if it isn't what it should be.
     fn take(&mut self, record: &Record, zip: &mut Unzip) -> Option<()> {
         let (at, number, span) = (self.end, self.records, record.span);
+        if let (Kind::SnapshotEnd | Kind::Delta, Some(gap)) = (record.kind, self.gaps.last_mut())
+            && gap.to_seq == 0
+        {
+            gap.to_seq = span.first.seq;
+        }
         match record.kind {
             Kind::Nodes => {}
             Kind::SnapshotEnd => {
@@ -237,9 +242,10 @@ impl SegmentIndex {
                 }
             }
         };
-        while let Ok(Some(_)) =
-            commits.next(|_| true, |head, item| show(head.moment.generation, item))
-        {}
+        let mut shown = |head: &CommitHead, item: Option<Item<'_>>| {
+            item.into_iter().for_each(|item| show(head.moment.generation, item));
+        };
+        while let Ok(Some(_)) = commits.next(&mut shown) {}
     }
 
     /// Whether it goes on exactly where another ended.

@@ -174,7 +174,7 @@ impl<S: Storage> Writer<S> {
     /// # Errors
     /// The disk's.
     pub fn gap(&mut self, reason: GapReason, from_seq: u64, at: u64) -> Result<(), WriteError> {
-        let done = self.flush_levels();
+        let done = self.flush_levels(self.tiers.len());
         let written = (0..self.tiers.len()).map(|tier| self.write_delta(tier)).collect::<Vec<_>>();
         let generation = self.last.unwrap_or_default().generation;
         let missing = Missing { reason, from_seq, generation, at, bridged: false, known: true };
@@ -222,7 +222,7 @@ impl<S: Storage> Writer<S> {
     /// # Errors
     /// The disk's.
     pub fn close(mut self) -> Result<S, WriteError> {
-        self.flush_levels()?;
+        self.flush_levels(self.tiers.len())?;
         self.write_delta(0)?;
         let mut next = self.block.clone();
         next.pid = 0;
@@ -293,9 +293,9 @@ impl<S: Storage> Writer<S> {
         done.and(if much { self.promote(above) } else { Ok(()) })
     }
 
-    /// Promotes what all levels have.
-    fn flush_levels(&mut self) -> Result<(), WriteError> {
-        (1..self.tiers.len()).fold(Ok(()), |done, tier| done.and(self.promote(tier)))
+    /// Promotes what the levels have, up to that of a tier.
+    fn flush_levels(&mut self, highest: usize) -> Result<(), WriteError> {
+        (1..=highest).fold(Ok(()), |done, tier| done.and(self.promote(tier)))
     }
 }
 

@@ -34,15 +34,14 @@ pub(super) fn on<S: Storage>(
     let clean = block.pid == 0;
     let tiers = block.tiers.iter().enumerate().map(|(tier, _)| {
         let written = last_of(&block, tier);
-        let restart = Missing {
+        let gap = last.filter(|_| !clean).map(|last| Missing {
             reason: GapReason::Restart,
-            from_seq: written.seq.saturating_add(1),
-            generation: written.generation,
-            at: written.at,
+            from_seq: last.seq.saturating_add(1),
+            generation: last.generation,
+            at: last.at,
             bridged: false,
             known: false,
-        };
-        let gap = last.filter(|_| !clean).map(|_| restart);
+        });
         TierWriter { written, gap, ..TierWriter::default() }
     });
     let tiers = tiers.collect();

@@ -8,7 +8,7 @@
 use crate::file::errors::WriteError;
 use crate::file::record::Moment;
 use crate::file::superblock::{Extent, Segment, Superblock};
-use crate::limits::SEGMENTS;
+use crate::limits::TIER_SEGMENTS;
 
 /// The newest segment of a tier, while it is being written.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +68,7 @@ pub(crate) fn begin(
     let len = step(&extent).max(need).min(most(&extent)).min(end - offset);
     make_room(&mut next, number, offset, len);
     let fewest = next.segments.iter().filter(|s| s.tier == number).count();
-    if fewest >= SEGMENTS {
+    if fewest >= TIER_SEGMENTS {
         let oldest = next.segments.iter().position(|s| s.tier == number);
         oldest.map(|at| next.segments.remove(at));
     }

@@ -64,12 +64,13 @@ impl<S: Storage> Writer<S> {
                 |t: &&mut TierWriter| t.gap.is_some_and(|gap| gap.reason == GapReason::Restart);
             self.tiers.iter_mut().filter(restart).for_each(|tier| tier.gap = None);
         }
-        // What fails here leaves a gap, which the snapshot follows.
-        let flushed = self.flush_levels().and(self.write_delta(0));
-        self.pause |= flushed.is_err();
-        (self.last, self.running) = (Some(moment), true);
         let wanting = self.tiers.iter().enumerate().filter(|(_, tier)| tier.wants_snapshot());
         let wanting: Vec<usize> = wanting.map(|(tier, _)| tier).collect();
+        // What fails here leaves a gap, which the snapshot follows.
+        let highest = wanting.last().copied().unwrap_or(0);
+        let flushed = self.flush_levels(highest).and(self.write_delta(0));
+        self.pause |= flushed.is_err();
+        (self.last, self.running) = (Some(moment), true);
         let mut copies = Vec::new();
         for tier in wanting {
             self.begin_copy(tier).inspect_err(|_| self.pause = true)?;
