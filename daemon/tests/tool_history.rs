@@ -10,6 +10,7 @@ use std::{
 };
 
 use past::{DOM0, Do, Maker, SECOND, Story, outcome};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 fn myriad(story: &Story, args: &[&str]) -> (i32, String, String) {
@@ -82,7 +83,7 @@ fn a_log_that_follows_tells_what_comes() {
     maker.flush();
     assert!(next().starts_with("17  "));
     assert_eq!(next(), "    M /local/domain/5/name = \"new\"");
-    child.kill().unwrap();
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     child.wait().unwrap();
 }
 
@@ -184,9 +185,15 @@ fn a_version_that_is_not_kept_is_said_to_stand_for_another() {
 fn the_file_is_described() {
     let story = Story::new();
     let stats = good(&story, &["history", "stats"]);
-    for word in
-        ["1.0 MiB", "every commit", "one per 1 s", "one per 1 d", "2026-11-20 12:00:14", "age  ", " #"]
-    {
+    for word in [
+        "1.0 MiB",
+        "every commit",
+        "one per 1 s",
+        "one per 1 d",
+        "2026-11-20 12:00:14",
+        "age  ",
+        " #",
+    ] {
         assert!(stats.contains(word), "{word}: {stats}");
     }
     let stats = &json(&story, &["history", "stats"])[0];

@@ -205,10 +205,12 @@ impl Story {
         maker.commit(DOM0, &[Do::Chmod("/local/domain/5/name", perms("n0,r5,b6"))]);
     }
 
-    /// The tool on this file.
+    /// The tool on this file. It ends by itself, or with code 124 when it hangs.
     pub fn command(&self, program: &Path, args: &[&str]) -> Command {
-        let mut command = Command::new(program);
+        let mut command = Command::new("timeout");
         command
+            .arg("120")
+            .arg(program)
             .args(args)
             .env("MYRIAD_HISTORY", &self.file)
             .env("XDG_STATE_HOME", self.dir.path().join("state"))
