@@ -45,10 +45,13 @@ pub(crate) fn may_have(filter: &[u64], key: u64) -> bool {
 
 fn probes(key: u64, words: usize) -> impl Iterator<Item = usize> {
     let bits = words as u64 * 64;
-    let (step, start) = (key >> 32 | 1, key & 0xffff_ffff);
-    let at = move |i: u64| start.wrapping_add(i.wrapping_mul(step)) % bits;
+    let (step, start) = (key >> 32 | 1, key & LOW);
+    // The upper part of a product spreads 32 bits over as many as there are.
+    let at = move |i: u64| ((start.wrapping_add(i.wrapping_mul(step)) & LOW) * bits) >> 32;
     (0..FILTER_PROBES).map(move |i| usize::try_from(at(i)).unwrap_or(0))
 }
+
+const LOW: u64 = 0xffff_ffff;
 
 /// Spreads the bits of a number over all of it (the finalizer of splitmix64, public domain).
 fn mix(mut n: u64) -> u64 {

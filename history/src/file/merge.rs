@@ -25,13 +25,13 @@ pub(crate) struct Merge {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Merged {
     /// It was removed, with all that was below.
-    pub(crate) removed: Option<By>,
+    pub(crate) removed: Option<Box<By>>,
     /// It was created since: value and permissions are both here.
     pub(crate) created: bool,
     pub(crate) value: Option<(By, Vec<u8>)>,
-    pub(crate) perms: Option<(By, Arc<[Perm]>)>,
+    pub(crate) perms: Option<Box<(By, Arc<[Perm]>)>>,
     /// What was noted beside the tree.
-    pub(crate) noted: Option<(By, String)>,
+    pub(crate) noted: Option<Box<(By, String)>>,
 }
 
 /// Who changed something last.
@@ -47,27 +47,16 @@ impl Merge {
     pub(crate) fn add(&mut self, change: &Change<'_>) {
         self.turn += 1;
         let by = By { author: change.author, generation: change.generation, turn: self.turn };
-        if !self.paths.contains_key(change.path) {
-            self.bytes += change.path.len() + ENTRY_BYTES;
-            self.paths.insert(change.path.into(), Merged::default());
+        if let Some(merged) = self.paths.get_mut(change.path) {
+            let before = merged.bytes();
+            merged.add(by, change);
+            self.bytes = (self.bytes + merged.bytes()).saturating_sub(before);
+            return;
         }
-        let Some(merged) = self.paths.get_mut(change.path) else { return };
-        let before = merged.bytes();
-        match change.what {
-            What::Written { value } => merged.write(by, value),
-            What::Created { value, perms } => {
-                merged.created = true;
-                merged.write(by, value);
-                merged.perms = Some((by, Arc::from(perms)));
-            }
-            What::Removed => {
-                let noted = merged.noted.take();
-                *merged = Merged { removed: Some(by), noted, ..Merged::default() };
-            }
-            What::Perms(perms) => merged.perms = Some((by, Arc::from(perms))),
-            What::Noted(text) => merged.noted = Some((by, text.to_owned())),
-        }
-        self.bytes = (self.bytes + merged.bytes()).saturating_sub(before);
+        let mut merged = Merged::default();
+        merged.add(by, change);
+        self.bytes += change.path.len() + ENTRY_BYTES + merged.bytes();
+        self.paths.insert(change.path.into(), merged);
     }
 
     /// Bytes that it keeps, about.
@@ -90,7 +79,7 @@ impl Merge {
             while above.pop_if(|(top, _)| !order::is_within(path, top)).is_some() {}
             let latest = above.last().map_or(0, |(_, turn)| *turn);
             merged.drop_before(latest);
-            if let Some(by) = merged.removed {
+            if let Some(by) = &merged.removed {
                 above.push((path.clone(), by.turn.max(latest)));
             }
             !merged.is_nothing()
@@ -105,14 +94,14 @@ impl Merged {
     pub(crate) fn apply(self, before: Option<Node>) -> Option<Node> {
         let before = before.filter(|_| self.removed.is_none());
         let value = self.value.as_ref().map(|(by, _)| by.generation);
-        let generation = value.max(self.perms.as_ref().map(|(by, _)| by.generation));
+        let generation = value.max(self.perms.as_ref().map(|perms| perms.0.generation));
         let (old_value, old_perms, old) = match before {
             Some(node) => (Some(node.value), Some(node.perms), node.generation),
             None => (None, None, 0),
         };
         Some(Node {
             value: self.value.map(|(_, value)| value.into_boxed_slice()).or(old_value)?,
-            perms: self.perms.map(|(_, perms)| perms).or(old_perms)?,
+            perms: self.perms.map(|perms| perms.1).or(old_perms)?,
             generation: generation.unwrap_or(old),
         })
     }
@@ -125,13 +114,13 @@ impl Merged {
             path,
             what,
         };
-        let noted = self.noted.as_ref().map(|(by, text)| change(by, What::Noted(text)));
+        let noted = self.noted.as_deref().map(|(by, text)| change(by, What::Noted(text)));
         let removed = self.removed.as_ref().map(|by| change(by, What::Removed));
         let value = self.value.as_ref();
-        let perms = self.perms.as_ref();
+        let perms = self.perms.as_deref();
         let pair = value.zip(perms).filter(|_| self.created);
         let created = pair.map(|((by, value), (later, perms))| {
-            let by = if later.turn > by.turn { later } else { by };
+            let by = if later.generation >= by.generation { later } else { by };
             change(by, What::Created { value, perms })
         });
         let written = value.filter(|_| !self.created);
@@ -161,6 +150,24 @@ impl Merged {
         self.removed.is_some() || self.created || whole
     }
 
+    /// One more change of this path.
+    fn add(&mut self, by: By, change: &Change<'_>) {
+        match change.what {
+            What::Written { value } => self.write(by, value),
+            What::Created { value, perms } => {
+                self.created = true;
+                self.write(by, value);
+                self.perms = Some(Box::new((by, Arc::from(perms))));
+            }
+            What::Removed => {
+                let noted = self.noted.take();
+                *self = Merged { removed: Some(Box::new(by)), noted, ..Merged::default() };
+            }
+            What::Perms(perms) => self.perms = Some(Box::new((by, Arc::from(perms)))),
+            What::Noted(text) => self.noted = Some(Box::new((by, text.to_owned()))),
+        }
+    }
+
     fn write(&mut self, by: By, value: &[u8]) {
         let (last, old) = self.value.get_or_insert_default();
         *last = by;
@@ -171,10 +178,11 @@ impl Merged {
     /// A path above was removed in that turn.
     fn drop_before(&mut self, turn: u64) {
         let late = |by: &By| by.turn > turn;
-        self.removed = self.removed.filter(late);
+        self.removed = self.removed.take().filter(|by| late(by));
         // A node is created whole, so one part of it that is late means that it was made since, or
         // that it is a change of what isn't there.
-        let made = self.value.iter().map(|(by, _)| by).chain(self.perms.iter().map(|(by, _)| by));
+        let made =
+            self.value.iter().map(|(by, _)| by).chain(self.perms.iter().map(|perms| &perms.0));
         if !made.into_iter().any(late) {
             self.created = false;
             self.value = None;
@@ -189,8 +197,8 @@ impl Merged {
 
     fn bytes(&self) -> usize {
         let value = self.value.as_ref().map_or(0, |(_, value)| value.len());
-        let perms = self.perms.as_ref().map_or(0, |(_, perms)| size_of_val(&**perms));
-        value + perms + self.noted.as_ref().map_or(0, |(_, text)| text.len())
+        let perms = self.perms.as_ref().map_or(0, |p| size_of_val(&*p.1) + size_of::<By>());
+        value + perms + self.noted.as_ref().map_or(0, |noted| noted.1.len() + size_of::<By>())
     }
 }
 

@@ -51,7 +51,9 @@ impl Options {
     /// [`OpenError::Options`] says what can't be.
     pub fn check(&self) -> Result<(), OpenError> {
         let wrong = |what: String| Err(OpenError::Options(what));
-        if !(FILE_BYTES_MIN..=FILE_BYTES_MAX).contains(&self.size) || self.size % 4096 != 0 {
+        if !(FILE_BYTES_MIN..=FILE_BYTES_MAX).contains(&self.size)
+            || !self.size.is_multiple_of(4096)
+        {
             let size = self.size;
             return wrong(format!("a size of {size}; give 1 MiB to 1 TiB, a multiple of 4 KiB"));
         }

@@ -9,13 +9,20 @@ use std::cmp::Ordering;
 #[must_use]
 pub fn compare(a: &str, b: &str) -> Ordering {
     let (a, b) = (trim(a).as_bytes(), trim(b).as_bytes());
-    let common = a.iter().zip(b).position(|(x, y)| x != y);
-    match common.and_then(|at| a.get(at).zip(b.get(at))) {
+    let at = common(a, b);
+    match a.get(at).zip(b.get(at)) {
         None => a.len().cmp(&b.len()),
         Some((b'/', _)) => Ordering::Less,
         Some((_, b'/')) => Ordering::Greater,
         Some((x, y)) => x.cmp(y),
     }
+}
+
+/// How many bytes two paths have in common at their starts.
+pub(crate) fn common(a: &[u8], b: &[u8]) -> usize {
+    let words = a.chunks_exact(8).zip(b.chunks_exact(8)).take_while(|(x, y)| x == y).count() * 8;
+    let (a, b) = (a.get(words..).unwrap_or_default(), b.get(words..).unwrap_or_default());
+    words + a.iter().zip(b).take_while(|(x, y)| x == y).count()
 }
 
 /// Whether `path` is `top` or below it. All is below `/`.

@@ -10,7 +10,7 @@ use crate::limits::{FILTER_WORDS, RECORD_BYTES};
 
 /// Bytes of a record before its filter.
 pub(crate) const HEAD: usize = 72;
-const _: () = assert!(HEAD % 8 == 0 && HEAD == 4 + 4 + 1 + 1 + 2 + 4 + 6 * 8 + 2 * 4);
+const _: () = assert!(HEAD.is_multiple_of(8) && HEAD == 4 + 4 + 1 + 1 + 2 + 4 + 6 * 8 + 2 * 4);
 
 /// What a record holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,15 @@ pub(crate) enum Kind {
     Delta = 3,
     /// Commits are missing here.
     Gap = 4,
+}
+
+/// What a head says of commits, so that they need not be unpacked to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Flags {
+    /// Changes were left out.
+    pub(crate) left_out: bool,
+    /// A node was removed.
+    pub(crate) removed: bool,
 }
 
 /// The head of a record, as far as it isn't about its bytes.
@@ -86,10 +95,11 @@ impl Sealed {
         Sealed(out)
     }
 
-    /// It tells of changes that were left out.
-    pub(crate) fn left_out(mut self) -> Sealed {
-        if let Some(flags) = self.0.get_mut(9) {
-            *flags |= LEFT_OUT;
+    /// With what is to be seen in its head.
+    pub(crate) fn with(mut self, flags: Flags) -> Sealed {
+        if let Some(byte) = self.0.get_mut(9) {
+            *byte |= if flags.left_out { LEFT_OUT } else { 0 };
+            *byte |= if flags.removed { REMOVED } else { 0 };
         }
         self
     }
@@ -117,8 +127,7 @@ pub(crate) struct Record {
     pub(crate) filter: Box<[u64]>,
     /// Bytes that it takes in the file.
     pub(crate) len: u64,
-    /// It tells of changes that were left out.
-    pub(crate) left_out: bool,
+    pub(crate) flags: Flags,
     coding: u8,
     raw_len: usize,
     bytes: Vec<u8>,
@@ -164,7 +173,8 @@ impl Record {
             _ => return None,
         };
         let flags = take.u8()?;
-        let (coding, left_out) = (flags & !LEFT_OUT, flags & LEFT_OUT != 0);
+        let coding = flags & !(LEFT_OUT | REMOVED);
+        let flags = Flags { left_out: flags & LEFT_OUT != 0, removed: flags & REMOVED != 0 };
         let words = usize::from(take.u16()?);
         let raw_len = usize::try_from(take.u32()?).ok()?;
         let mut pairs = [0; 6];
@@ -179,7 +189,7 @@ impl Record {
         let start = HEAD + words * 8;
         let payload = start..start + stored;
         take.bytes(stored)?;
-        Some(Record { kind, span, filter, len, left_out, coding, raw_len, bytes, payload })
+        Some(Record { kind, span, filter, len, flags, coding, raw_len, bytes, payload })
     }
 
     /// What it holds, unpacked.
@@ -207,6 +217,7 @@ const RAW: u8 = 0;
 const ZSTD: u8 = 1;
 /// Beside the coding.
 const LEFT_OUT: u8 = 0x80;
+const REMOVED: u8 = 0x40;
 
 /// Compresses, with what that needs kept at hand.
 pub(crate) struct Zip {

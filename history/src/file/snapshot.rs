@@ -164,7 +164,7 @@ impl SnapshotIndex {
 
 /// Appends a path by what it has in common with the one before.
 fn put_path(out: &mut Vec<u8>, before: &[u8], path: &str) -> usize {
-    let common = before.iter().zip(path.as_bytes()).take_while(|(a, b)| a == b).count();
+    let common = order::common(before, path.as_bytes());
     put(out, common as u64);
     put_bytes(out, path.as_bytes().get(common..).unwrap_or_default());
     common

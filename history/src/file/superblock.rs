@@ -20,7 +20,7 @@ const HEAD: usize = 128;
 const TIER: usize = 32;
 const SEGMENT: usize = 80;
 const _: () = assert!(HEAD + TIERS * TIER + TIERS * TIER_SEGMENTS * SEGMENT <= BYTES);
-const _: () = assert!(BYTES % 4096 == 0);
+const _: () = assert!(BYTES.is_multiple_of(4096));
 
 /// What a superblock says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

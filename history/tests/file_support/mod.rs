@@ -1,6 +1,6 @@
 //! A small store that keeps its history, and remembers each version to compare with.
 #![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
-#![allow(clippy::cast_possible_truncation, reason = "tests")]
+#![allow(clippy::cast_possible_truncation, clippy::panic, reason = "tests")]
 
 use std::collections::BTreeMap;
 
@@ -213,7 +213,10 @@ pub(crate) fn check_tree(history: &History, past: &BTreeMap<u64, Nodes>, generat
     for (path, node) in tree.iter() {
         if tree.knows(path) {
             let entry = nodes.get(&Key(path.to_owned()));
-            assert!(entry.is_some_and(|entry| same(node, entry)), "{at} {path} {node:?} {entry:?}");
+            let about = entry.map(|entry| (entry.0.len(), &entry.1, entry.2));
+            let found = (node.value.len(), &node.perms, node.generation);
+            let same = entry.is_some_and(|entry| same(node, entry));
+            assert!(same, "{:?} {path}: {found:?} not {about:?}", tree.version());
         }
     }
     for (path, entry) in nodes {

@@ -8,7 +8,7 @@ use crate::file::codec::{put, put_bytes, zigzag};
 use crate::file::filter::{self, Role};
 use crate::file::model::{Author, Change, Commit, Perm, What};
 use crate::file::order;
-use crate::file::record::{Moment, Span};
+use crate::file::record::{Flags, Moment, Span};
 
 /// Commits that wait to become a record.
 #[derive(Debug, Default)]
@@ -21,8 +21,7 @@ pub(crate) struct Delta {
     perms: Vec<Perm>,
     /// The changes of the commit at hand.
     body: Vec<u8>,
-    /// Something in it tells of changes that were left out.
-    left_out: bool,
+    flags: Flags,
 }
 
 /// What becomes of a change.
@@ -100,9 +99,9 @@ impl Delta {
         self.span.commits == 0
     }
 
-    /// Whether it tells of changes that were left out.
-    pub(crate) fn has_left_out(&self) -> bool {
-        self.left_out
+    /// What is to be seen in its record's head.
+    pub(crate) fn flags(&self) -> Flags {
+        self.flags
     }
 
     /// Of which versions it tells.
@@ -130,7 +129,7 @@ impl Delta {
         self.path.clear();
         self.author = None;
         self.perms.clear();
-        self.left_out = false;
+        self.flags = Flags::default();
     }
 
     fn head(&mut self, commit: &Commit<'_>, merged: bool, count: u32) {
@@ -160,7 +159,7 @@ impl Delta {
         };
         let same = perms.is_some_and(|perms| !perms.is_empty() && *perms == *self.perms);
         self.start(kind | if same { SAME_PERMS } else { 0 }, commit.generation, change);
-        let common = self.path.bytes().zip(change.path.bytes()).take_while(|(a, b)| a == b).count();
+        let common = order::common(self.path.as_bytes(), change.path.as_bytes());
         put(&mut self.body, common as u64);
         put_bytes(&mut self.body, change.path.as_bytes().get(common..).unwrap_or_default());
         if let Some(value) = value {
@@ -184,6 +183,7 @@ impl Delta {
         }
         if matches!(change.what, What::Removed) {
             self.keys.push(filter::key(change.path, Role::Removed));
+            self.flags.removed = true;
         }
     }
 
@@ -191,7 +191,7 @@ impl Delta {
         self.start(LEFT_OUT, generation, change);
         put(&mut self.body, count);
         self.author = Some(change.author);
-        self.left_out = true;
+        self.flags.left_out = true;
     }
 
     /// A change's first byte, author and generation.

@@ -28,40 +28,40 @@ impl Reader<'_> {
                 merge.add(&change);
             }
         })?;
+        let merged = merge.sorted();
+        let paths: Vec<&str> = merged.iter().map(|(path, _)| &**path).collect();
+        let before = self.lookup_all(&paths, a)?;
         let mut differences = Vec::new();
-        // The tree of the last removed path, as it was.
-        let mut removed: Option<(Box<str>, Tree)> = None;
-        let mut after = Vec::new();
-        for (path, merged) in merge.sorted() {
-            let inside = removed.as_ref().is_some_and(|(top, _)| order::is_within(&path, top));
-            if merged.removed.is_some() && !inside {
-                finish(removed.take(), std::mem::take(&mut after), &mut differences);
-                removed = Some((path.clone(), self.tree(a, &path)?));
-            } else if !inside {
-                finish(removed.take(), std::mem::take(&mut after), &mut differences);
-                let Found::Node(before) = self.lookup(&path, a)? else { continue };
-                let after = merged.apply(before.clone());
-                push(path.into(), before, after, &mut differences);
-                continue;
+        // The tree of the last removed path, as it was, and the nodes that are there now.
+        let mut removed: Option<(&str, Tree)> = None;
+        let mut now = Vec::new();
+        for ((path, merged), before) in merged.iter().zip(before) {
+            if removed.as_ref().is_none_or(|(top, _)| !order::is_within(path, top)) {
+                finish(removed.take(), std::mem::take(&mut now), &mut differences);
+                if merged.removed.is_some() {
+                    removed = Some((path, self.tree(a, path)?));
+                }
             }
-            // What was there counts for what was not removed itself only above the removed path.
-            if let Some(node) = merged.apply(None) {
-                after.push((path, node));
+            if removed.is_some() {
+                now.extend(merged.clone().apply(None).map(|node| (&**path, node)));
+            } else if let Found::Node(before) = before {
+                let after = merged.clone().apply(before.clone());
+                push(path.to_string(), before, after, &mut differences);
             }
         }
-        finish(removed.take(), after, &mut differences);
+        finish(removed.take(), now, &mut differences);
         Ok(differences)
     }
 }
 
 /// What differs between the nodes that were below a removed path and those that are now.
 fn finish(
-    removed: Option<(Box<str>, Tree)>,
-    after: Vec<(Box<str>, Node)>,
+    removed: Option<(&str, Tree)>,
+    after: Vec<(&str, Node)>,
     differences: &mut Vec<Difference>,
 ) {
     let Some((_, before)) = removed else { return };
-    let after = after.iter().map(|(path, node)| (&**path, node));
+    let after = after.iter().map(|(path, node)| (*path, node));
     compare(before.iter(), after, |_| true, differences);
 }
 

@@ -259,12 +259,13 @@ fn inclusive(range: &impl RangeBounds<u64>) -> RangeInclusive<u64> {
         Bound::Excluded(start) => start.saturating_add(1),
         Bound::Unbounded => 0,
     };
-    match range.end_bound() {
-        Bound::Included(end) => start..=*end,
-        Bound::Excluded(0) => 1..=0,
-        Bound::Excluded(end) => start..=end - 1,
-        Bound::Unbounded => start..=u64::MAX,
-    }
+    let (start, end) = match range.end_bound() {
+        Bound::Included(end) => (start, *end),
+        Bound::Excluded(0) => (1, 0),
+        Bound::Excluded(end) => (start, end - 1),
+        Bound::Unbounded => (start, u64::MAX),
+    };
+    start..=end
 }
 
 /// The gaps that any tier tells of, each once, with where they end.

@@ -244,18 +244,15 @@ impl<'h> Reader<'h> {
         read.map_err(|what| ReadError::Damaged { at, what })
     }
 
-    /// The blocks up to a position that may concern a path, newest first, with their segments.
+    /// The blocks from a base to a position, newest first, with their segments.
     pub(crate) fn blocks_back(
         &self,
         position: &Position,
-        keys: Keys,
     ) -> impl Iterator<Item = (&'h SegmentIndex, &'h Block)> {
         let all = self.chain(position).rev();
         let all = all.flat_map(|(segment, blocks)| blocks.iter().rev().map(move |b| (segment, b)));
         let since = self.base(position).map_or(0, |(_, base)| base.moment.generation);
-        all.filter(move |(_, block)| {
-            block.known && block.span.last.generation > since && keys.may_be_in(block)
-        })
+        all.filter(move |(_, block)| block.known && block.span.last.generation > since)
     }
 
     /// Whether two positions share a base, so that the changes between them are all in one chain.
@@ -302,23 +299,26 @@ pub(crate) fn of_interest<'c>(
 
 /// What of a path a block's filter is asked for.
 #[derive(Clone, Debug)]
-pub(crate) struct Keys(Vec<u64>);
+pub(crate) struct Keys {
+    own: [Option<u64>; 2],
+    /// Of what it lies below.
+    removed: Vec<u64>,
+}
 
 impl Keys {
     pub(crate) fn new(top: &str, below: bool) -> Keys {
         use filter::Role::{Above, Changed, Removed};
         if below && top == "/" {
-            return Keys(Vec::new());
+            return Keys { own: [None; 2], removed: Vec::new() };
         }
-        let mut keys = vec![filter::key(top, Changed)];
-        if below {
-            keys.push(filter::key(top, Above));
-        }
-        keys.extend(order::ancestors(top).map(|path| filter::key(path, Removed)));
-        Keys(keys)
+        let own = [Some(filter::key(top, Changed)), below.then(|| filter::key(top, Above))];
+        let removed = order::ancestors(top).map(|path| filter::key(path, Removed)).collect();
+        Keys { own, removed }
     }
 
     pub(crate) fn may_be_in(&self, block: &Block) -> bool {
-        self.0.is_empty() || self.0.iter().any(|key| filter::may_have(&block.filter, *key))
+        let has = |key: &u64| filter::may_have(&block.filter, *key);
+        let all = self.own == [None; 2];
+        all || self.own.iter().flatten().any(has) || block.removes && self.removed.iter().any(has)
     }
 }

@@ -59,6 +59,8 @@ pub(crate) struct Block {
     pub(crate) number: u64,
     pub(crate) span: Span,
     pub(crate) filter: Box<[u64]>,
+    /// It removes a node.
+    pub(crate) removes: bool,
     /// It changes a tree that is known.
     pub(crate) known: bool,
 }
@@ -203,11 +205,12 @@ impl SegmentIndex {
                 self.last = Some(span.last);
             }
             Kind::Delta => {
-                if record.left_out {
+                if record.flags.left_out {
                     self.read_left_out(&record.raw(zip).ok()?, span.first);
                 }
                 let (filter, known) = (record.filter.clone(), self.known);
-                self.blocks.push(Block { at, number, span, filter, known });
+                let removes = record.flags.removed;
+                self.blocks.push(Block { at, number, span, filter, removes, known });
                 self.last = Some(span.last);
             }
             Kind::Gap => {

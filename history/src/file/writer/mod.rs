@@ -32,7 +32,7 @@ use super::options::Options;
 use super::record::{Moment, Zip};
 use super::storage::{Disk, Storage};
 use super::superblock::Superblock;
-use crate::limits::{BLOCK_BYTES, MERGE_BYTES};
+use crate::limits::{BLOCK_BYTES, MERGE_BYTES_MAX, MERGE_BYTES_MIN, MERGE_PART};
 
 /// Writes a history.
 ///
@@ -250,8 +250,7 @@ impl<S: Storage> Writer<S> {
         self.push(0, commit, false);
         let full = self.tiers.first().is_some_and(|tier| tier.delta.len() >= BLOCK_BYTES);
         let done = done.and(if full { self.write_delta(0) } else { Ok(()) });
-        let much = self.level(1).is_some_and(|level| level.bytes() > MERGE_BYTES);
-        done.and(if much { self.promote(1) } else { Ok(()) })
+        done.and(if self.is_full(1) { self.promote(1) } else { Ok(()) })
     }
 
     /// Adds a commit to the open block of a tier, but for what is beyond a guest's share.
@@ -289,13 +288,22 @@ impl<S: Storage> Writer<S> {
         let Moment { seq, generation, at } = moment;
         self.push(tier, &Commit { seq, generation, at, changes: &changes }, true);
         done = done.and(self.write_delta(tier));
-        let much = self.level(above).is_some_and(|level| level.bytes() > MERGE_BYTES);
-        done.and(if much { self.promote(above) } else { Ok(()) })
+        done.and(if self.is_full(above) { self.promote(above) } else { Ok(()) })
+    }
+
+    /// Whether a level has no room for more.
+    fn is_full(&self, tier: usize) -> bool {
+        let most = (self.block.size / MERGE_PART).clamp(MERGE_BYTES_MIN, MERGE_BYTES_MAX);
+        self.level(tier).is_some_and(|level| level.bytes() as u64 > most)
     }
 
     /// Promotes what the levels have, up to that of a tier.
     fn flush_levels(&mut self, highest: usize) -> Result<(), WriteError> {
-        (1..=highest).fold(Ok(()), |done, tier| done.and(self.promote(tier)))
+        let mut done = Ok(());
+        for tier in 1..=highest {
+            done = done.and(self.promote(tier));
+        }
+        done
     }
 }
 

@@ -149,10 +149,12 @@ fn overlaps(segment: &Segment, offset: u64, len: u64) -> bool {
 }
 
 fn step(extent: &Extent) -> u64 {
-    (extent.len / STEPS).next_multiple_of(8)
+    (extent.len / STEPS).max((extent.len / 8).min(STEP_BYTES)).next_multiple_of(8)
 }
 
 /// Segments of a tier, usually.
-const USUAL: u64 = 8;
+const USUAL: u64 = 16;
 /// Steps in which a whole extent would be filled.
-const STEPS: u64 = 32;
+const STEPS: u64 = 64;
+/// Bytes of a step, unless the extent is small.
+const STEP_BYTES: u64 = 64 << 10;

@@ -22,7 +22,7 @@ impl<S: Storage> Writer<S> {
         let large = state.delta.raw().len() > RECORD_BYTES;
         let raw = if large { &[] } else { state.delta.raw() };
         let sealed = Sealed::new(Kind::Delta, span, &filter, raw, &mut self.zip);
-        let sealed = if state.delta.has_left_out() { sealed.left_out() } else { sealed };
+        let sealed = sealed.with(state.delta.flags());
         state.delta.clear();
         state.shares.next_block();
         let done = if large { Err(TooLarge) } else { Ok(()) };
