@@ -63,6 +63,13 @@ fn a_command_finds_the_first_bad_version_by_its_files() {
     for (script, expected) in table {
         assert_eq!(search(&story, &["sh", "-c", script]), expected, "{script}");
     }
+    let script = r#"! test -e "$MYRIAD_TREE/local/domain/5/data" || exit 200; \
+        ! grep -qsx web-2 "$MYRIAD_TREE/local/domain/5/name""#;
+    let part = ["--below", "/local/domain/5/name", "sh", "-c", script];
+    assert_eq!(search(&story, &part), 13);
+    let script =
+        r#"test "$(ls "$MYRIAD_TREE" | wc -l)" = 0 || exit 200; test $MYRIAD_GENERATION -lt 5"#;
+    assert_eq!(search(&story, &["--no-files", "sh", "-c", script]), 5);
     // From a later version on, the device is there first, and then it isn't.
     good(&story, &["bisect", "start", "--good", "2"]);
     let script = r#"test -f "$MYRIAD_TREE/local/domain/5/device/vif""#;

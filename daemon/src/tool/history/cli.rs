@@ -146,6 +146,12 @@ pub(crate) enum BisectStep {
         /// PATH matches GLOB
         #[arg(long, value_name = "EXPR", conflicts_with = "command")]
         expr: Option<String>,
+        /// Lay out this node and what is below it as files, not the whole tree
+        #[arg(long, value_name = "PATH", default_value = "/", conflicts_with = "expr")]
+        below: String,
+        /// Lay out no files: quicker with a large tree; the socket is there all the same
+        #[arg(long, conflicts_with_all = ["expr", "below"])]
+        no_files: bool,
         /// A command: exit code 0 good, 125 can't be judged, others up to 127 bad
         #[arg(
             value_name = "CMD",

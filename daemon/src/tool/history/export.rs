@@ -11,7 +11,7 @@ mod stream;
 
 use std::path::Path;
 
-use myriad_history::file::{History, Kept, OwnedCommit, Tree};
+use myriad_history::file::{History, Kept, OwnedCommit};
 use serde_json::json;
 
 use self::{
@@ -20,10 +20,11 @@ use self::{
 };
 use super::{
     error::PastError,
-    layout::{Nothing, Picture},
+    layout::Nothing,
+    live::Live,
     progress::Progress,
     show::report_unknown,
-    shown::changed,
+    shown::differences,
     source::{Source, paths},
 };
 use crate::tool::{
@@ -61,12 +62,12 @@ pub(crate) fn export(
     }
     if !new.is_empty() {
         let has_work_tree = repository.has_clean_work_tree()?;
-        let newest = write(history, &repository, last, &new, id)?;
+        write(history, &repository, last, &new, id)?;
         if has_work_tree {
             repository.check_out()?;
         }
-        if let Some(tree) = newest {
-            report_unknown(&tree, console)?;
+        if let Some(newest) = new.last() {
+            report_unknown(&source.tree(newest)?, console)?;
         }
     }
     let newest = new.last().map(|kept| kept.generation).or(done).unwrap_or(0);
@@ -81,14 +82,14 @@ pub(crate) fn export(
     Ok(())
 }
 
-/// Writes versions; gives the tree of the last one.
+/// Writes versions.
 fn write(
     history: &History,
     repository: &Repository,
     last: Option<Last>,
     new: &[Kept],
     id: u64,
-) -> Result<Option<Tree>, PastError> {
+) -> Result<(), PastError> {
     let progress = Progress::of("exporting", new.len());
     let first = new.first().map_or(0, |kept| kept.generation);
     let mut commits = history.commits(first..).peekable();
@@ -98,30 +99,30 @@ fn write(
         let tree = history.tree(last.generation).ok()?;
         (tree.version().generation == last.generation).then_some(tree)
     });
-    let mut old = known;
+    let mut old = known.map(|tree| (tree.version().generation, Live::of(&tree)));
     for kept in new {
-        let tree = history.tree(kept.generation)?;
         let mut merged = Vec::new();
         while let Some(commit) = commits.next_if(|commit| is_upto(commit, kept.generation)) {
             merged.extend(commit?.changes);
         }
-        match &old {
-            Some(old) => {
-                let changed = changed(history, old.version().generation, kept.generation)?;
-                let (then, now): (&dyn Picture, &dyn Picture) = (old, &tree);
-                stream.commit(kept, &merged, false)?;
-                stream.files(then, now, changed.iter().map(String::as_str))?;
+        stream.commit(kept, &merged, old.is_none())?;
+        match &mut old {
+            Some((generation, live)) => {
+                let step = differences(history, *generation, kept.generation, "/")?;
+                live.apply(&step);
+                let changed = step.iter().map(|difference| difference.path.as_str());
+                stream.files(&live.before(&step), &*live, changed)?;
+                *generation = kept.generation;
             }
             None => {
-                stream.commit(kept, &merged, true)?;
+                let tree = history.tree(kept.generation)?;
                 stream.files(&Nothing, &tree, paths(&tree))?;
+                old = Some((kept.generation, Live::of(&tree)));
             }
         }
-        old = Some(tree);
         progress.step();
     }
-    stream.end()?;
-    Ok(old)
+    stream.end()
 }
 
 type Read = Result<OwnedCommit, myriad_history::file::ReadError>;

@@ -18,6 +18,7 @@ mod follow;
 mod glob;
 mod layout;
 mod limits;
+mod live;
 mod log;
 mod name;
 mod past;

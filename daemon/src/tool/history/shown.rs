@@ -1,19 +1,24 @@
 //! From trees of the history to what a store or a directory is made of.
 
 use myriad_core::{Access, DomId, Perm};
-use myriad_history::file::{History, Tree};
+use myriad_history::file::{Difference, History, Tree};
 
 use super::{diff::is_one, error::PastError, past::Becomes};
 
-/// The nodes at which two kept versions differ, parents before children. (Special ones have no
-/// place in a tree of files.)
+/// What two kept versions have differently, parents before children. (Special nodes have no place
+/// in a tree of files.)
 ///
 /// # Errors
 /// [`PastError::Read`].
-pub(crate) fn changed(history: &History, a: u64, b: u64) -> Result<Vec<String>, PastError> {
-    let differences = history.diff(a, b, "/")?.into_iter().filter(is_one);
-    let paths = differences.map(|difference| difference.path);
-    Ok(paths.filter(|path| path.starts_with('/')).collect())
+pub(crate) fn differences(
+    history: &History,
+    a: u64,
+    b: u64,
+    below: &str,
+) -> Result<Vec<Difference>, PastError> {
+    let mut all = history.diff(a, b, below)?;
+    all.retain(|difference| is_one(difference) && difference.path.starts_with('/'));
+    Ok(all)
 }
 
 /// What nodes become in a version, for a store that is to show it.

@@ -20,7 +20,7 @@ use super::{
     expr::Expr,
     log,
     show::json_version,
-    source::Source,
+    source::{Source, valid},
     words,
 };
 use crate::tool::{
@@ -64,10 +64,12 @@ pub(crate) fn bisect(
         BisectStep::Good { version } => run.say_of(version.as_deref(), Verdict::Good, console)?,
         BisectStep::Bad { version } => run.say_of(version.as_deref(), Verdict::Bad, console)?,
         BisectStep::Skip { version } => run.say_of(version.as_deref(), Verdict::Skip, console)?,
-        BisectStep::Run { expr, command } => {
+        BisectStep::Run { expr, command, below, no_files } => {
+            valid(below)?;
+            let below = (!no_files).then(|| below.clone());
             let judge = match expr {
                 Some(expr) => Judge::Expr(Expr::parse(expr).map_err(PastError::from)?),
-                None => Judge::Command(command.clone(), None),
+                None => Judge::Command(command.clone(), below, None),
             };
             run.judge_all(judge, console)?;
         }

@@ -14,9 +14,10 @@ use crate::tool::history::{
     directory::Directory,
     error::PastError,
     expr::Expr,
-    layout::Picture,
+    layout::Nothing,
     past::{Past, Server},
-    shown::{becomes, changed},
+    progress::Progress,
+    shown::{becomes, differences},
     source::paths,
     words,
 };
@@ -26,15 +27,16 @@ use crate::tool::history::{
 pub(super) enum Judge {
     /// An expression that is true in good versions.
     Expr(Expr),
-    /// A command that ends with 0 in good versions.
-    Command(Vec<OsString>, Option<Box<Stage>>),
+    /// A command that ends with 0 in good versions; what of the tree it gets as files; and where
+    /// it finds the last version that was judged.
+    Command(Vec<OsString>, Option<String>, Option<Box<Stage>>),
 }
 
 /// Where commands find the tree of a version.
 #[derive(Debug)]
 pub(super) struct Stage {
     tree: Tree,
-    directory: Directory,
+    files: Option<Directory>,
     past: Past,
     server: Server,
     place: PathBuf,
@@ -62,13 +64,13 @@ impl Judge {
                 let holds = expr.holds(tree.get(expr.path()).map(|node| &*node.value));
                 Ok(if holds { Verdict::Good } else { Verdict::Bad })
             }
-            Judge::Command(words, stage) => {
+            Judge::Command(words, below, stage) => {
                 let stage = match stage {
                     Some(stage) => {
                         stage.advance(history, tree)?;
                         stage
                     }
-                    empty => empty.insert(Box::new(Stage::new(tree)?)),
+                    empty => empty.insert(Box::new(Stage::new(tree, below.as_deref())?)),
                 };
                 verdict(words, stage.run(words, version)?)
             }
@@ -77,25 +79,30 @@ impl Judge {
 }
 
 impl Stage {
-    fn new(tree: Tree) -> Result<Stage, PastError> {
+    fn new(tree: Tree, below: Option<&str>) -> Result<Stage, PastError> {
         let temporary = tempfile::Builder::new().prefix("myriad-bisect-").tempdir();
         let temporary = temporary.map_err(PastError::place("can't make a temporary directory"))?;
         let place = temporary.path().join("tree");
         std::fs::create_dir(&place).map_err(PastError::place("can't make a directory"))?;
-        let directory = Directory::fill(&place, &tree, paths(&tree))?;
+        let files = below.map(|below| Directory::at(&place, below));
+        let progress = Progress::open("laying out the first version");
+        if let Some(files) = &files {
+            files.advance(&Nothing, &tree, paths(&tree).inspect(|_| progress.step()))?;
+        }
         let past = Past::new().map_err(PastError::Node)?;
         past.advance(&becomes(&tree, paths(&tree))).map_err(PastError::Node)?;
         let server = Server::start(&temporary.path().join("socket"), &past)?;
-        Ok(Stage { tree, directory, past, server, place, _temporary: temporary })
+        Ok(Stage { tree, files, past, server, place, _temporary: temporary })
     }
 
     /// Shows another version.
     fn advance(&mut self, history: &History, tree: Tree) -> Result<(), PastError> {
         let (old, new) = (self.tree.version().generation, tree.version().generation);
-        let differences = changed(history, old, new)?;
-        let changed = || differences.iter().map(String::as_str);
-        let (old, new): (&dyn Picture, &dyn Picture) = (&self.tree, &tree);
-        self.directory.advance(old, new, changed())?;
+        let differences = differences(history, old, new, "/")?;
+        let changed = || differences.iter().map(|difference| difference.path.as_str());
+        if let Some(files) = &self.files {
+            files.advance(&self.tree, &tree, changed())?;
+        }
         self.past.advance(&becomes(&tree, changed())).map_err(PastError::Node)?;
         self.server.moved();
         self.tree = tree;
