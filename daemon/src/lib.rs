@@ -4,6 +4,7 @@
 pub mod claim;
 pub mod control;
 pub mod detach;
+pub mod history;
 pub mod hypervisor;
 pub mod limits;
 pub mod logs;

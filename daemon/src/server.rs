@@ -2,7 +2,10 @@
 
 use std::{io, path::PathBuf, sync::Arc};
 
-use myriad_core::{Config, DomId, Error, Store};
+use myriad_core::{
+    Config, DomId, Error, Store,
+    limits::{FEED_BYTES, FEED_SLOTS},
+};
 use myriad_ring::v1::features;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
@@ -15,6 +18,8 @@ use tracing::{info, warn};
 use crate::{
     claim::{ClaimError, PidFile, Socket},
     detach,
+    history::HistoryFile,
+    limits,
     logs::{self, LogError},
     options::{Options, Places},
     recovery::{RecoverError, Recovery},
@@ -101,6 +106,11 @@ pub fn run(options: Options) -> Result<(), ServeError> {
     let host = simulated_host(&options, &places, is_real)?;
     let control = options.priv_domid;
     let mut recovery = options.recovery(&places)?;
+    let history = options.history(&places);
+    let feed = match history {
+        Some(_) => (limits::HISTORY_FEED_SLOTS, limits::HISTORY_FEED_BYTES),
+        None => (FEED_SLOTS, FEED_BYTES),
+    };
     let config = Config {
         control,
         quotas: options.quotas(),
@@ -108,6 +118,9 @@ pub fn run(options: Options) -> Result<(), ServeError> {
         keep_orphans: options.keep_orphans,
         reclaimer: true,
         journal: recovery.as_ref().map(Recovery::journal),
+        generation: history.as_ref().map_or(0, HistoryFile::generation),
+        feed_slots: feed.0,
+        feed_bytes: feed.1,
         ..Config::default()
     };
     let former = recovery.as_mut().map(|recovery| recovery.restore(&config)).transpose()?;
@@ -122,6 +135,7 @@ pub fn run(options: Options) -> Result<(), ServeError> {
     let kept = recovery.as_ref().map(|recovery| recovery.begin(&store)).transpose()?;
     let formers = recovery.as_mut().map(|recovery| std::mem::take(&mut recovery.formers));
     let _checkpointer = recovery.map(|recovery| recovery.checkpointer(&store)).transpose()?;
+    let _history = history.map(|history| history.follow(store.clone())).transpose()?;
     let content = Content { store, kept, formers: formers.unwrap_or_default() };
     let settings = Settings {
         workers: options.workers(),

@@ -10,6 +10,7 @@ use super::{
     error::RecoveryError,
     header::{Header, NEEDED, STATE},
     map::Map,
+    record::Found,
     state,
     words::{WORD, Words},
 };
