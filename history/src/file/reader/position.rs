@@ -91,7 +91,7 @@ impl<'h> Reader<'h> {
         generation: u64,
     ) -> Result<Option<(Moment, u32)>, ReadError> {
         let blocks = segment.blocks.get(..blocks).unwrap_or_default();
-        let Some(block) = blocks.last().filter(|block| block.known) else { return Ok(None) };
+        let Some(block) = blocks.iter().rfind(|block| block.known) else { return Ok(None) };
         let mut found = None;
         self.heads_of(segment, block, |head| {
             if head.moment.generation <= generation {
@@ -194,12 +194,15 @@ impl<'h> Reader<'h> {
         let (segment, base) = self.base(position)?;
         let mut nodes: Vec<(Box<str>, Node)> = Vec::new();
         for block in base.index.blocks_of(top) {
-            self.nodes(segment, base, block, |path, node| {
+            let raw = self.nodes(segment, block)?;
+            let read = read_nodes(&raw, base.moment.generation, |path, node| {
                 if order::is_within(path, top) {
-                    nodes.push((path.into(), node));
+                    nodes.push((path.into(), node.to_node()));
                 }
                 true
-            })?;
+            });
+            let at = segment.entry.offset + block.offset;
+            read.map_err(|what| ReadError::Damaged { at, what })?;
         }
         let mut merge = Merge::default();
         self.changes_up_to(position, base.moment.generation, top, |item| {
@@ -233,19 +236,15 @@ impl<'h> Reader<'h> {
         base.ok_or(ReadError::Empty)
     }
 
-    /// The nodes of a block of a snapshot, in order, until one isn't wanted.
+    /// The bytes of a block of a snapshot.
     pub(crate) fn nodes(
         &self,
         segment: &SegmentIndex,
-        base: &Base,
         block: &NodesAt,
-        show: impl FnMut(&str, Node) -> bool,
-    ) -> Result<(), ReadError> {
+    ) -> Result<Vec<u8>, ReadError> {
         let at = segment.entry.offset + block.offset;
         let place = segment.place(self.index.block.file, block.number);
-        let raw = self.raw(segment, &place, at, Kind::Nodes)?;
-        let read = read_nodes(&raw, base.moment.generation, show);
-        read.map_err(|what| ReadError::Damaged { at, what })
+        self.raw(segment, &place, at, Kind::Nodes)
     }
 
     /// The blocks from a base to a position, newest first, with their segments.
