@@ -1,5 +1,6 @@
 //! The bounds of history and recovery.
 
+use std::time::Duration;
 // The file.
 
 /// Bytes of the smallest history file.
@@ -57,6 +58,13 @@ pub const SEGMENTS_MIN: u64 = 2;
 pub const SEGMENTS_MAX: u64 = 4096;
 /// A checkpoint is due once less than one of so many segments is free.
 pub const CHECKPOINT_BELOW: u64 = 2;
+/// Yields of a commit that finds the journal full, since a checkpoint may be about to end …
+pub const FULL_YIELDS: u32 = 1 << 8;
+/// … after which it sleeps for so long at a time …
+pub const FULL_PAUSE: Duration = Duration::from_micros(100);
+/// … and for so long in all. Then the journal is suspended: commits go on, and a crash loses the
+/// store, until a checkpoint is complete.
+pub const FULL_PATIENCE: Duration = Duration::from_secs(1);
 /// Yields while a checkpoint that is to resume the journal waits for commits without a record.
 pub const REJOIN_YIELDS: u32 = 1 << 10;
 /// Bytes that the writer of a checkpoint gathers before it writes them.
