@@ -25,11 +25,11 @@ pub const FILTER_PROBES: u64 = 8;
 pub const FILTER_WORDS: usize = 8 << 10;
 /// Bytes of changes that wait to be merged into a tier's next version, about: one of so many parts
 /// of the file. Past that the tier gets a version sooner.
-pub const MERGE_PART: u64 = 16;
+pub const MERGE_PART: u64 = 6;
 /// The least of these bytes …
 pub const MERGE_BYTES_MIN: u64 = 256 << 10;
 /// … and the most.
-pub const MERGE_BYTES_MAX: u64 = 16 << 20;
+pub const MERGE_BYTES_MAX: u64 = 32 << 20;
 /// How hard commits are compressed …
 pub const DELTA_LEVEL: i32 = 1;
 /// … and snapshots.
