@@ -125,6 +125,32 @@ fn one_committer_through_many_laps_killed_everywhere() {
     assert!(small.tape.stores() > 1000);
 }
 
+/// Between any two stores of one commit another does all of its own, in segments full of what
+/// earlier laps have left; killed everywhere.
+#[test]
+fn one_commits_between_any_two_stores_of_another() {
+    for (before, len) in (0..16).flat_map(|before| [(before, 0), (before, 60)]) {
+        for after in 1.. {
+            let small = Small::new(2, 8);
+            for n in 0..10 + before {
+                if small.commit(100 - n % 3 * 50).is_err() {
+                    small.checkpoint();
+                }
+            }
+            small.checkpoint(); // There is space for both.
+            let other = small.clone();
+            small.tape.interrupt(after, move || _ = other.commit(20));
+            assert!(small.commit(len).is_ok());
+            if small.tape.interrupt(usize::MAX / 2, || ()) {
+                small.kill_everywhere();
+            } else {
+                assert!(after > 6, "a commit has six stores at least");
+                break;
+            }
+        }
+    }
+}
+
 /// A record that was marked late hits nothing that has come in its place, though it is of the same
 /// size and lies at the same line.
 #[test]
