@@ -46,4 +46,16 @@ impl Instance {
     /// Every domain ([`DomId::ANY`]).
     pub const ANY: Instance = Instance(2);
     pub(crate) const FIRST_FREE: u64 = 3;
+
+    /// The number.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The life of a number that [`Instance::number`] gave, for those who have kept it.
+    #[must_use]
+    pub fn from_number(number: u64) -> Instance {
+        Instance(number)
+    }
 }

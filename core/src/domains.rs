@@ -20,6 +20,7 @@ pub(crate) struct Domain {
     pub(crate) shutdown: bool,
     pub(crate) target: Option<(DomId, Instance)>,
     pub(crate) features: Option<u32>,
+    pub(crate) seat: Seat,
     /// Nodes that it owns.
     pub(crate) nodes: u32,
     pub(crate) watches: u32,
@@ -95,6 +96,7 @@ impl Domains {
             shutdown: false,
             target: None,
             features: None,
+            seat: Seat::default(),
             nodes: 0,
             watches: 0,
             memory: 0,
@@ -158,8 +160,12 @@ type OwnQuotas = [Option<u32>; Quota::ALL.len()];
 impl Domain {
     /// The domain's value of a quota, or the global one.
     pub(crate) fn quota(&self, global: &Quotas, quota: Quota) -> u32 {
-        let own = self.quotas.as_ref().and_then(|q| q.get(quota as usize).copied().flatten());
-        own.unwrap_or_else(|| global.get(quota))
+        self.own_quota(quota).unwrap_or_else(|| global.get(quota))
+    }
+
+    /// The domain's own value of a quota, where it has one.
+    pub(crate) fn own_quota(&self, quota: Quota) -> Option<u32> {
+        self.quotas.as_ref().and_then(|q| q.get(quota as usize).copied().flatten())
     }
 
     pub(crate) fn set_quota(&mut self, quota: Quota, value: u32) {
@@ -180,12 +186,22 @@ impl Domain {
             shutdown_seen: self.shutdown,
             target: self.target.map(|t| t.0),
             features: self.features.unwrap_or(default_features),
+            seat: self.seat,
             nodes: self.nodes,
             watches: self.watches,
             memory: self.memory,
             quotas,
         }
     }
+}
+
+/// What a host tells of a domain, for itself to find it again after a crash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seat {
+    /// Which of those that had its id it is; 0: not known.
+    pub unique_id: u64,
+    /// Its event channel port, as INTRODUCE named it.
+    pub port: u32,
 }
 
 /// What a version knows of a domain.
@@ -203,6 +219,8 @@ pub struct DomainInfo {
     pub target: Option<DomId>,
     /// Feature bits of its ring page.
     pub features: u32,
+    /// What its host has told of it.
+    pub seat: Seat,
     /// Nodes that it owns.
     pub nodes: u32,
     /// Watches that it has registered.

@@ -3,7 +3,10 @@
 use crate::acl::Entry;
 use crate::caller::Caller;
 use crate::domain::{DomId, Instance};
+use crate::domains::Seat;
+use crate::errno::Errno;
 use crate::error::Error;
+use crate::origin::Origin;
 use crate::path::Path;
 use crate::perms::Perm;
 use crate::quota::Quota;
@@ -62,8 +65,18 @@ impl<'s> Edit<'s> {
 
     /// What follows is another request: its changes are newer than all before. Several requests
     /// may share a publication.
-    pub fn next_request(&mut self) {
-        self.work.next_request();
+    pub fn next_request(&mut self, origin: &Origin) {
+        self.work.next_request(origin);
+    }
+
+    /// Says which request this is; the first of several.
+    pub fn from(&mut self, origin: &Origin) {
+        self.work.origin = *origin;
+    }
+
+    /// The request has failed, while others of the publication have not: for the record.
+    pub fn failed(&mut self, errno: Errno) {
+        self.work.delta.failed(errno);
     }
 
     /// How many events the changes so far fire: as many of [`crate::Record::fires`], from the
@@ -106,6 +119,11 @@ impl<'s> Edit<'s> {
         self.work.unwatch(self.env, conn, path, token)
     }
 
+    /// The watches of a connection become another's, which has none yet.
+    pub fn move_watches(&mut self, from: ConnId, to: ConnId) {
+        self.work.move_watches(self.env, from, to);
+    }
+
     /// Removes all watches of a connection.
     pub fn drop_watches(&mut self, conn: ConnId) {
         self.work.drop_watches(self.env, conn);
@@ -133,6 +151,11 @@ impl<'s> Edit<'s> {
     #[must_use]
     pub fn life(&self, domid: DomId) -> Option<Instance> {
         self.work.life(self.env, domid)
+    }
+
+    /// Keeps what the host tells of a domain that is known; nothing where it isn't.
+    pub fn seat(&mut self, domid: DomId, seat: Seat) {
+        self.work.seat(self.env, domid, seat);
     }
 
     /// INTRODUCE: true where the domain wasn't introduced yet. Fires `@introduceDomain` then, but
@@ -346,14 +369,14 @@ macro_rules! reads_and_writes_through_work {
             }
 
             fn mkdir(&mut self, caller: &Caller, path: Path<'_>) -> Result<(), Error> {
-                let before = self.work.changes.len();
+                let before = self.work.delta.nodes();
                 self.work.mkdir(&self.env, caller, path)?;
                 self.note_mkdir(caller, path, before);
                 Ok(())
             }
 
             fn rm(&mut self, caller: &Caller, path: Path<'_>) -> Result<(), Error> {
-                let before = self.work.changes.len();
+                let before = self.work.delta.nodes();
                 self.work.rm(&self.env, caller, path)?;
                 self.note_rm(caller, path, before);
                 Ok(())

@@ -1,77 +1,20 @@
-//! Domains coming and going, their watches and quotas: the operations beside the tree.
+//! Domains coming and going, and their quotas: the operations beside the tree.
 
 use std::sync::Arc;
 
-use crate::accounts::watch_bytes;
 use crate::acl::AclBuf;
 use crate::caller::Caller;
+use crate::delta::DomainChange;
 use crate::domain::{DomId, Instance};
-use crate::domains::Domain;
+use crate::domains::{Domain, Seat};
 use crate::error::Error;
 use crate::path::Path;
 use crate::perms::Perm;
 use crate::quota::Quota;
-use crate::record::ChangeKind;
 use crate::state::{Env, Special, Want};
-use crate::watch::{ConnId, Spec, Watch, WatchPath};
 use crate::work::Work;
 
 impl Work {
-    /// Registers a watch.
-    pub(crate) fn watch(&mut self, env: &Env, spec: &Spec<'_>) -> Result<(), Error> {
-        let watches = &self.state.watches;
-        if watches.find(&env.keys, spec.conn, spec.path, spec.token).is_some() {
-            return Err(Error::Exists);
-        }
-        self.state.within(env, &spec.caller, Quota::Watches, |d| {
-            d.map_or(0, |d| d.watches as usize) + 1
-        })?;
-        let bytes = watch_bytes(spec.path.as_str(), spec.token);
-        self.state.afford(env, &spec.caller, spec.caller.guest(), bytes)?;
-        self.state.watches.add(&env.keys, spec);
-        self.count_watches(env, &spec.caller, (1, bytes));
-        Ok(())
-    }
-
-    /// Removes a watch.
-    pub(crate) fn unwatch(
-        &mut self,
-        env: &Env,
-        conn: ConnId,
-        path: WatchPath<'_>,
-        token: &[u8],
-    ) -> Result<(), Error> {
-        let watches = &mut self.state.watches;
-        let found = watches.find(&env.keys, conn, path, token).ok_or(Error::NotFound)?;
-        let caller = found.caller();
-        watches.remove(&env.keys, conn, path, token);
-        self.count_watches(env, &caller, (-1, -watch_bytes(path.as_str(), token)));
-        Ok(())
-    }
-
-    /// Removes all watches of a connection.
-    pub(crate) fn drop_watches(&mut self, env: &Env, conn: ConnId) {
-        let all = self.state.watches.of_conn(&env.keys, conn);
-        let Some(caller) = all.first().map(Watch::caller) else { return };
-        let bytes: i64 = all.iter().map(|w| watch_bytes(w.path(), w.token())).sum();
-        let gone = self.state.watches.remove_all(&env.keys, conn);
-        self.count_watches(env, &caller, (-i64::try_from(gone).unwrap_or(0), -bytes));
-    }
-
-    fn count_watches(&mut self, env: &Env, caller: &Caller, (change, bytes): (i64, i64)) {
-        self.dirty = true;
-        self.state.indices.heed(self.state.watches.any_on_indices());
-        let Some((domid, life)) = caller.guest() else { return };
-        if self.state.domains.living(&env.keys, domid, life).is_none() {
-            return;
-        }
-        if let Some(domain) = self.state.domains.get_mut(&env.keys, domid) {
-            let count = i64::from(domain.watches) + change;
-            domain.watches = u32::try_from(count).unwrap_or(0);
-            domain.memory = domain.memory.saturating_add_signed(bytes);
-        }
-    }
-
     /// Sets the permissions of a special node.
     pub(crate) fn set_special_perms(
         &mut self,
@@ -90,11 +33,8 @@ impl Work {
         if caller.guest().is_some() && list.as_acl().owner().domid != owner {
             return Err(Error::OwnerChange);
         }
-        let [introduce, release] = Arc::make_mut(&mut self.state.specials);
-        match node {
-            Special::IntroduceDomain => *introduce = list,
-            Special::ReleaseDomain => *release = list,
-        }
+        self.delta.special(node, list.as_acl());
+        self.state.put_special(node, list);
         self.dirty = true;
         Ok(())
     }
@@ -112,8 +52,20 @@ impl Work {
             }
         };
         self.state.domains.add(&env.keys, domid, instance);
+        self.delta.domain(domid, DomainChange::Known(instance));
         self.dirty = true;
         instance
+    }
+
+    /// Keeps what the host tells of a domain.
+    pub(crate) fn seat(&mut self, env: &Env, domid: DomId, seat: Seat) {
+        if let Some(domain) = self.state.domains.get_mut(&env.keys, domid)
+            && domain.seat != seat
+        {
+            domain.seat = seat;
+            self.delta.domain(domid, DomainChange::Seat(seat));
+            self.dirty = true;
+        }
     }
 
     /// A domain is introduced; true where it wasn't yet.
@@ -124,6 +76,7 @@ impl Work {
             return false;
         }
         domain.shutdown = false;
+        self.delta.domain(domid, DomainChange::Introduced);
         self.dirty = true;
         if instance != Instance::CONTROL {
             self.state.special_fires(
@@ -160,6 +113,7 @@ impl Work {
             }
         }
         self.state.domains.remove(&env.keys, domid);
+        self.delta.domain(domid, DomainChange::Gone);
         self.dirty = true;
         if domain.introduced {
             self.state.special_fires(env, Special::ReleaseDomain, &[domid], true, &mut self.fires);
@@ -194,7 +148,7 @@ impl Work {
         let control = Some((env.control, Instance::CONTROL));
         let list = AclBuf::inherited(before.as_acl(), control);
         self.state.set_acl(env, path, &before, &list);
-        self.changes.push(ChangeKind::Perms, path.as_str());
+        self.delta.perms(path.as_str(), list.as_acl());
         Ok(())
     }
 
@@ -209,6 +163,7 @@ impl Work {
             }
             if let Some(domain) = self.state.domains.get_mut(&env.keys, *domid) {
                 domain.shutdown = true;
+                self.delta.domain(*domid, DomainChange::Shutdown);
                 news.push(*domid);
             }
         }
@@ -223,6 +178,7 @@ impl Work {
     /// A domain's shutdown is no longer seen.
     pub(crate) fn resume(&mut self, env: &Env, domid: DomId) -> Result<(), Error> {
         self.introduced(env, domid)?.shutdown = false;
+        self.delta.domain(domid, DomainChange::Resumed);
         Ok(())
     }
 
@@ -236,6 +192,7 @@ impl Work {
         self.introduced(env, domid)?;
         let instance = self.introduced(env, target)?.instance;
         self.introduced(env, domid)?.target = Some((target, instance));
+        self.delta.domain(domid, DomainChange::Target(target, instance));
         Ok(())
     }
 
@@ -247,6 +204,7 @@ impl Work {
         features: u32,
     ) -> Result<(), Error> {
         self.known(env, domid)?.features = Some(features);
+        self.delta.domain(domid, DomainChange::Features(features));
         Ok(())
     }
 
@@ -258,7 +216,11 @@ impl Work {
         quota: Quota,
         value: u32,
     ) -> Result<(), Error> {
+        if let Some(domid) = domid {
+            self.known(env, domid)?;
+        }
         self.dirty = true;
+        self.delta.quota(domid, quota, value);
         let Some(domid) = domid else {
             Arc::make_mut(&mut self.state.quotas).set(quota, value);
             return Ok(());

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use crate::caller::Caller;
+use crate::delta::Delta;
 use crate::error::Error;
 use crate::footprint::Footprint;
+use crate::origin::Origin;
 use crate::path::Path;
 use crate::perms::Perm;
 use crate::publish::Proposal;
-use crate::record::{Changes, Fire};
+use crate::record::Fire;
 use crate::state::{Env, State};
 use crate::transaction::in_transaction;
 use crate::version::{Helped, Version};
@@ -67,18 +69,20 @@ pub(crate) struct Prepared {
     effects: Vec<Effect>,
     /// What it came to on its base, for when that is still current.
     state: State,
-    changes: Changes,
+    delta: Delta,
     author: Caller,
+    /// The request that ends it.
+    origin: Origin,
     base_seq: u64,
     env: Arc<Env>,
 }
 
 impl Prepared {
     pub(crate) fn new(env: Arc<Env>, work: Work, effects: Vec<Effect>, base_seq: u64) -> Prepared {
-        let Work { mut state, changes, author, tx, .. } = work;
+        let Work { mut state, delta, author, origin, tx, .. } = work;
         state.tree.close();
         let footprint = tx.map(|tx| tx.footprint).unwrap_or_default();
-        Prepared { footprint, effects, state, changes, author, base_seq, env }
+        Prepared { footprint, effects, state, delta, author, origin, base_seq, env }
     }
 
     pub(crate) fn into_effects(self) -> Vec<Effect> {
@@ -99,14 +103,15 @@ impl Prepared {
     pub(crate) fn on(&self, base: &Version) -> Result<Work, Error> {
         let env = &*self.env;
         let (mut work, touches) = if base.seq == self.base_seq {
-            let (changes, author) = (self.changes.clone(), self.author);
+            let (delta, author, origin) = (self.delta.clone(), self.author, self.origin);
             let (state, fires) = (self.state.clone(), Vec::new());
-            (Work { state, changes, fires, author, dirty: true, tx: None }, None)
+            (Work { state, delta, fires, author, origin, dirty: true, tx: None }, None)
         } else {
             if self.broken(&base.state).is_some() {
                 return Err(Error::Conflict);
             }
             let mut work = in_transaction(&base.state, self.footprint.order_only(), 0);
+            work.origin = self.origin;
             self.replay(&mut work)?;
             let touches = work.tx.take();
             (work, touches)

@@ -40,8 +40,17 @@ pub(crate) trait Proposal<V> {
 
 /// Who has to hear of versions that come and go.
 pub(crate) trait Hooks<V> {
+    /// `base` is current; what is answered next may come from it.
+    fn seen(&self, _base: &V) {}
+
     /// `base` may be replaced next.
     fn building_on(&self, base: &Arc<V>);
+
+    /// `new` may be published next on top of `base`: a journal keeps its record.
+    fn keep(&self, _base: &V, _new: &mut V) {}
+
+    /// `new` has been published, or has lost.
+    fn tried(&self, _new: &V) {}
 
     /// `new` has replaced `old`.
     fn replaced(&self, old: Arc<V>, new: &Arc<V>);
@@ -94,6 +103,7 @@ impl<C, S> Root<C, S> {
         S: RootCell<Slot<P>>,
     {
         let base = self.cell.load();
+        hooks.seen(&base);
         // After the load of the base: see the module's text.
         let slot = self.slot.load();
         if let Some(first) = Option::as_ref(&**slot)
@@ -159,16 +169,18 @@ impl<C, S> Root<C, S> {
         Option::as_ref(&**slot).filter(|a| a.id == id).map(|a| a.lost.load(Relaxed))
     }
 
-    fn swap<V>(&self, base: &Arc<V>, version: V, hooks: &impl Hooks<V>) -> bool
+    fn swap<V>(&self, base: &Arc<V>, mut version: V, hooks: &impl Hooks<V>) -> bool
     where
         C: RootCell<V>,
     {
         hooks.building_on(base);
+        hooks.keep(base, &mut version);
         let new = Arc::new(version);
         let won = self.cell.replace(base, &new);
         if won {
             hooks.replaced(Arc::clone(base), &new);
         }
+        hooks.tried(&new);
         won
     }
 
@@ -201,6 +213,7 @@ impl<C, S> Root<C, S> {
         // most one version that it began before it could see the announcement.
         loop {
             let base = self.cell.load();
+            hooks.seen(&base);
             if base.applied() == id {
                 let result = read(&base);
                 self.slot.replace(&mine, &Arc::new(None));

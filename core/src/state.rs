@@ -311,6 +311,14 @@ impl State {
         }
     }
 
+    pub(crate) fn put_special(&mut self, special: Special, list: AclBuf) {
+        let [introduce, release] = Arc::make_mut(&mut self.specials);
+        match special {
+            Special::IntroduceDomain => *introduce = list,
+            Special::ReleaseDomain => *release = list,
+        }
+    }
+
     pub(crate) fn special(&self, special: Special) -> &AclBuf {
         let [introduce, release] = &*self.specials;
         match special {

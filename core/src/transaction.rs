@@ -3,20 +3,21 @@
 use std::sync::Arc;
 
 use crate::caller::Caller;
-use crate::cell::RootCell;
 use crate::edit::{Writes, reads_and_writes_through_work};
 use crate::error::Error;
 use crate::footprint::Footprint;
+use crate::inner::Dropped;
 use crate::limits::{
     ANNOUNCE_AFTER, GUEST_TRANSACTION_BYTES, GUEST_TRANSACTION_EFFECTS, PINNED_BYTES,
     TRANSACTION_BYTES, TRANSACTION_ENTRIES,
 };
+use crate::origin::Origin;
 use crate::path::Path;
 use crate::perms::Perm;
 use crate::prepared::{Effect, Kind, Prepared};
 use crate::publish::{Attempt, Built};
 use crate::state::{Env, Special};
-use crate::store::{Dropped, Outcome, Store};
+use crate::store::{Outcome, Store};
 use crate::view::{Listing, Match, Reads, special_perms};
 use crate::work::{Tx, Work};
 
@@ -55,7 +56,7 @@ pub struct Transaction {
 impl Transaction {
     pub(crate) fn new(store: Store, max_nodes: u32) -> Transaction {
         let (work, base_seq) = {
-            let base = store.0.root.cell().load();
+            let base = store.0.current();
             (
                 in_transaction(&base.state, Footprint::new(base.state.generation), max_nodes),
                 base.seq,
@@ -85,6 +86,16 @@ impl Transaction {
         self.commit_or_blame().0
     }
 
+    /// Says which request ends it.
+    pub fn from(&mut self, origin: &Origin) {
+        self.work.origin = *origin;
+    }
+
+    /// Makes it fail with [`Error::Conflict`] at its end, whatever it does until then.
+    pub fn doom(&mut self) {
+        self.doomed = true;
+    }
+
     /// As [`Transaction::commit`]; for a conflict, the path where it was found, too.
     pub fn commit_or_blame(&mut self) -> (Outcome<()>, Option<Box<str>>) {
         let inner = Arc::clone(&self.store.0);
@@ -94,7 +105,7 @@ impl Transaction {
             _ => None,
         };
         if refused.is_some() || self.effects.is_empty() {
-            let seq = inner.root.cell().load().seq;
+            let seq = inner.current().seq;
             let result = refused.map_or(Ok(()), Err);
             return (Outcome { result, seq }, self.conflict.take());
         }
@@ -102,7 +113,7 @@ impl Transaction {
         let outcome = publish(&self.store, &prepared);
         let bytes = self.store.0.retired_since(prepared.retired());
         let conflict = (outcome.result == Err(Error::Conflict)).then(|| {
-            let now = inner.root.cell().load();
+            let now = inner.current();
             prepared.broken(&now.state).unwrap_or_default().into()
         });
         self.store.0.let_go(Dropped::Prepared(prepared), bytes);
@@ -127,7 +138,7 @@ impl Transaction {
     }
 
     fn move_on(&mut self) {
-        let now = Arc::clone(&self.store.0.root.cell().load());
+        let now = Arc::clone(&self.store.0.current());
         let poisoned = self.work.tx.as_ref().is_some_and(|tx| tx.poisoned);
         let prepared = self.prepare();
         let broken = prepared.broken(&now.state).map(Box::from);
@@ -191,7 +202,7 @@ impl Transaction {
     /// Domains that a list names may have become known after this transaction began: the
     /// toolstack writes the nodes of a domain before it introduces it, in one transaction.
     fn meet(&mut self, perms: &[Perm]) {
-        let now = self.store.0.root.cell().load();
+        let now = self.store.0.current();
         let (env, domains) = (&self.env, &mut self.work.state.domains);
         for domid in perms.iter().map(|p| p.domid) {
             if domains.get(&env.keys, domid).is_none()
@@ -215,13 +226,13 @@ impl Transaction {
     }
 
     fn note_mkdir(&mut self, caller: &Caller, path: Path<'_>, before: usize) {
-        if self.work.changes.len() > before {
+        if self.work.delta.nodes() > before {
             self.note(caller, path, Kind::Mkdir);
         }
     }
 
     fn note_rm(&mut self, caller: &Caller, path: Path<'_>, before: usize) {
-        if self.work.changes.len() > before {
+        if self.work.delta.nodes() > before {
             self.note(caller, path, Kind::Rm);
         }
     }
@@ -233,7 +244,7 @@ impl Transaction {
 
 impl Drop for Transaction {
     fn drop(&mut self) {
-        let hollow = Work::new(&self.store.0.root.cell().load().state);
+        let hollow = Work::new(&self.store.0.current().state);
         self.let_go(hollow);
     }
 }

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use crate::caller::Caller;
+use crate::delta::Delta;
 use crate::error::Error;
+use crate::journal::Place;
+use crate::origin::Origin;
 use crate::publish::Versioned;
-use crate::record::{Changes, Record};
+use crate::record::Record;
 use crate::state::State;
+use crate::sync::AtomicBool;
 use crate::work::Work;
 
 /// One immutable version of everything.
@@ -17,6 +21,15 @@ pub(crate) struct Version {
     pub(crate) record: Arc<Record>,
     /// The announced commit that was applied last, and what became of it.
     pub(crate) helped: Option<Arc<Helped>>,
+    pub(crate) kept: Kept,
+}
+
+/// Where the journal has a version's record.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    pub(crate) place: Option<Place>,
+    /// The journal knows that the version is published.
+    pub(crate) marked: AtomicBool,
 }
 
 /// What became of an announced commit.
@@ -34,15 +47,17 @@ impl Versioned for Version {
 }
 
 impl Version {
-    pub(crate) fn first(state: State) -> Version {
+    /// The version that a store begins with.
+    pub(crate) fn first(state: State, seq: u64) -> Version {
         let record = Record {
-            seq: 1,
+            seq,
             generation: state.generation,
             author: Caller::Control,
             fires: Box::default(),
-            changes: Changes::default(),
+            origin: Origin::default(),
+            delta: Delta::default(),
         };
-        Version { state, seq: 1, record: Arc::new(record), helped: None }
+        Version { state, seq, record: Arc::new(record), helped: None, kept: Kept::default() }
     }
 
     /// The version that follows this one.
@@ -54,8 +69,10 @@ impl Version {
             generation: work.state.generation,
             author: work.author,
             fires: work.fires.into_boxed_slice(),
-            changes: work.changes.fit(),
+            origin: work.origin,
+            delta: work.delta.fit(),
         };
-        Version { state: work.state, seq, record: Arc::new(record), helped: self.helped.clone() }
+        let (record, helped) = (Arc::new(record), self.helped.clone());
+        Version { state: work.state, seq, record, helped, kept: Kept::default() }
     }
 }

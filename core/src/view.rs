@@ -5,18 +5,20 @@ use std::sync::Arc;
 use arc_swap::Guard;
 
 use crate::caller::Caller;
-use crate::cell::RootCell;
+use crate::delta::Perms;
 use crate::domain::DomId;
 use crate::domains::DomainInfo;
 use crate::error::Error;
 use crate::feed::Slot;
+use crate::inner::{Dropped, Inner};
+use crate::journal::Place;
 use crate::path::Path;
 use crate::perms::Perm;
 use crate::quota::Quotas;
 use crate::record::{Fire, Record};
 use crate::state::{Env, Special, State, Want};
-use crate::store::{Dropped, Inner, Store};
-use crate::tree::{Node, Part};
+use crate::store::Store;
+use crate::tree::{Node, Part, Walk};
 use crate::version::Version;
 use crate::virt;
 use crate::watch::ConnId;
@@ -94,7 +96,7 @@ pub struct Snapshot {
 impl<'s> View<'s> {
     #[inline]
     pub(crate) fn new(inner: &'s Inner) -> View<'s> {
-        View { inner, version: inner.root.cell().load(), scratch: Vec::new() }
+        View { inner, version: inner.current(), scratch: Vec::new() }
     }
 
     /// The publication that it shows.
@@ -161,7 +163,7 @@ impl<'s> View<'s> {
 
 impl Snapshot {
     pub(crate) fn new(store: Store) -> Snapshot {
-        let version = Some(Arc::clone(&store.0.root.cell().load()));
+        let version = Some(Arc::clone(&store.0.current()));
         Snapshot { store, version, scratch: Vec::new() }
     }
 
@@ -175,6 +177,40 @@ impl Snapshot {
     #[must_use]
     pub fn seq(&self) -> u64 {
         self.version.as_ref().map_or(0, |v| v.seq)
+    }
+}
+
+impl Snapshot {
+    /// Where the journal has the record of its publication.
+    #[must_use]
+    pub fn kept(&self) -> Option<Place> {
+        self.version.as_ref().and_then(|version| version.kept.place)
+    }
+
+    /// Writes all that the version holds, piece by piece, for [`Restore`](crate::Restore).
+    ///
+    /// # Errors
+    /// Those of `sink`.
+    pub fn export<E>(&self, sink: &mut dyn FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        self.version.as_ref().map_or(Ok(()), |version| crate::image::write(version, sink))
+    }
+
+    /// Calls `f` with each node until it fails: parents before children, siblings by name. With
+    /// path, value, permissions and the generation of its last change.
+    ///
+    /// # Errors
+    /// That of `f`.
+    pub fn walk<E>(
+        &self,
+        mut f: impl FnMut(&str, &[u8], Perms<'_>, u64) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(version) = &self.version else { return Ok(()) };
+        let mut walk = Walk::new(Path::trusted("/"), version.state.tree.root()).by_name();
+        while let Some((path, node)) = walk.next() {
+            let changed = node.stamp(Part::Value).max(node.stamp(Part::Perms));
+            f(path, node.value(), Perms(node.acl()), changed)?;
+        }
+        Ok(())
     }
 }
 
@@ -304,7 +340,7 @@ pub enum FeedItem {
 
 impl Feed {
     pub(crate) fn new(store: Store) -> Feed {
-        let seq = store.0.root.cell().load().seq;
+        let seq = store.0.current().seq;
         Feed { store, seq }
     }
 
@@ -319,7 +355,7 @@ impl Feed {
     pub fn next(&mut self) -> FeedItem {
         let inner = &*self.store.0;
         {
-            let newest = inner.root.cell().load();
+            let newest = inner.current();
             if newest.seq == self.seq {
                 return FeedItem::Empty;
             }
@@ -332,7 +368,7 @@ impl Feed {
                 FeedItem::Record(record)
             }
             Slot::Newer | Slot::Older => {
-                self.seq = inner.root.cell().load().seq;
+                self.seq = inner.current().seq;
                 FeedItem::Overrun
             }
         }

@@ -11,12 +11,13 @@ use smallvec::SmallVec;
 use triomphe::{Arc as Thin, HeaderSlice};
 
 use crate::caller::Caller;
+use crate::delta::NewWatch;
 use crate::hash::{Hash, Keys};
 use crate::path::Path;
 use crate::trie::{Entry, Trie};
 
 /// A connection, unique for the life of the store. The high 16 bits name the worker that owns it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnId(pub u64);
 
 impl ConnId {
@@ -106,6 +107,18 @@ impl Watch {
         self.0.slice.get(usize::from(self.0.header.path_len)..).unwrap_or_default()
     }
 
+    /// What it was registered by.
+    pub(crate) fn registered(&self) -> NewWatch<'_> {
+        NewWatch {
+            conn: self.conn(),
+            caller: self.caller(),
+            depth: self.depth(),
+            prefix: self.0.header.prefix,
+            path: self.path(),
+            token: self.token(),
+        }
+    }
+
     pub(crate) fn order(&self) -> u64 {
         self.0.header.order
     }
@@ -164,6 +177,32 @@ pub(crate) struct Spec<'a> {
     pub(crate) token: &'a [u8],
     pub(crate) depth: Option<u32>,
     pub(crate) prefix: usize,
+}
+
+impl<'a> Spec<'a> {
+    /// How it is kept.
+    pub(crate) fn registered(&self) -> NewWatch<'a> {
+        NewWatch {
+            conn: self.conn,
+            caller: self.caller,
+            depth: self.depth.unwrap_or(u32::MAX),
+            prefix: u16::try_from(self.prefix).unwrap_or(0),
+            path: self.path.as_str(),
+            token: self.token,
+        }
+    }
+}
+
+impl<'a> NewWatch<'a> {
+    /// What it is made of again; its path was checked.
+    pub(crate) fn spec(&self) -> Spec<'a> {
+        let path = match self.path.strip_prefix('/') {
+            Some(_) => WatchPath::Node(Path::trusted(self.path)),
+            None => WatchPath::Special(self.path),
+        };
+        let (depth, prefix) = (Some(self.depth), self.prefix.into());
+        Spec { conn: self.conn, caller: self.caller, path, token: self.token, depth, prefix }
+    }
 }
 
 /// All watches of a version.

@@ -2,14 +2,16 @@
 
 use crate::acl::{AclBuf, Who};
 use crate::caller::Caller;
+use crate::delta::Delta;
 use crate::domain::{DomId, Instance};
 use crate::error::{Error, Refusal};
 use crate::footprint::Footprint;
 use crate::limits::{ACL_ENTRIES, NODE_HEAD_BYTES, PERM_BYTES, TRANSACTION_ENTRIES, VALUE_BYTES};
+use crate::origin::Origin;
 use crate::path::{Path, split_first};
 use crate::perms::Perm;
 use crate::quota::Quota;
-use crate::record::{ChangeKind, Changes, Fire};
+use crate::record::Fire;
 use crate::state::{Env, Place, State, Want};
 use crate::tree::{Found, Node, Part, Spot, Walk};
 use crate::virt;
@@ -18,7 +20,9 @@ use crate::virt;
 #[derive(Debug)]
 pub(crate) struct Work {
     pub(crate) state: State,
-    pub(crate) changes: Changes,
+    pub(crate) delta: Delta,
+    /// The request, or the first of several.
+    pub(crate) origin: Origin,
     pub(crate) fires: Vec<Fire>,
     pub(crate) author: Caller,
     /// Whether anything changed since the base.
@@ -41,7 +45,13 @@ pub(crate) struct Birth {
 }
 
 impl Birth {
-    fn new(caller: &Caller, nearest: Node<'_>, bytes: usize, spot: Option<Spot>) -> Birth {
+    fn new(
+        caller: &Caller,
+        nearest: Node<'_>,
+        bytes: usize,
+        spot: Option<Spot>,
+        delta: &mut Delta,
+    ) -> Birth {
         let acl = nearest.acl();
         let above = (acl.owner().domid, acl.owner().instance);
         let guest = caller.guest();
@@ -50,7 +60,17 @@ impl Birth {
         let entries = if counted { acl.entries().count() } else { 0 };
         let spot = spot.filter(|_| owner == above);
         let list = spot.ok_or_else(|| AclBuf::inherited(acl, guest));
+        delta.list(list.as_ref().map_or_else(AclBuf::as_acl, |_| acl));
         Birth { bytes, above: above.1, owner, entries, list }
+    }
+}
+
+impl Birth {
+    /// For one node with just these permissions.
+    pub(crate) fn again(list: crate::acl::Acl<'_>) -> Birth {
+        let owner = (list.owner().domid, list.owner().instance);
+        let entries = list.entries().count();
+        Birth { bytes: 0, above: Instance::NONE, owner, entries, list: Err(list.to_buf()) }
     }
 }
 
@@ -71,7 +91,8 @@ impl Work {
         state.generation += 1;
         Work {
             state,
-            changes: Changes::default(),
+            delta: Delta::default(),
+            origin: Origin::default(),
             fires: Vec::new(),
             author: Caller::Control,
             dirty: false,
@@ -80,8 +101,9 @@ impl Work {
     }
 
     /// The next request of the same publication: its changes are newer than all before.
-    pub(crate) fn next_request(&mut self) {
+    pub(crate) fn next_request(&mut self, origin: &Origin) {
         self.state.generation += 1;
+        self.delta.next(origin);
     }
 
     /// Finds a node that the caller may read and notes which parts of it answer.
@@ -125,10 +147,10 @@ impl Work {
                 self.state.within(env, caller, Quota::NodeSize, |_| size(value, entries()))?;
                 let grown = self.state.afford_value(env, caller, node, value)?;
                 self.state.set_value(env, path, value, grown);
-                self.changes.push(ChangeKind::Written, path.as_str());
+                self.delta.written(path.as_str(), value);
             }
             Place::Missing { nearest, bytes, spot } => {
-                let birth = Birth::new(caller, nearest, bytes, spot);
+                let birth = Birth::new(caller, nearest, bytes, spot, &mut self.delta);
                 self.create(env, caller, path, &birth, value)?;
             }
         }
@@ -149,7 +171,7 @@ impl Work {
             tx.note(env, &self.state, caller, path, &place, (&[], true))?;
         }
         if let Place::Missing { nearest, bytes, spot } = place? {
-            let birth = Birth::new(caller, nearest, bytes, spot);
+            let birth = Birth::new(caller, nearest, bytes, spot, &mut self.delta);
             self.create(env, caller, path, &birth, b"")?;
             self.raise(env, path, false, None);
         }
@@ -211,7 +233,7 @@ impl Work {
         self.state.afford_list(env, caller, node, perms.len())?;
         let before = node.acl().to_buf();
         self.state.set_acl(env, path, &before, &list);
-        self.changes.push(ChangeKind::Perms, path.as_str());
+        self.delta.perms(path.as_str(), list.as_acl());
         self.raise(env, path, false, Some(&before));
         Ok(())
     }
@@ -245,7 +267,7 @@ impl Work {
                 self.state.domains.note_owned(&env.keys, owner, here, true);
                 above = owner.1;
             }
-            self.changes.push(ChangeKind::Created, here.as_str());
+            self.delta.created(here.as_str(), value);
             end += 1;
             rest = more;
         }
@@ -263,7 +285,7 @@ impl Work {
         if self.tx.is_none() {
             self.state.index_fires(env, &mut self.fires);
         }
-        self.changes.push(ChangeKind::Removed, path.as_str());
+        self.delta.removed(path.as_str());
         self.dirty = true;
         Ok(())
     }
@@ -344,7 +366,7 @@ impl Work {
             return Err(if guest { Error::AccessDenied } else { Error::ReadOnly });
         }
         self.author = *caller;
-        self.changes.by(*caller);
+        self.delta.by(*caller);
         let who = self.check_in(env, caller)?;
         let nobody = Who::Guest { instance: Instance::NONE, target: Instance::NONE };
         // What the dead made would be owned and accounted by nobody.

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use myriad_core::{Access, Caller, Config, DomId, Error, Path, Perm, Reads, Store, Writes};
+use myriad_core::{Access, Caller, Config, DomId, Error, Origin, Path, Perm, Reads, Store, Writes};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -392,7 +392,7 @@ proptest! {
         let results = store.edit(|edit| {
             let mut results = Vec::new();
             for op in &ops {
-                edit.next_request();
+                edit.next_request(&Origin::default());
                 let who = |d: u16| &callers[d as usize];
                 let path = |p: &'_ str| Path::new(p).map(|p| p.as_str().to_owned());
                 results.push(match op {

@@ -367,7 +367,7 @@ fn each_request_of_a_publication_has_its_author() {
     }
     let batch = |e: &mut Edit<'_>| {
         e.write(&one, path("/five"), b"x")?;
-        e.next_request();
+        e.next_request(&myriad_core::Origin::default());
         e.write(&two, path("/six"), b"x")
     };
     store.edit(batch).result.unwrap();

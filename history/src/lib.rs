@@ -7,7 +7,12 @@
 //! - [`recovery`]: what a killed daemon comes back from: a journal of commits, checkpoints of the
 //!   whole store, and a slot for each ring. On tmpfs, gone with the host's memory.
 
+#![deny(unsafe_code)]
+
+mod adapter;
 pub mod file;
 pub mod limits;
 pub mod recovery;
 mod sync;
+
+pub use adapter::Recorder;

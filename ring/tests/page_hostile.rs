@@ -3,7 +3,7 @@
 
 use myriad_ring::{
     page::{
-        BadIndex, Lane, Memfd, Page, Scratch, ServerEnd, Word,
+        BadIndex, Indices, Lane, Memfd, Page, Scratch, ServerEnd, Word,
         guest::{GuestEnd, Habits, Liar},
         layout::{CONNECTED, ERROR_NONE, ERROR_PROTO, ERROR_RINGIDX, RECONNECT},
     },
@@ -42,7 +42,7 @@ fn a_start_advertises_and_keeps_the_indices() {
     liar.set(Word::EventChannel, 11);
     let server = server(&page, OFFERED);
     assert_eq!((liar.get(Word::Features), liar.get(Word::Connection)), (OFFERED, CONNECTED));
-    assert_eq!(server.indices(), (3000, u32::MAX));
+    assert_eq!(server.indices(), Indices { taken: 3000, put: u32::MAX });
     assert_eq!(server.event_channel(), Some(11));
     assert_eq!(liar.get(Word::RequestsProduced), 3000);
 }
@@ -60,7 +60,7 @@ fn an_introduction_empties_the_rings_and_tells_who_waits() {
         assert_eq!(server.take_doorbell(), bell);
         assert_eq!(liar.get(Word::Connection), CONNECTED);
         assert_eq!(Word::ALL[..4].iter().map(|word| liar.get(*word)).sum::<u32>(), 0);
-        assert_eq!((server.indices(), server.event_channel()), ((0, 0), None));
+        assert_eq!((server.indices(), server.event_channel()), (Indices::default(), None));
         assert_eq!(receive(&mut server), Ok(Vec::new()));
     }
 }
@@ -155,14 +155,14 @@ fn firmware_may_zero_the_page() {
         assert_eq!(server.send([&[2; 300][..]]), Ok(300));
         assert_eq!(firmware.receive(<[u8]>::len), Ok(300));
     }
-    assert_eq!(server.indices(), (7 * 1023, 7 * 300));
+    assert_eq!(server.indices(), Indices { taken: 7 * 1023, put: 7 * 300 });
     firmware.wipe();
     assert_eq!(liar.get(Word::Features), 0);
     let mut kernel = GuestEnd::new(page, Habits::LINUX);
     assert_eq!(kernel.send(b"hello"), Ok(5));
     assert_eq!(receive(&mut server).unwrap(), b"hello");
     assert_eq!(server.send([&b"world"[..]]), Ok(5));
-    assert_eq!(server.indices(), (5, 5));
+    assert_eq!(server.indices(), Indices { taken: 5, put: 5 });
     assert_eq!(kernel.features(), OFFERED, "it is advertised again");
     let mut bytes = Vec::new();
     let received = kernel.receive(|shown| {

@@ -22,8 +22,12 @@
     clippy::disallowed_types
 )]
 
+#[path = "../../ring/src/page/doorbells.rs"]
+mod doorbells;
 #[path = "../../ring/src/page/end.rs"]
 mod end;
+#[path = "../../ring/src/page/indices.rs"]
+mod indices;
 #[path = "../../ring/src/page/layout.rs"]
 mod layout;
 #[path = "../../ring/src/limits.rs"]
@@ -39,7 +43,8 @@ mod window;
 
 use std::sync::Arc;
 
-use end::{Doorbells, End};
+use doorbells::Doorbells;
+use end::End;
 use layout::Lane;
 use loom::{sync::Notify, thread};
 use memory::{Memory, Mutant, RING, Small, explore};

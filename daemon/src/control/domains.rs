@@ -145,6 +145,7 @@ fn refused(error: SimError) -> Errno {
         SimError::Exists(_) => Errno::EEXIST,
         SimError::Unknown(_) => Errno::ENOENT,
         SimError::NoId(_) | SimError::Control(_) => Errno::EINVAL,
+        SimError::Table(_) => Errno::EIO,
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     doorbell::Doorbell,
     guests::{Arrival, Guest, GuestSocket},
     link::RingLink,
-    mailbox::{Message, RingOf},
+    mailbox::{Message, Origin, RingOf},
     real,
     run::{GUESTS, MACHINES, Worker},
 };
@@ -29,6 +29,7 @@ impl Worker {
             Message::Client { socket, number } => {
                 self.add(Peer::Socket(number), Caller::Control, socket);
             }
+            Message::Former(domid, former) => drop(self.formers.insert(domid, former)),
             Message::Listen { domid, life, socket } => self.add_arrival(domid, life, socket),
             Message::Machine(machine) => {
                 let added = self.neighbours.add(machine, self.id, &self.poll, MACHINES);
@@ -89,6 +90,8 @@ impl Worker {
         if let Some(guest) = self.guests.get(domid) {
             guest.client = number;
         }
+        self.formers.remove(&domid);
+        self.take_over(domid, number, None);
         if let Some(number) = number {
             self.shared.rings.begun(domid, ConnId::new(self.id, number));
         }
@@ -136,7 +139,7 @@ impl Worker {
     }
 
     /// A domain has got a ring: that is its connection from now on.
-    fn add_ring(&mut self, domid: DomId, life: Instance, RingOf { end, doorbell }: RingOf) {
+    fn add_ring(&mut self, domid: DomId, life: Instance, ring: RingOf) {
         let caller = if domid == DomId::ZERO {
             Caller::Control
         } else if self.lives(domid, life) {
@@ -145,14 +148,22 @@ impl Worker {
             return;
         };
         self.begin(domid, life);
+        let Some(RingOf { end, doorbell, origin }) = self.take_back(domid, ring) else { return };
         if let Some(guest) = self.guests.get(domid) {
             // A domain has one connection; and thousands need no descriptor each.
             let (arrival, before) = (guest.arrival.take(), guest.client.take());
             self.let_go(domid, Guest { life, arrival, client: before });
         }
-        let link = RingLink::new(*end, domid, doorbell);
+        if origin != Origin::New {
+            // What it was to be told of when the daemon ended.
+            doorbell.ring(domid);
+        }
+        let former = self.formers.remove(&domid).filter(|_| origin != Origin::New);
+        let keeping = self.keeping(domid);
+        let link = RingLink::new(*end, domid, doorbell).with_keeping(keeping);
         let peer = Peer::Domain(domid);
         let number = self.add_client(peer, caller, |conn| Client::on_ring(conn, link));
+        self.take_over(domid, number, (origin != Origin::New).then_some(former));
         if let Some(guest) = self.guests.get(domid) {
             guest.client = number;
         }

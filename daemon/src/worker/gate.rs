@@ -8,9 +8,9 @@
 
 use std::{io, sync::Arc, thread::Builder};
 
-use myriad_core::DomId;
+use myriad_core::{DomId, DomainInfo};
 use myriad_ring::{
-    page::{Memfd, ServerEnd},
+    page::{Memfd, Page, ServerEnd},
     v1::features,
 };
 use rustix::{
@@ -24,13 +24,16 @@ use super::{
     Shared,
     doorbell::Doorbell,
     machine::Machine,
-    mailbox::{Message, RingOf},
+    mailbox::{Message, Origin, RingOf},
 };
 use crate::{
     hypervisor::Hypervisor,
     limits,
     options::DomidRange,
-    sim::machine::{ATTACH, HELLO, REFUSED, RING, receive, send, seqpacket},
+    sim::{
+        machine::domain,
+        packets::{ATTACH, BACK, HELLO, REATTACH, REFUSED, RING, receive, send, seqpacket},
+    },
     sync::{AtomicU64, Ordering::Relaxed},
 };
 
@@ -100,39 +103,106 @@ fn serve(shared: &Shared, socket: &OwnedFd, number: u64) -> io::Result<()> {
     }
     send(socket, &format!("{HELLO}{workers}"), &machine.descriptors())?;
     loop {
-        let (text, _) = receive(socket)?;
+        let (text, descriptors) = receive(socket)?;
         if text.is_empty() {
             return Ok(());
         }
+        if let Some((domid, unique_id)) = text.strip_prefix(REATTACH).and_then(domain) {
+            let answer = match take_back(shared, &machine, domid, unique_id, descriptors) {
+                Ok(()) => format!("{BACK}{domid}"),
+                Err(reason) => format!("{REFUSED}{domid} {reason}"),
+            };
+            send(socket, &answer, &[])?;
+            continue;
+        }
         let range = text.strip_prefix(ATTACH).and_then(|range| range.parse::<DomidRange>().ok());
         let Some(range) = range else {
-            let text = format!("{REFUSED}{text}: use `attach DOMID[-DOMID]`");
-            send(socket, &text, &[])?;
+            let help = "use `attach DOMID[-DOMID]`, or `reattach DOMID UNIQUE-ID` with its page";
+            send(socket, &format!("{REFUSED}{text}: {help}"), &[])?;
             continue;
         };
         for domid in range.iter() {
             match ring(shared, &machine, domid) {
-                Ok(page) => send(socket, &format!("{RING}{domid}"), &[page.as_fd()])?,
+                Ok((page, unique_id)) => {
+                    send(socket, &format!("{RING}{domid} {unique_id}"), &[page.as_fd()])?;
+                }
                 Err(reason) => send(socket, &format!("{REFUSED}{domid} {reason}"), &[])?,
             }
         }
     }
 }
 
+/// A domain that may have a ring.
+struct Tenant {
+    domid: DomId,
+    unique_id: u64,
+    info: DomainInfo,
+}
+
+impl Tenant {
+    fn of(shared: &Shared, domid: DomId) -> Result<Tenant, String> {
+        let state = shared.host.domain(domid).ok_or("doesn't exist: create it first")?;
+        let info = shared.store.pin().domain(domid).filter(|info| info.introduced);
+        let info = info.ok_or("was not introduced: introduce it first")?;
+        Ok(Tenant { domid, unique_id: state.unique_id, info })
+    }
+
+    /// Its worker's end of a page. Nothing is written yet.
+    fn end(&self, shared: &Shared, page: Page) -> Box<ServerEnd> {
+        let end = ServerEnd::new(page, self.info.features | features::RECONNECTION);
+        Box::new(end.with_doorbells(shared.settings.doorbells))
+    }
+
+    /// Tells its worker of its ring.
+    fn post(&self, shared: &Shared, end: Box<ServerEnd>, machine: &Arc<Machine>, origin: Origin) {
+        let doorbell = Doorbell::Machine(Arc::clone(machine));
+        let ring = RingOf { end, doorbell, origin };
+        let message = Message::Ring { domid: self.domid, life: self.info.instance, ring };
+        shared.mailboxes.post(shared.mailboxes.owner(self.domid), message);
+    }
+}
+
 /// Makes a ring for a domain, and tells its worker.
-fn ring(shared: &Shared, machine: &Arc<Machine>, domid: DomId) -> Result<Memfd, String> {
-    shared.host.domain(domid).ok_or("doesn't exist: create it first")?;
-    let info = shared.store.pin().domain(domid).filter(|info| info.introduced);
-    let info = info.ok_or("was not introduced: introduce it first")?;
-    let made = Memfd::create().and_then(|file| Ok((file.map()?, file)));
-    let (page, file) = made.map_err(|error| format!("can't get a page: {error}"))?;
+fn ring(shared: &Shared, machine: &Arc<Machine>, domid: DomId) -> Result<(Memfd, u64), String> {
+    let tenant = Tenant::of(shared, domid)?;
+    let made = Memfd::create().and_then(|file| Ok((file.map()?, inode(&file)?, file)));
+    let (page, inode, file) = made.map_err(|error| format!("can't get a page: {error}"))?;
+    // First: should this process end, the machine has the only page that counts, or none.
+    shared.host.note_page(domid, inode).map_err(|error| error.to_string())?;
     // Before the guest has the page: what it writes there comes after.
-    let end = ServerEnd::new(page, info.features | features::RECONNECTION);
-    let mut end = Box::new(end.with_doorbells(shared.settings.doorbells));
+    let mut end = tenant.end(shared, page);
     end.start();
-    let doorbell = Doorbell::Machine(Arc::clone(machine));
-    let ring = RingOf { end, doorbell };
-    let message = Message::Ring { domid, life: info.instance, ring };
-    shared.mailboxes.post(shared.mailboxes.owner(domid), message);
-    Ok(file)
+    tenant.post(shared, end, machine, Origin::New);
+    Ok((file, tenant.unique_id))
+}
+
+/// Takes a page back which this domain was given by an earlier daemon, and tells its worker.
+/// Nothing of the page is changed. What it holds is as hostile as that of any other.
+fn take_back(
+    shared: &Shared,
+    machine: &Arc<Machine>,
+    domid: DomId,
+    unique_id: u64,
+    descriptors: Vec<OwnedFd>,
+) -> Result<(), String> {
+    let tenant = Tenant::of(shared, domid)?;
+    if tenant.unique_id != unique_id || !shared.lives.is(domid, unique_id) {
+        return Err("is another domain now: attach it".to_owned());
+    }
+    let one: Result<[OwnedFd; 1], _> = descriptors.try_into();
+    let [file] = one.map_err(|_| "has one page, to be given back with the message")?;
+    let unusable = |error| format!("has another page: {error}");
+    let file = Memfd::from_peer(file).map_err(unusable)?;
+    let inode = inode(&file).map_err(unusable)?;
+    if !shared.host.has_page(domid, inode) {
+        return Err("has no ring in this page: attach it".to_owned());
+    }
+    let end = tenant.end(shared, file.map().map_err(unusable)?);
+    tenant.post(shared, end, machine, Origin::Returned { inode });
+    Ok(())
+}
+
+/// Which page it is, among all of this boot.
+fn inode(page: &Memfd) -> io::Result<u64> {
+    Ok(rustix::fs::fstat(page)?.st_ino)
 }

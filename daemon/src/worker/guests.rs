@@ -17,6 +17,7 @@ use rustix::fd::OwnedFd;
 use super::accept::Listener;
 use crate::{
     claim::{self, ClaimError},
+    sim,
     sync::{AtomicBool, Ordering::Relaxed},
 };
 
@@ -37,11 +38,11 @@ pub(super) struct GuestSocket {
 }
 
 impl Directory {
-    /// Makes it, empty: what is in it was left by a daemon that was killed.
+    /// Makes it, without sockets: those that are in it were left by a daemon that was killed.
     pub(super) fn create(path: PathBuf) -> io::Result<Directory> {
         let directory = Directory { path, exhausted: AtomicBool::new(false) };
-        directory.remove()?;
         std::fs::create_dir_all(&directory.path)?;
+        directory.clear()?;
         Ok(directory)
     }
 
@@ -86,12 +87,18 @@ impl Directory {
         self.path.join("machines.socket")
     }
 
-    /// Removes the directory with all sockets.
-    pub(super) fn remove(&self) -> io::Result<()> {
-        match std::fs::remove_dir_all(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+    /// Removes all sockets. The table of domains stays: they outlive the daemon.
+    pub(super) fn clear(&self) -> io::Result<()> {
+        for entry in std::fs::read_dir(&self.path)? {
+            let entry = entry?;
+            if entry.file_name() != sim::FILE {
+                match std::fs::remove_file(entry.path()) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+            }
         }
+        Ok(())
     }
 
     fn socket(&self, domid: DomId) -> PathBuf {

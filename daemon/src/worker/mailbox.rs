@@ -14,6 +14,7 @@ use myriad_ring::{page::ServerEnd, v1::connection::Ticket};
 use rustix::fd::OwnedFd;
 
 use super::{bell::Bell, doorbell::Doorbell, guests::GuestSocket, machine::Machine};
+use crate::recovery::Former;
 
 /// A message to a worker.
 ///
@@ -24,13 +25,15 @@ use super::{bell::Bell, doorbell::Doorbell, guests::GuestSocket, machine::Machin
 pub(super) enum Message {
     /// A program has connected; it's the worker's from now on.
     Client { socket: OwnedFd, number: u64 },
+    /// What an earlier daemon was about to do with a domain's ring, which may be there again soon.
+    Former(DomId, Box<Former>),
     /// A domain can be reached here.
     Listen { domid: DomId, life: Instance, socket: GuestSocket },
     /// A machine full of guests has come.
     Machine(Arc<Machine>),
     /// A machine has gone.
     MachineGone(u64),
-    /// A domain has a ring, which has been started.
+    /// A domain has a ring: one that has been started, or one that was given back.
     Ring { domid: DomId, life: Instance, ring: RingOf },
     /// A domain was introduced again: its connection starts afresh, over this port of its.
     Introduced { domid: DomId, life: Instance, port: u32 },
@@ -59,6 +62,19 @@ pub(super) enum Message {
 pub(super) struct RingOf {
     pub(super) end: Box<ServerEnd>,
     pub(super) doorbell: Doorbell,
+    pub(super) origin: Origin,
+}
+
+/// Where a ring comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// It begins: nothing was ever sent on it to this domain's life.
+    New,
+    /// An earlier daemon has served it, and it is as that one has left it: the domain goes on
+    /// where it was. The page's inode says which page it is.
+    Returned { inode: u64 },
+    /// The same, of a real domain.
+    Found,
 }
 
 /// A client's question to all workers whether those whom it waits for have stopped.

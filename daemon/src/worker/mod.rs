@@ -39,21 +39,24 @@ mod poll;
 mod ports;
 mod real;
 mod refusals;
+mod returned;
 mod rings;
 mod run;
 mod send;
 mod serve;
 mod slab;
+mod takeup;
 mod tending;
 mod trace;
 mod wait;
 
 use std::{
+    collections::HashMap,
     io,
     path::PathBuf,
     sync::Arc,
     thread::{Builder, JoinHandle},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use myriad_core::{DomId, Store};
@@ -66,6 +69,7 @@ use crate::{
     hypervisor::Hypervisor,
     logs::Logs,
     reclaim::Reclaimer,
+    recovery::{Former, Kept},
     sim,
     xen::DomainWatch,
 };
@@ -110,6 +114,10 @@ struct Shared {
     rings: rings::Rings,
     lives: lives::Lives,
     reclaimer: Reclaimer,
+    /// What is kept for the next daemon, where anything is.
+    kept: Option<Kept>,
+    /// The time when all times begin.
+    began: SystemTime,
 }
 
 impl Shared {
@@ -128,6 +136,17 @@ impl Shared {
     }
 }
 
+/// The store, what an earlier daemon has left of rings, and what is kept for the next one.
+#[derive(Debug)]
+pub struct Content {
+    /// The store.
+    pub store: Store,
+    /// What is kept, where anything is.
+    pub kept: Option<Kept>,
+    /// What the rings were about to do.
+    pub formers: HashMap<DomId, Former>,
+}
+
 /// All workers.
 #[derive(Debug)]
 pub struct Team {
@@ -142,13 +161,14 @@ impl Team {
     /// A thread, descriptor or directory that the system refuses.
     pub fn start(
         settings: Settings,
-        store: Store,
+        content: Content,
         host: Arc<sim::Host>,
         xen: Option<(Xen, DomainWatch)>,
         logs: Logs,
         listener: &OwnedFd,
         failed: impl Fn() + Clone + Send + 'static,
     ) -> io::Result<Team> {
+        let Content { store, kept, formers } = content;
         let (xen, mut watch) = xen.unzip();
         let (reclaimer, reclaiming) = Reclaimer::start(store.clone())?;
         let (mailboxes, inboxes) = Mailboxes::new(settings.workers)?;
@@ -168,9 +188,13 @@ impl Team {
             rings: rings::Rings::new(),
             lives: lives::Lives::new(),
             reclaimer,
+            kept,
+            began: SystemTime::now(),
         });
+        let found = !formers.is_empty();
+        takeup::take_up(&shared, formers);
         if shared.xen.is_some() {
-            let own = real::own_ring(&shared).map_err(io::Error::other)?;
+            let own = real::own_ring(&shared, found).map_err(io::Error::other)?;
             shared.mailboxes.post(shared.mailboxes.owner(DomId::ZERO), own);
         } else {
             gate::open(Arc::clone(&shared))?;
@@ -203,7 +227,7 @@ impl Team {
             // One that panicked has said so.
             let _ = thread.join();
         }
-        if let Err(error) = self.shared.sockets.remove() {
+        if let Err(error) = self.shared.sockets.clear() {
             warn!("the simulated guests' sockets stay: {error}");
         }
     }

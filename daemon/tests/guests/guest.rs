@@ -27,6 +27,11 @@ impl Guest {
         machine.attach(domid, domid, |_, ring| page = Some(ring)).unwrap();
         let page: Page = page.unwrap();
         let client = Client::new(page.clone(), habits);
+        Guest::on(machine, domid, page, client)
+    }
+
+    /// One that goes on with what it had.
+    pub fn on(machine: Machine, domid: DomId, page: Page, client: Client) -> Guest {
         Guest { machine: Arc::new(machine), domid, page, client, events: Default::default() }
     }
 

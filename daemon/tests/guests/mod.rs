@@ -43,6 +43,18 @@ impl Lab {
         Lab { daemon, _watchdog: watchdog }
     }
 
+    /// Kills the daemon as the kernel does, and starts another in its place.
+    pub fn kill_and_restart(self, args: &[&str]) -> Lab {
+        Lab::of(Daemon::start_in(self.kill(), args))
+    }
+
+    /// Kills the daemon, and leaves what it has left.
+    pub fn kill(mut self) -> tempfile::TempDir {
+        self.daemon.child.kill().unwrap();
+        self.daemon.child.wait().unwrap();
+        std::mem::replace(&mut self.daemon.dir, tempfile::tempdir().unwrap())
+    }
+
     pub fn machine(&self) -> Machine {
         Machine::connect(&self.path("sim/machines.socket")).unwrap()
     }

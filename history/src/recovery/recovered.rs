@@ -10,6 +10,7 @@ use super::{
     error::RecoveryError,
     header::{Header, NEEDED, STATE},
     map::Map,
+    record::Found,
     state,
     words::{WORD, Words},
 };
@@ -19,6 +20,7 @@ use super::{
 pub struct Recovered {
     checkpoint: Checkpoint,
     records: Vec<Record>,
+    earlier: Vec<Record>,
     suspended: Option<u64>,
     unmarked: u64,
 }
@@ -72,7 +74,13 @@ impl Recovered {
         let Some((header, words)) = journal else {
             // The first one is complete before there is a journal.
             return match number {
-                1 => Ok(Recovered { checkpoint, records: vec![], suspended: None, unmarked: 0 }),
+                1 => Ok(Recovered {
+                    checkpoint,
+                    records: vec![],
+                    earlier: vec![],
+                    suspended: None,
+                    unmarked: 0,
+                }),
                 _ => Err(RecoveryError::damaged(path, "it is missing")),
             };
         };
@@ -92,7 +100,14 @@ impl Recovered {
             }
             Some(_) => Vec::new(), // Some are missing.
         };
-        Ok(Recovered { checkpoint, records, suspended, unmarked })
+        let covered = checkpoint.head.covered.seq;
+        let earlier = found.iter().filter(|one| one.is_marked && one.head.seq <= covered);
+        let body = |one: &Found| {
+            let body = one.body(&words, header.shape(), header.key)?;
+            Some(Record { id: one.id, head: one.head, body })
+        };
+        let earlier = earlier.filter_map(body).collect();
+        Ok(Recovered { checkpoint, records, earlier, suspended, unmarked })
     }
 
     /// What the checkpoint is of.
@@ -111,6 +126,14 @@ impl Recovered {
     #[must_use]
     pub fn records(&self) -> &[Record] {
         &self.records
+    }
+
+    /// Marked records that the checkpoint covers and that are still there, in no order. What was
+    /// done with a commit beside the store may not be in the checkpoint: so the segment of a record
+    /// stays until [`Journal::end`](super::Journal::end).
+    #[must_use]
+    pub fn earlier(&self) -> &[Record] {
+        &self.earlier
     }
 
     /// About the publication from which on commits were made that are nowhere: what is here is

@@ -24,6 +24,8 @@
 //! peer's (`mb`). `verify/tests/loom_page.rs` runs this file under loom.
 
 use super::{
+    doorbells::Doorbells,
+    indices::Indices,
     layout::{CONNECTED, Lane, RECONNECT, Word},
     shared::Shared,
     window::{BadIndex, Window},
@@ -33,37 +35,26 @@ use crate::{
     sync::Ordering::{Acquire, Relaxed, Release},
 };
 
-/// When the other side is told that indices have moved.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Doorbells {
-    /// After each sweep that moved any, as `xenstore-ring.txt` asks for.
-    #[default]
-    Always,
-    /// Where the other side may be asleep: it had seen all that was there before, or the ring was
-    /// full. So does Linux (`xenbus_comms.c`). It isn't the default since firmware and MiniOS wait
-    /// for room in rings that aren't full.
-    WhenNeeded,
-    /// For bytes that were put, and never for room, as older MiniOS did. Who talks to such a guest
-    /// must look for room by itself. Not for servers.
-    ForBytes,
-}
-
 /// One end of a page.
 #[derive(Debug)]
 pub(crate) struct End<S> {
-    shared: S,
-    inbound: Lane,
-    outbound: Lane,
+    pub(super) shared: S,
+    pub(super) inbound: Lane,
+    pub(super) outbound: Lane,
     /// What this end stored last, or found, in its own indices.
-    taken: u32,
-    put: u32,
+    pub(super) taken: u32,
+    pub(super) put: u32,
+    /// How far it has come; beyond the above only while stores are put off.
+    pub(super) at: Indices,
+    /// Whether stores of its own indices wait for [`End::commit`].
+    pub(super) puts_off: bool,
     doorbells: Doorbells,
     /// Its own indices before the first move that the other side wasn't told of.
     untold: Option<(u32, u32)>,
     /// The other side must be told, whatever moved.
     forced: bool,
     /// Its own indices were not as it had left them.
-    rewritten: bool,
+    pub(super) rewritten: bool,
 }
 
 impl<S: Shared> End<S> {
@@ -73,21 +64,25 @@ impl<S: Shared> End<S> {
             Lane::Requests => Lane::Responses,
             Lane::Responses => Lane::Requests,
         };
-        let (taken, put) = (0, 0);
-        let (untold, forced, rewritten) = (None, false, false);
-        let mut end =
-            End { shared, inbound, outbound, taken, put, doorbells, untold, forced, rewritten };
+        let mut end = End {
+            shared,
+            inbound,
+            outbound,
+            taken: 0,
+            put: 0,
+            at: Indices::default(),
+            puts_off: false,
+            doorbells,
+            untold: None,
+            forced: false,
+            rewritten: false,
+        };
         end.adopt();
         end
     }
 
     pub(crate) fn set_doorbells(&mut self, doorbells: Doorbells) {
         self.doorbells = doorbells;
-    }
-
-    /// This end's own indices: the next byte that it takes, and that it puts.
-    pub(crate) fn own(&self) -> (u32, u32) {
-        (self.taken, self.put)
     }
 
     pub(crate) fn shared(&self) -> &S {
@@ -98,6 +93,7 @@ impl<S: Shared> End<S> {
     pub(crate) fn adopt(&mut self) {
         self.taken = self.shared.load(self.inbound.consumed(), Relaxed);
         self.put = self.shared.load(self.outbound.produced(), Relaxed);
+        self.at = self.own();
     }
 
     /// The bytes that wait to be taken.
@@ -128,9 +124,8 @@ impl<S: Shared> End<S> {
         let taken = take(bytes).min(bytes.len());
         if let Some(count) = u32::try_from(taken).ok().filter(|count| *count > 0) {
             self.note_move();
-            self.taken = window.consumed().wrapping_add(count);
-            // Release: pairs with the producer's Acquire in `look`: it overwrites what is copied.
-            self.shared.store(self.inbound.consumed(), self.taken, Release);
+            self.at.taken = window.consumed().wrapping_add(count);
+            self.moved();
         }
         Ok(taken)
     }
@@ -156,9 +151,8 @@ impl<S: Shared> End<S> {
         }
         if count > 0 {
             self.note_move();
-            self.put = window.produced().wrapping_add(count);
-            // Release: pairs with the consumer's Acquire in `look`: the bytes are there.
-            self.shared.store(self.outbound.produced(), self.put, Release);
+            self.at.put = window.produced().wrapping_add(count);
+            self.moved();
         }
         Ok(count as usize)
     }
@@ -215,6 +209,7 @@ impl<S: Shared> End<S> {
             self.shared.store(lane.produced(), 0, Relaxed);
         }
         (self.taken, self.put, self.untold) = (0, 0, None);
+        self.at = Indices::default();
     }
 
     /// Whether the rings are connected.
@@ -264,8 +259,10 @@ impl<S: Shared> End<S> {
             self.rewritten = true;
             if lane == self.inbound {
                 self.taken = window.consumed();
+                self.at.taken = self.taken;
             } else {
                 self.put = window.produced();
+                self.at.put = self.put;
             }
         }
         window
@@ -277,12 +274,22 @@ impl<S: Shared> End<S> {
         // `receive` or `send`: what it has put is there, what it has taken is copied.
         let (consumed, produced, is_ours) = if lane == self.inbound {
             let consumed = self.shared.load(lane.consumed(), Relaxed);
-            (consumed, self.shared.load(lane.produced(), Acquire), consumed == self.taken)
+            let is_ours = consumed == self.taken;
+            let consumed = if is_ours { self.at.taken } else { consumed };
+            (consumed, self.shared.load(lane.produced(), Acquire), is_ours)
         } else {
             let produced = self.shared.load(lane.produced(), Relaxed);
-            (self.shared.load(lane.consumed(), Acquire), produced, produced == self.put)
+            let is_ours = produced == self.put;
+            let produced = if is_ours { self.at.put } else { produced };
+            (self.shared.load(lane.consumed(), Acquire), produced, is_ours)
         };
         (Window::new(lane, consumed, produced, S::SIZE), is_ours)
+    }
+
+    fn moved(&mut self) {
+        if !self.puts_off {
+            self.commit();
+        }
     }
 
     fn note_move(&mut self) {

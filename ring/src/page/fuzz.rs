@@ -140,7 +140,10 @@ impl Run {
         self.rig.sweep(at)?;
         assert!(self.clients.get_mut(at)?.end().has_reconnected(), "it was offered");
         let ring = self.rig.rings.get(at)?;
-        assert_eq!((ring.server.failure(), ring.server.indices()), (None, (0, 0)));
+        assert_eq!(
+            (ring.server.failure(), ring.server.indices()),
+            (None, super::Indices::default())
+        );
         assert!(ring.bells > 0);
         if at == HONEST {
             self.expected.clear();

@@ -9,7 +9,8 @@
 use std::collections::VecDeque;
 
 use super::{
-    end::{Doorbells, End},
+    doorbells::Doorbells,
+    end::End,
     layout::{Lane, RING_SIZE, Word},
     raw::Page,
     shared::Shared,

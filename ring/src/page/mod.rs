@@ -61,10 +61,12 @@
 //! while bytes of it wait, so sweep it when the limit is lifted; MiniOS doesn't ring when it has
 //! made room, so sweep a ring that has output waiting now and then.
 
+mod doorbells;
 mod end;
 #[cfg(any(fuzzing, test, feature = "fuzz"))]
 mod fuzz;
 pub mod guest;
+mod indices;
 pub mod layout;
 mod memfd;
 mod raw;
@@ -76,9 +78,10 @@ mod shared;
 mod tests;
 mod window;
 
-pub use end::Doorbells;
+pub use doorbells::Doorbells;
 #[cfg(any(fuzzing, test, feature = "fuzz"))]
 pub use fuzz::page as fuzz;
+pub use indices::Indices;
 pub use layout::{Lane, Word};
 pub use memfd::Memfd;
 pub(crate) use raw::Memory;

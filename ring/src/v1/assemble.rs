@@ -48,6 +48,20 @@ pub struct Message<'a> {
     pub payload: &'a [u8],
 }
 
+impl Message<'_> {
+    /// Its bytes in the stream, header and payload.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        (HEADER_LEN as u64).saturating_add(self.payload.len() as u64)
+    }
+
+    /// Never: there is a header.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+}
+
 /// the client's header claims more payload than a message may have: close its connection
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(

@@ -41,3 +41,6 @@ pub const MEMORY_REPORT_EVERY: Duration = Duration::from_secs(10);
 /// Replies up to this payload reach a guest over its memory quota: every error does (C's
 /// `DEFAULT_BUFFER_SIZE`).
 pub const SMALL_REPLY: usize = 16;
+/// Open transactions whose ids are kept of a ring's connection: more than a guest may have open.
+/// (dom0's kernel asks for each of its programs; those past this are unknown after a crash.)
+pub const REMAINS_TRANSACTIONS: usize = 256;

@@ -56,6 +56,23 @@ impl Backlog {
         self.waiting
     }
 
+    /// Bytes of the replies that wait, counted likewise.
+    pub(crate) fn replies(&self) -> usize {
+        let replies = self.messages.iter().filter(|message| message.is_reply);
+        replies.map(|message| message.bytes.len()).sum()
+    }
+
+    /// What is left of a message that is being sent, and the replies behind it: what a server that
+    /// comes back must send. Events it fires anew.
+    pub(crate) fn unanswered(&self) -> impl Iterator<Item = &[u8]> {
+        let pieces = self.messages.iter().enumerate().map(|(at, message)| {
+            let sent = if at == 0 { self.sent } else { 0 };
+            let owed = message.is_reply || sent > 0;
+            message.bytes.get(sent..).filter(|_| owed).unwrap_or_default()
+        });
+        pieces.filter(|piece| !piece.is_empty())
+    }
+
     /// Queues a reply that is encoded already.
     pub(crate) fn push_reply(&mut self, bytes: Vec<u8>, ticket: Option<Ticket>) {
         self.push(Queued { bytes, compared: false, ticket, is_reply: true });

@@ -10,7 +10,9 @@
 //! 3. All requests of a batch are outstanding until its last event has left: as many as if each
 //!    had been published alone, and maybe for longer.
 
-use myriad_core::{Caller, Edit, Errno, Error, Path, Quota, Store, Writes};
+use std::time::Duration;
+
+use myriad_core::{Caller, Edit, Errno, Error, Origin, Path, Quota, Store, Writes};
 
 use crate::v1::{
     assemble::Message,
@@ -42,7 +44,12 @@ enum Write<'a> {
 
 impl Connection {
     /// Executes the writes at hand together and holds their replies, where there are several.
-    pub(super) fn step_batch(&mut self, store: &Store, host: &mut dyn Host) -> Option<Progress> {
+    pub(super) fn step_batch(
+        &mut self,
+        store: &Store,
+        host: &mut dyn Host,
+        now: Duration,
+    ) -> Option<Progress> {
         let room = self.session.room_for_requests().min(BATCH_MAX);
         let simple = self.input.messages().take(room).take_while(|m| op(&m.header).is_some());
         let count = simple.count();
@@ -60,13 +67,21 @@ impl Connection {
         let ticket = self.session.open_ticket(batch.len());
         let caller = self.session.caller;
         let mut results = Vec::with_capacity(batch.len());
+        let (at, conn, executed) = (host.wall_clock(now), self.session.id, self.executed);
         let outcome = store.edit(|edit| {
             results.clear();
+            let mut origin = Origin { at, conn, upto: executed, ..Origin::default() };
             for simple in &batch {
-                if !results.is_empty() {
-                    edit.next_request();
+                simple.add_to(&mut origin);
+                if results.is_empty() {
+                    edit.from(&origin);
+                } else {
+                    edit.next_request(&origin);
                 }
                 let result = simple.apply(edit, &caller);
+                if let Err(error) = &result {
+                    edit.failed(error.into());
+                }
                 results.push((result, edit.fired()));
             }
             Ok(())
@@ -82,7 +97,7 @@ impl Connection {
             host.executed(&simple.executed(self.session.peer, reply));
             replies.push(Early { bytes, fires });
         }
-        (0..replies.len()).for_each(|_| self.input.take());
+        (0..replies.len()).for_each(|_| self.take());
         self.session.tell(host);
         let reply = replies.pop().map(|last| last.bytes).unwrap_or_default();
         let (seq, first_event) = (outcome.seq, None);
@@ -109,6 +124,14 @@ impl<'a> Simple<'a> {
             Name::Node(path) => Some(Simple { message, path, write }),
             Name::Special(_) => None,
         }
+    }
+
+    /// The origin of this request, after that of the one before it.
+    fn add_to(&self, origin: &mut Origin) {
+        let Header { op, req_id, .. } = self.message.header;
+        origin.request = req_id;
+        origin.op = u8::try_from(op).unwrap_or(u8::MAX);
+        origin.upto += self.message.len();
     }
 
     fn apply(&self, edit: &mut Edit<'_>, caller: &Caller) -> Result<(), Error> {

@@ -1,5 +1,7 @@
 //! What a connection asks of the server around it.
 
+use std::time::Duration;
+
 use myriad_core::{ConnId, DomId, Errno, Instance, Quota, Refusal, Store};
 
 use crate::v1::{ControlArgs, Op};
@@ -17,8 +19,21 @@ pub enum Peer {
 ///
 /// All calls come from within [`crate::v1::Connection::step`] and must not block.
 pub trait Host {
+    /// The time of the records that are kept, in nanoseconds since 1970; `now` is what
+    /// [`crate::v1::Connection::step`] was given. 0: unknown.
+    fn wall_clock(&self, now: Duration) -> u64 {
+        let _ = now;
+        0
+    }
+
     /// Whether the hypervisor has such a domain, known to the store or not.
     fn domain_exists(&mut self, domid: DomId) -> bool;
+
+    /// Which of those that have had this id a domain is, as the hypervisor tells; 0: not known.
+    fn unique_id(&mut self, domid: DomId) -> u64 {
+        let _ = domid;
+        0
+    }
 
     /// The control domain, which can't be released.
     fn control_domain(&self) -> DomId {

@@ -33,6 +33,7 @@ mod ops_watch;
 mod output;
 mod progress;
 mod queue;
+mod remains;
 mod session;
 mod ticket;
 mod transactions;
@@ -47,6 +48,7 @@ use myriad_core::{Caller, ConnId, DomId, Errno, Quota, Store, Transaction};
 pub use host::{Conflict, ControlReply, Executed, Host, Peer, Report};
 pub use output::Event;
 pub use progress::{Failure, Progress};
+pub use remains::{Answered, Remains, RemainsError};
 pub use ticket::Ticket;
 
 use crate::v1::{
@@ -55,6 +57,7 @@ use crate::v1::{
         ops::Ops,
         progress::{Held, Over, State},
         queue::OutputQueue,
+        remains::Lost,
         session::Session,
     },
     header::Header,
@@ -100,6 +103,8 @@ pub struct Connection {
     missed: bool,
     /// Events of commits up to this one are of watches that are gone.
     deaf_until: u64,
+    /// Bytes of the requests that were executed.
+    executed: u64,
 }
 
 impl Connection {
@@ -115,6 +120,7 @@ impl Connection {
             event_timeout: Some(EVENT_TIMEOUT),
             missed: false,
             deaf_until: 0,
+            executed: 0,
         }
     }
 
@@ -199,7 +205,9 @@ impl Connection {
             return Progress::Stalled;
         }
         self.session.note_memory(self.queue.waiting(), now);
-        if let Some(progress) = self.step_batch(store, host) {
+        if let Some(progress) =
+            self.step_answered(store).or_else(|| self.step_batch(store, host, now))
+        {
             return progress;
         }
         let Ok(Some(message)) = self.input.message() else { return Progress::Idle };
@@ -213,12 +221,13 @@ impl Connection {
             header,
             out: &mut reply,
             now,
+            upto: self.executed.saturating_add(message.len()),
             waiting: self.queue.waiting(),
             first_event: None,
             later: false,
         };
         let ran = ops.run(message.payload);
-        self.input.take();
+        self.take();
         self.session.tell(host);
         if ran.later {
             self.state = State::Waiting(header, ticket);
@@ -359,6 +368,13 @@ impl Connection {
         self.session.outstanding()
     }
 
+    /// Drops the request that was executed.
+    fn take(&mut self) {
+        let len = self.input.message().ok().flatten().map_or(0, |message| message.len());
+        self.executed = self.executed.saturating_add(len);
+        self.input.take();
+    }
+
     fn clear(&mut self, store: &Store) {
         self.forget(store);
         self.queue.clear();
@@ -368,6 +384,7 @@ impl Connection {
         let dropped = self.session.drop_watches(store);
         self.deaf_until = self.deaf_until.max(dropped);
         self.session.transactions.clear();
+        self.session.lost = None;
         self.input.clear();
         self.missed = false;
         // A held reply, its ticket included, goes with the state that the caller sets.

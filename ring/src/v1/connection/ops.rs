@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use myriad_core::{Errno, Error, Outcome, Path, Quota, Store};
+use myriad_core::{Edit, Errno, Error, Origin, Outcome, Path, Quota, Store};
 
 use crate::v1::{
     connection::{
@@ -25,6 +25,8 @@ pub(super) struct Ops<'a> {
     pub(super) header: Header,
     pub(super) out: &'a mut Vec<u8>,
     pub(super) now: Duration,
+    /// Bytes of the client's requests up to and with this one.
+    pub(super) upto: u64,
     /// Bytes that wait to be sent to the client.
     pub(super) waiting: usize,
     pub(super) first_event: Option<FirstEvent>,
@@ -95,8 +97,7 @@ impl Ops<'_> {
         if op.needs_privilege() && self.session.is_guest() {
             return Err(Errno::EACCES.into());
         }
-        let tx_id = self.header.tx_id;
-        let known = tx_id == 0 || self.session.transactions.contains(tx_id);
+        let known = self.session.has_transaction(self.header.tx_id, self.store);
         if op.transaction_use() != TransactionUse::Ignored && !known {
             return Err(Errno::ENOENT.into());
         }
@@ -146,6 +147,31 @@ impl Ops<'_> {
             Request::GetQuota(query) => self.get_quota(&query),
             Request::SetQuota { of, name, value } => self.set_quota(of, name, value),
         }
+    }
+
+    /// Which request this is, for the record.
+    pub(super) fn origin(&self) -> Origin {
+        let Header { op, req_id, tx_id, .. } = self.header;
+        Origin {
+            at: self.host.wall_clock(self.now),
+            conn: self.session.id,
+            upto: self.upto,
+            request: req_id,
+            transaction: tx_id,
+            op: u8::try_from(op).unwrap_or(u8::MAX),
+        }
+    }
+
+    /// Changes the store by this request.
+    pub(super) fn edit<R>(
+        &self,
+        mut change: impl FnMut(&mut Edit<'_>) -> Result<R, Error>,
+    ) -> Outcome<R> {
+        let origin = self.origin();
+        self.store.edit(|edit| {
+            edit.from(&origin);
+            change(edit)
+        })
     }
 
     /// A node's absolute path.

@@ -1,6 +1,6 @@
 //! The operations on domains, and CONTROL.
 
-use myriad_core::{DomId, DomainInfo, Errno, Error};
+use myriad_core::{DomId, DomainInfo, Errno, Error, Seat};
 
 use crate::v1::{
     args::{ControlArgs, DomArg},
@@ -16,9 +16,11 @@ impl Ops<'_> {
         let domid = domid.domid().filter(|domid| domid.is_real()).ok_or(Errno::EINVAL)?;
         self.host.connect(domid, port)?;
         let conn = self.host.connection(domid);
-        let outcome = self.store.edit(|edit| {
+        let seat = Seat { unique_id: self.host.unique_id(domid), port };
+        let outcome = self.edit(|edit| {
             conn.into_iter().for_each(|conn| edit.drop_watches(conn));
             edit.introduce(domid);
+            edit.seat(domid, seat);
             edit.life(domid).ok_or(Error::UnknownDomain(domid))
         });
         let (life, seq) = self.outcome(outcome)?;
@@ -29,7 +31,7 @@ impl Ops<'_> {
     pub(super) fn release(&mut self, domid: DomArg) -> Done {
         let domid = self.releasable(domid)?;
         let conn = self.host.connection(domid);
-        let outcome = self.store.edit(|edit| {
+        let outcome = self.edit(|edit| {
             // First: the domain is not told of its own nodes' end, nor of its own.
             conn.into_iter().for_each(|conn| edit.drop_watches(conn));
             let life = edit.life(domid).ok_or(Error::UnknownDomain(domid))?;
@@ -43,13 +45,13 @@ impl Ops<'_> {
 
     pub(super) fn resume(&mut self, domid: DomArg) -> Done {
         let domid = self.releasable(domid)?;
-        let outcome = self.store.edit(|edit| edit.resume(domid));
+        let outcome = self.edit(|edit| edit.resume(domid));
         self.acked(outcome)
     }
 
     pub(super) fn set_target(&mut self, domid: DomArg, target: DomArg) -> Done {
         let (domid, target) = (self.introduced(domid)?, self.introduced(target)?);
-        let outcome = self.store.edit(|edit| edit.set_target(domid, target));
+        let outcome = self.edit(|edit| edit.set_target(domid, target));
         self.acked(outcome)
     }
 
@@ -83,7 +85,12 @@ impl Ops<'_> {
         if known.is_some() || !self.host.domain_exists(domid) {
             return known;
         }
-        self.store.edit(|edit| Ok(edit.know_domain(domid)));
+        let seat = Seat { unique_id: self.host.unique_id(domid), port: 0 };
+        self.store.edit(|edit| {
+            edit.know_domain(domid);
+            edit.seat(domid, seat);
+            Ok(())
+        });
         self.store.pin().domain(domid)
     }
 

@@ -28,7 +28,7 @@ impl Ops<'_> {
         if features & !features::OFFERED != 0 {
             return Err(Errno::EINVAL.into());
         }
-        let outcome = self.store.edit(|edit| edit.set_features(info.domid, features));
+        let outcome = self.edit(|edit| edit.set_features(info.domid, features));
         self.acked(outcome)
     }
 
@@ -51,7 +51,7 @@ impl Ops<'_> {
         if value == NO_QUOTA {
             return Err(Errno::EINVAL.into());
         }
-        let outcome = self.store.edit(|edit| edit.set_quota(domid, quota, value));
+        let outcome = self.edit(|edit| edit.set_quota(domid, quota, value));
         let ((), seq) = self.outcome(outcome)?;
         self.host.quotas_changed(domid);
         self.ack(seq)

@@ -66,7 +66,7 @@ impl Ops<'_> {
                 let result = write(transaction, &caller);
                 Outcome { result, seq: self.store.pin().seq() }
             }
-            None => self.store.edit(|edit| write(edit, &caller)),
+            None => self.edit(|edit| write(edit, &caller)),
         };
         self.acked(outcome)
     }
@@ -104,7 +104,7 @@ impl Ops<'_> {
             Name::Node(path) => self.write(|writes, caller| writes.set_perms(caller, path, &perms)),
             Name::Special(name) => {
                 let (node, caller) = (special(name)?, self.session.caller);
-                let outcome = self.store.edit(|edit| edit.set_special_perms(&caller, node, &perms));
+                let outcome = self.edit(|edit| edit.set_special_perms(&caller, node, &perms));
                 self.acked(outcome)
             }
         }
@@ -135,6 +135,7 @@ impl Ops<'_> {
         if !commit {
             return self.ack(0);
         }
+        transaction.from(&self.origin());
         let (outcome, broken) = transaction.commit_or_blame();
         if !self.session.is_guest() {
             self.note_end(&outcome.result, broken.as_deref());

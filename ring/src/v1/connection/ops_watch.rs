@@ -23,7 +23,7 @@ impl Ops<'_> {
         let full = self.session.memory_refuses(self.waiting, bytes, self.now);
         let full = full.then(|| self.session.refusal(Quota::Memory)).flatten();
         let (id, caller) = (self.session.id, self.session.caller);
-        let outcome = self.store.edit(|edit| {
+        let outcome = self.edit(|edit| {
             edit.watch(id, &caller, watch_path(name), token, depth, prefix)?;
             // EEXIST and ENOSPC come before ENOMEM.
             full.map_or(Ok(()), |refusal| Err(Error::OutOfMemory(refusal)))
@@ -38,7 +38,7 @@ impl Ops<'_> {
         // What is no path isn't watched.
         let name = self.name(path, &mut buffer).map_err(|_| Errno::ENOENT)?;
         let id = self.session.id;
-        let outcome = self.store.edit(|edit| edit.unwatch(id, watch_path(name), token));
+        let outcome = self.edit(|edit| edit.unwatch(id, watch_path(name), token));
         let ((), seq) = self.outcome(outcome)?;
         self.ack(seq)
     }

@@ -26,6 +26,16 @@ impl OutputQueue {
         self.0.as_ref().map_or(0, |backlog| backlog.waiting())
     }
 
+    /// Bytes of the replies that wait, counted likewise.
+    pub(crate) fn replies(&self) -> usize {
+        self.0.as_ref().map_or(0, |backlog| backlog.replies())
+    }
+
+    /// What a server that comes back must send.
+    pub(crate) fn unanswered(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().flat_map(|backlog| backlog.unanswered())
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting() == 0
     }

@@ -6,7 +6,7 @@ use myriad_core::{Caller, ConnId, DomId, Quota, Refusal, Store, Transaction};
 
 use crate::v1::{
     connection::{
-        Over,
+        Lost, Over,
         account::Account,
         host::{Host, Peer, Report},
         ticket::{Outstanding, Ticket},
@@ -28,6 +28,8 @@ pub(super) struct Session {
     pub(super) transactions: Transactions<Transaction>,
     /// A privileged client's conflicts since its last commit.
     pub(super) conflicts: u32,
+    /// What a crash has left to be taken up again.
+    pub(super) lost: Option<Box<Lost>>,
     guest: Option<Guest>,
 }
 
@@ -61,8 +63,23 @@ impl Session {
             features: features::OFFERED,
             transactions: Transactions::default(),
             conflicts: 0,
+            lost: None,
             guest,
         }
+    }
+
+    /// Whether a transaction is open. One that was when the server ended is, too, and doomed.
+    pub(super) fn has_transaction(&mut self, id: u32, store: &Store) -> bool {
+        if id == 0 || self.transactions.contains(id) {
+            return true;
+        }
+        if !self.lost.as_mut().is_some_and(|lost| lost.take_transaction(id)) {
+            return false;
+        }
+        let mut doomed = store.begin(self.limit(Quota::TransactionNodes));
+        doomed.doom();
+        self.transactions.insert_again(id, doomed);
+        true
     }
 
     pub(super) fn set_home(&mut self, home: DomId) {

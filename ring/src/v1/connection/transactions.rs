@@ -32,6 +32,25 @@ impl<T> Transactions<T> {
         id
     }
 
+    /// Files a transaction under an id that one had before a restart.
+    pub(crate) fn insert_again(&mut self, id: u32, transaction: T) {
+        self.open.insert(id, Box::new(transaction));
+    }
+
+    /// Ids are handed out from this one on.
+    pub(crate) fn next(&self) -> u32 {
+        self.next
+    }
+
+    pub(crate) fn set_next(&mut self, next: u32) {
+        self.next = next;
+    }
+
+    /// The ids of those that are open.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = u32> {
+        self.open.keys().copied()
+    }
+
     pub(crate) fn get(&mut self, id: u32) -> Option<&mut T> {
         self.open.get_mut(&id).map(Box::as_mut)
     }

@@ -8,6 +8,7 @@ mod errors;
 mod guests;
 mod order;
 mod pins;
+mod remains;
 mod tree;
 
 use client::{event, messages, some};

@@ -1,0 +1,173 @@
+//! What the handles of a store share: the root, the feed, and who hears of publications.
+//!
+//! # Synchronization
+//! A version says whether the journal knows that it is published ([`Journal::mark`]): set after
+//! the journal was told (Release), read before anything is answered by the version (Acquire).
+
+use std::sync::Arc;
+
+use arc_swap::Guard;
+use crossbeam_queue::ArrayQueue;
+
+use crate::cell::{RootCell, SwapCell};
+use crate::config::Config;
+use crate::feed::Ring;
+use crate::journal::{Entry, Journal};
+use crate::limits::{INLINE_DROP_BYTES, RECLAIM_QUEUE, TURN_DOUBLINGS, TURN_YIELDS};
+use crate::prepared::Prepared;
+use crate::publish::{Attempt, Built, Hooks, Root, Slot};
+use crate::state::Env;
+use crate::sync::Ordering::{Acquire, Relaxed, Release};
+use crate::version::Version;
+use crate::work::Work;
+
+pub(crate) type RootOf = Root<SwapCell<Version>, SwapCell<Slot<Arc<Prepared>>>>;
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) env: Arc<Env>,
+    pub(crate) root: RootOf,
+    pub(crate) ring: Ring,
+    pub(crate) journal: Option<Arc<dyn Journal>>,
+    pub(crate) dropped: ArrayQueue<Dropped>,
+    reclaimer: bool,
+}
+
+/// What waits for the reclaimer.
+#[derive(Debug)]
+pub(crate) enum Dropped {
+    Version(#[allow(dead_code)] Arc<Version>),
+    Work(#[allow(dead_code)] Box<Work>),
+    Prepared(#[allow(dead_code)] Arc<Prepared>),
+}
+
+impl Inner {
+    pub(crate) fn starting(config: &Config, env: Env, first: Version) -> Inner {
+        let ring = Ring::new(config.feed_slots, config.feed_bytes);
+        ring.link(&first.record);
+        // Relaxed: nobody else sees it yet. A journal has nothing to say of the first version: it
+        // begins there.
+        first.kept.marked.store(true, Relaxed);
+        Inner {
+            env: Arc::new(env),
+            root: Root::new(SwapCell::new(first), SwapCell::new(None)),
+            ring,
+            journal: config.journal.clone(),
+            dropped: ArrayQueue::new(RECLAIM_QUEUE),
+            reclaimer: config.reclaimer,
+        }
+    }
+
+    /// One try at publishing, with the links of the feed kept.
+    pub(crate) fn attempt<R>(
+        &self,
+        past: Option<u64>,
+        build: impl FnOnce(&Arc<Version>) -> Built<Version, R>,
+    ) -> Attempt<R> {
+        self.root.attempt::<Version, Arc<Prepared>, R>(past, build, self)
+    }
+
+    pub(crate) fn take_turn(&self) -> Option<Turn<'_>> {
+        let (id, slot) = self.root.take_turn()?;
+        Some(Turn { inner: self, id, slot })
+    }
+
+    /// Yields to another's turn, for a bounded while. Gives it back: it's past.
+    pub(crate) fn hold_back(&self, id: u64) -> Option<u64> {
+        for yields in 0..TURN_YIELDS << TURN_DOUBLINGS {
+            match self.root.turn::<Arc<Prepared>>(id) {
+                Some(lost) if yields < TURN_YIELDS << lost.min(TURN_DOUBLINGS) => {
+                    std::thread::yield_now();
+                }
+                _ => break,
+            }
+        }
+        Some(id)
+    }
+
+    /// Drops what may free up to `bytes`: here if that is little, else at the reclaimer's.
+    pub(crate) fn let_go(&self, dropped: Dropped, bytes: u64) {
+        if bytes > INLINE_DROP_BYTES && self.reclaimer {
+            // A full queue hands it back, and it is freed here.
+            drop(self.dropped.push(dropped));
+        }
+    }
+
+    /// The current version, for what is to be answered by it.
+    #[inline]
+    pub(crate) fn current(&self) -> Guard<Arc<Version>> {
+        let version = self.root.cell().load();
+        self.mark(&version);
+        version
+    }
+
+    /// Lets the journal know that a version is published.
+    #[inline]
+    fn mark(&self, version: &Version) {
+        // Acquire: pairs with the Release below: who finds it marked can rely on the journal.
+        if self.journal.is_some() && !version.kept.marked.load(Acquire) {
+            self.mark_now(version);
+        }
+    }
+
+    #[cold]
+    fn mark_now(&self, version: &Version) {
+        let Some(journal) = &self.journal else { return };
+        match version.kept.place {
+            Some(place) => journal.mark(place),
+            None => journal.unkept(version.seq),
+        }
+        // Release: pairs with the Acquire above.
+        version.kept.marked.store(true, Release);
+    }
+
+    /// What the current version has retired since `then`.
+    pub(crate) fn retired_since(&self, then: u64) -> u64 {
+        self.root.cell().load().state.retired.saturating_sub(then)
+    }
+}
+
+/// A turn, ended when dropped.
+pub(crate) struct Turn<'i> {
+    inner: &'i Inner,
+    pub(crate) id: u64,
+    pub(crate) slot: Arc<Slot<Arc<Prepared>>>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.inner.root.end_turn(&self.slot);
+    }
+}
+
+impl Hooks<Version> for Inner {
+    fn seen(&self, base: &Version) {
+        self.mark(base);
+    }
+
+    fn keep(&self, base: &Version, new: &mut Version) {
+        if let Some(journal) = &self.journal {
+            let record = &new.record;
+            let ids = (record.seq, record.generation);
+            let entry = Entry::new(ids, base.kept.place, record.origin, &record.delta);
+            new.kept.place = journal.keep(&entry);
+        }
+    }
+
+    fn tried(&self, new: &Version) {
+        if let (Some(journal), Some(place)) = (&self.journal, new.kept.place) {
+            journal.done(place);
+        }
+    }
+
+    fn building_on(&self, base: &Arc<Version>) {
+        self.ring.link(&base.record);
+    }
+
+    fn replaced(&self, old: Arc<Version>, new: &Arc<Version>) {
+        self.mark(new);
+        self.ring.link(&new.record);
+        let retired = new.state.retired.saturating_sub(old.state.retired);
+        self.let_go(Dropped::Version(old), retired);
+    }
+}
