@@ -6,9 +6,10 @@ use std::{
     ops::Bound,
 };
 
-use myriad_history::file::{Difference, Node, Tree, order};
+use myriad_history::file::{Difference, Node, OwnedChange, OwnedWhat, Tree, order};
 
 use super::{
+    diff::is_one,
     layout::{Picture, join, parent},
     source::paths,
     words,
@@ -50,6 +51,43 @@ impl Live {
                 None => drop(self.nodes.remove(&key)),
             }
         }
+    }
+
+    /// What a commit makes different, the one right after this version; none where it doesn't fit
+    /// it, since something is missing.
+    pub(crate) fn step_of(&self, changes: &[OwnedChange]) -> Option<Vec<Difference>> {
+        let mut after: BTreeMap<Key, Option<Node>> = BTreeMap::new();
+        for change in changes.iter().filter(|change| change.path.starts_with('/')) {
+            let key = Key(change.path.as_str().into());
+            let generation = change.generation;
+            let is = after.get(&key).cloned().unwrap_or_else(|| self.nodes.get(&key).cloned());
+            let node = match &change.what {
+                OwnedWhat::Noted(_) => continue,
+                OwnedWhat::Created { value, perms } => {
+                    let (value, perms) = (value.as_slice().into(), perms.clone());
+                    Some(Node { value, perms, generation })
+                }
+                OwnedWhat::Written { value } => {
+                    Some(Node { value: value.as_slice().into(), generation, ..is? })
+                }
+                OwnedWhat::Perms(perms) => Some(Node { perms: perms.clone(), generation, ..is? }),
+                OwnedWhat::Removed => {
+                    let within = |key: &&Key| order::is_within(&key.0, &change.path);
+                    let from = || (Bound::Included(key.clone()), Bound::Unbounded);
+                    let there = self.nodes.range(from()).map(|(key, _)| key).take_while(within);
+                    let made = after.range(from()).map(|(key, _)| key).take_while(within);
+                    let all: Vec<Key> = there.chain(made).cloned().collect();
+                    after.extend(all.into_iter().map(|key| (key, None)));
+                    None
+                }
+            };
+            after.insert(key, node);
+        }
+        let differences = after.into_iter().map(|(key, after)| {
+            let before = self.nodes.get(&key).cloned();
+            Difference { path: key.0.into(), before, after }
+        });
+        Some(differences.filter(is_one).collect())
     }
 
     /// How it was before a step that was just made.
@@ -188,6 +226,41 @@ mod tests {
         }
     }
 
+    /// Changes that make a step, with a detour: what goes is removed, what is above it too, and
+    /// what remains is made again.
+    fn commit(step: &[Difference]) -> Vec<OwnedChange> {
+        let change = |path: &str, what| OwnedChange {
+            author: Default::default(),
+            generation: 2,
+            path: path.into(),
+            what,
+        };
+        let mut changes = vec![change("@special", OwnedWhat::Noted("x".into()))];
+        for one in step {
+            match &one.after {
+                None => changes.push(change(&one.path, OwnedWhat::Removed)),
+                Some(node) => {
+                    let (value, perms) = (b"other".to_vec(), node.perms.clone());
+                    changes.push(change(&one.path, OwnedWhat::Created { value, perms }));
+                    let value = node.value.to_vec();
+                    changes.push(change(&one.path, OwnedWhat::Written { value }));
+                    changes.push(change(&one.path, OwnedWhat::Perms(node.perms.clone())));
+                }
+            }
+        }
+        changes
+    }
+
+    #[test]
+    fn a_commit_that_does_not_fit_is_no_step() {
+        let written = OwnedWhat::Written { value: Vec::new() };
+        let mut changes = commit(&[]);
+        let (path, author) = ("/missing".into(), Default::default());
+        changes.push(OwnedChange { author, generation: 2, path, what: written });
+        assert_eq!(Live::default().step_of(&changes), None);
+        assert_eq!(Live::default().step_of(&changes[..1]), Some(Vec::new()));
+    }
+
     #[test]
     fn a_step_and_what_was_before_it_are_as_a_model_has_them() {
         let all = ["/", "/a", "/a/b", "/a/b/c", "/a/b-c", "/a/d", "/aa", "/aa/b", "/e"];
@@ -219,7 +292,10 @@ mod tests {
                     step.push(Difference { path: (*path).into(), before, after });
                 }
             }
+            let mut by_commit = Live { nodes: live.nodes.clone() };
+            by_commit.apply(&by_commit.step_of(&commit(&step)).unwrap());
             live.apply(&step);
+            assert_eq!(model(&by_commit), model(&live));
             same(&live, &model(&live), &all);
             same(&live.before(&step), &old, &all);
         }
