@@ -4,12 +4,14 @@
 pub mod claim;
 pub mod control;
 pub mod detach;
+pub mod history;
 pub mod hypervisor;
 pub mod limits;
 pub mod logs;
 pub mod malloc;
 pub mod options;
 pub mod reclaim;
+pub mod recovery;
 pub mod server;
 pub mod sim;
 mod sync;

@@ -2,7 +2,10 @@
 
 use std::{io, path::PathBuf, sync::Arc};
 
-use myriad_core::{Config, DomId, Error, Store};
+use myriad_core::{
+    Config, DomId, Error, Store,
+    limits::{FEED_BYTES, FEED_SLOTS},
+};
 use myriad_ring::v1::features;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
@@ -15,11 +18,14 @@ use tracing::{info, warn};
 use crate::{
     claim::{ClaimError, PidFile, Socket},
     detach,
+    history::HistoryFile,
+    limits,
     logs::{self, LogError},
     options::{Options, Places},
+    recovery::{RecoverError, Recovery},
     sim::{self, SimError, TableError},
     tree,
-    worker::{Settings, Team, Xen},
+    worker::{Content, Settings, Team, Xen},
     xen::{self, XenError},
 };
 
@@ -59,6 +65,9 @@ pub enum ServeError {
     /// the store can't be set up
     #[error("can't set up the store: {0}")]
     Store(#[from] Error),
+    /// what an earlier daemon has left, or the place for it
+    #[error("recovery: {0}")]
+    Recovery(#[from] RecoverError),
     /// a thread or descriptor is not to be had
     #[error("can't start: {0}")]
     System(#[from] io::Error),
@@ -96,15 +105,38 @@ pub fn run(options: Options) -> Result<(), ServeError> {
     let is_real = real.is_some();
     let host = simulated_host(&options, &places, is_real)?;
     let control = options.priv_domid;
-    let store = Store::new(&Config {
+    let mut recovery = options.recovery(&places)?;
+    let history = options.history(&places);
+    let feed = match history {
+        Some(_) => (limits::HISTORY_FEED_SLOTS, limits::HISTORY_FEED_BYTES),
+        None => (FEED_SLOTS, FEED_BYTES),
+    };
+    let config = Config {
         control,
         quotas: options.quotas(),
         features: features::OFFERED,
         keep_orphans: options.keep_orphans,
         reclaimer: true,
+        journal: recovery.as_ref().map(Recovery::journal),
+        generation: history.as_ref().map_or(0, HistoryFile::generation),
+        feed_slots: feed.0,
+        feed_bytes: feed.1,
         ..Config::default()
-    })?;
-    tree::build(&store, control, !options.no_domain_init)?;
+    };
+    let former = recovery.as_mut().map(|recovery| recovery.restore(&config)).transpose()?;
+    let store = match former.flatten() {
+        Some(store) => store,
+        None => {
+            let store = Store::new(&config)?;
+            tree::build(&store, control, !options.no_domain_init)?;
+            store
+        }
+    };
+    let kept = recovery.as_ref().map(|recovery| recovery.begin(&store)).transpose()?;
+    let formers = recovery.as_mut().map(|recovery| std::mem::take(&mut recovery.formers));
+    let _checkpointer = recovery.map(|recovery| recovery.checkpointer(&store)).transpose()?;
+    let _history = history.map(|history| history.follow(store.clone())).transpose()?;
+    let content = Content { store, kept, formers: formers.unwrap_or_default() };
     let settings = Settings {
         workers: options.workers(),
         control,
@@ -115,7 +147,7 @@ pub fn run(options: Options) -> Result<(), ServeError> {
     };
     let failed = signals.handle();
     let team =
-        Team::start(settings, store, host, real, logs.clone(), socket.listener(), move || {
+        Team::start(settings, content, host, real, logs.clone(), socket.listener(), move || {
             failed.close();
         })?;
     let host = if is_real { "serving" } else { "no Xen in use: serving the simulated host" };

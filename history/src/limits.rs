@@ -1,5 +1,6 @@
 //! The bounds of history and recovery.
 
+use std::time::Duration;
 // The file.
 
 /// Bytes of the smallest history file.
@@ -24,15 +25,20 @@ pub const FILTER_PROBES: u64 = 8;
 pub const FILTER_WORDS: usize = 8 << 10;
 /// Bytes of changes that wait to be merged into a tier's next version, about: one of so many parts
 /// of the file. Past that the tier gets a version sooner.
-pub const MERGE_PART: u64 = 16;
+pub const MERGE_PART: u64 = 6;
 /// The least of these bytes …
 pub const MERGE_BYTES_MIN: u64 = 256 << 10;
 /// … and the most.
-pub const MERGE_BYTES_MAX: u64 = 16 << 20;
+pub const MERGE_BYTES_MAX: u64 = 32 << 20;
 /// How hard commits are compressed …
 pub const DELTA_LEVEL: i32 = 1;
 /// … and snapshots.
 pub const SNAPSHOT_LEVEL: i32 = 3;
+/// Paths that are told of one guest with changes that were left out; past that the closest become
+/// one.
+pub const LEFT_OUT_PATHS: usize = 16;
+/// Bytes of these paths that are told of one guest in a segment at least, before all become one.
+pub const LEFT_OUT_BYTES: u64 = 1 << 10;
 /// Times that a file is listed again because a daemon has begun a segment meanwhile.
 pub const SCANS: usize = 8;
 
@@ -52,6 +58,13 @@ pub const SEGMENTS_MIN: u64 = 2;
 pub const SEGMENTS_MAX: u64 = 4096;
 /// A checkpoint is due once less than one of so many segments is free.
 pub const CHECKPOINT_BELOW: u64 = 2;
+/// Yields of a commit that finds the journal full, since a checkpoint may be about to end …
+pub const FULL_YIELDS: u32 = 1 << 8;
+/// … after which it sleeps for so long at a time …
+pub const FULL_PAUSE: Duration = Duration::from_micros(100);
+/// … and for so long in all. Then the journal is suspended: commits go on, and a crash loses the
+/// store, until a checkpoint is complete.
+pub const FULL_PATIENCE: Duration = Duration::from_secs(1);
 /// Yields while a checkpoint that is to resume the journal waits for commits without a record.
 pub const REJOIN_YIELDS: u32 = 1 << 10;
 /// Bytes that the writer of a checkpoint gathers before it writes them.

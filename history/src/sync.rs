@@ -9,7 +9,7 @@ pub(crate) use std::sync::atomic::AtomicU64 as MappedU64;
 
 #[cfg(not(loom))]
 #[allow(clippy::disallowed_types)]
-pub(crate) use std::sync::atomic::{AtomicU64, Ordering, fence};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};

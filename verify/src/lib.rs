@@ -1,9 +1,11 @@
 //! What shows that Myriad is right.
 //!
 //! [`peer`] starts servers of xenstore, ours and others', without Xen. [`oracle`] sends the same
-//! random requests to two of them and compares every answer.
+//! random requests to two of them and compares every answer. [`kill`] kills ours under load, and
+//! looks whether anyone has lost anything.
 #![forbid(unsafe_code)]
 
+pub mod kill;
 pub mod oracle;
 pub mod peer;
 pub mod programs;

@@ -39,6 +39,14 @@ pub fn debian_program(program: &str, socket: &Path) -> Result<Command, PeerError
     Ok(command)
 }
 
+/// Our daemon, built in this profile; `MYRIAD_XENSTORED` may name another file.
+///
+/// # Errors
+/// [`PeerError::Build`].
+pub fn xenstored() -> Result<PathBuf, PeerError> {
+    myriad_program("xenstored", "MYRIAD_XENSTORED")
+}
+
 /// A program of package `myriad`, built in this profile; `variable` may name another file.
 pub(crate) fn myriad_program(name: &str, variable: &str) -> Result<PathBuf, PeerError> {
     if let Some(program) = std::env::var_os(variable) {

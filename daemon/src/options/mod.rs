@@ -17,11 +17,15 @@ use myriad_core::{DomId, Quota, Quotas};
 
 pub use places::Places;
 pub use values::{
-    AccessLog, DomidRange, InternalDb, LogFormat, QuotaSetting, RingDoorbells, Switch,
+    AccessLog, DomidRange, InternalDb, LogFormat, QuotaSetting, RingDoorbells, SizeOrOff, Switch,
     TimeoutSetting,
 };
 
-use crate::limits;
+use crate::{
+    history::HistoryFile,
+    limits,
+    recovery::{RecoverError, Recovery},
+};
 
 /// What `xenstored` was told on its command line.
 #[derive(Clone, Debug, Parser)]
@@ -129,7 +133,7 @@ pub struct Options {
     #[arg(short = 'V', long)]
     pub verbose: bool,
 
-    /// Accepted for 4.17's sake; does nothing
+    /// Start with an empty store, whatever an earlier daemon has left
     #[arg(short = 'R', long)]
     no_recovery: bool,
 
@@ -153,6 +157,16 @@ pub struct Options {
     /// event, but MiniOS and firmware may wait for it
     #[arg(long, value_name = "WHEN", default_value = "always", help_heading = OURS)]
     pub ring_doorbells: RingDoorbells,
+
+    /// Memory (below the run directory) for what a killed daemon comes back from; `off`: it comes
+    /// back empty, and domains must start anew
+    #[arg(long, value_name = "SIZE|off", default_value = "32M", help_heading = OURS)]
+    journal_size: SizeOrOff,
+
+    /// Size of the file that history is kept in, from 1M; it never grows. `off`: none is kept. The
+    /// file is `history` in XENSTORED_ROOTDIR, else in XENSTORED_RUNDIR, else in /var/lib/xenstored
+    #[arg(long, value_name = "SIZE|off", default_value = "64M", help_heading = OURS)]
+    history_size: SizeOrOff,
 
     /// How log lines are written
     #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = OURS)]
@@ -206,6 +220,28 @@ impl Options {
             let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
             u16::try_from(cores).unwrap_or(limits::DEFAULT_WORKERS).min(limits::DEFAULT_WORKERS)
         })
+    }
+
+    /// What an earlier daemon has left, and where this one keeps what the next one needs; none where
+    /// nothing is to be kept.
+    ///
+    /// # Errors
+    /// [`RecoverError`].
+    pub fn recovery(&self, places: &Places) -> Result<Option<Recovery>, RecoverError> {
+        let Some(bytes) = self.journal_size.bytes() else {
+            Recovery::forget(&places.run_dir)?;
+            return Ok(None);
+        };
+        if self.no_recovery {
+            Recovery::forget(&places.run_dir)?;
+        }
+        Recovery::open(&places.run_dir, bytes).map(Some)
+    }
+
+    /// The history file; none where it is not to be kept, or can't be.
+    #[must_use]
+    pub fn history(&self, places: &Places) -> Option<HistoryFile> {
+        HistoryFile::open(&places.history(), self.history_size.bytes()?)
     }
 
     /// Makes paths independent of the working directory, which the daemon leaves when it goes

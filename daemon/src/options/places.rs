@@ -10,7 +10,7 @@ pub struct Places {
     pub run_dir: PathBuf,
     /// The socket: `XENSTORED_PATH`, else `socket` in the run directory.
     pub socket: PathBuf,
-    /// The directory of what outlives a host: `XENSTORED_ROOTDIR`, else
+    /// The directory of what outlives a host: `XENSTORED_ROOTDIR`, else `XENSTORED_RUNDIR`, else
     /// [`Places::DEFAULT_ROOT_DIR`].
     pub root_dir: PathBuf,
 }
@@ -33,7 +33,9 @@ impl Places {
         let named = |name| var(name).filter(|v| !v.is_empty()).map(PathBuf::from);
         let run_dir = named("XENSTORED_RUNDIR").unwrap_or_else(|| Self::DEFAULT_RUN_DIR.into());
         let socket = named("XENSTORED_PATH").unwrap_or_else(|| run_dir.join("socket"));
-        let root_dir = named("XENSTORED_ROOTDIR").unwrap_or_else(|| Self::DEFAULT_ROOT_DIR.into());
+        // A daemon beside the host's own, in a directory of its own, leaves that one's files alone.
+        let beside = named("XENSTORED_RUNDIR").unwrap_or_else(|| Self::DEFAULT_ROOT_DIR.into());
+        let root_dir = named("XENSTORED_ROOTDIR").unwrap_or(beside);
         Places {
             run_dir: absolute(run_dir),
             socket: absolute(socket),
@@ -80,6 +82,8 @@ mod tests {
         assert_eq!(places(&[]).history(), PathBuf::from("/var/lib/xenstored/history"));
         let moved = places(&[("XENSTORED_ROOTDIR", "/srv/x"), ("XENSTORED_RUNDIR", "/run/x")]);
         assert_eq!(moved.history(), PathBuf::from("/srv/x/history"));
+        let beside = places(&[("XENSTORED_RUNDIR", "/run/x")]);
+        assert_eq!(beside.history(), PathBuf::from("/run/x/history"));
     }
 
     #[test]

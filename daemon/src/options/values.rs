@@ -198,3 +198,43 @@ fn pair<'a>(text: &'a str, value_name: &str) -> Result<(&'a str, u32), String> {
     let (what, value) = text.split_once('=').ok_or_else(wrong)?;
     Ok((what, number(value)?))
 }
+
+/// A number of bytes, or `off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SizeOrOff {
+    /// Bytes.
+    Size(u64),
+    /// Nothing.
+    Off,
+}
+
+impl SizeOrOff {
+    /// The bytes; none for `off`.
+    #[must_use]
+    pub fn bytes(self) -> Option<u64> {
+        match self {
+            SizeOrOff::Size(bytes) => Some(bytes),
+            SizeOrOff::Off => None,
+        }
+    }
+}
+
+impl FromStr for SizeOrOff {
+    type Err = String;
+
+    /// Bytes, or K, M or G of them (powers of 1024).
+    fn from_str(text: &str) -> Result<SizeOrOff, String> {
+        if text == "off" {
+            return Ok(SizeOrOff::Off);
+        }
+        let bad = || format!("`{text}` is no size: use `off`, or a number such as 64M or 1G");
+        let (digits, unit) = match text.char_indices().last() {
+            Some((at, 'K' | 'k')) => (text.get(..at), 1 << 10),
+            Some((at, 'M' | 'm')) => (text.get(..at), 1 << 20),
+            Some((at, 'G' | 'g')) => (text.get(..at), 1 << 30),
+            _ => (Some(text), 1),
+        };
+        let number: u64 = digits.and_then(|digits| digits.parse().ok()).ok_or_else(bad)?;
+        number.checked_mul(unit).filter(|bytes| *bytes > 0).map(SizeOrOff::Size).ok_or_else(bad)
+    }
+}

@@ -29,6 +29,7 @@ impl Worker {
             Message::Client { socket, number } => {
                 self.add(Peer::Socket(number), Caller::Control, socket);
             }
+            Message::Former(domid, former) => drop(self.formers.insert(domid, former)),
             Message::Listen { domid, life, socket } => self.add_arrival(domid, life, socket),
             Message::Machine(machine) => {
                 let added = self.neighbours.add(machine, self.id, &self.poll, MACHINES);
@@ -89,6 +90,8 @@ impl Worker {
         if let Some(guest) = self.guests.get(domid) {
             guest.client = number;
         }
+        self.formers.remove(&domid);
+        self.take_over(domid, number, None);
         if let Some(number) = number {
             self.shared.rings.begun(domid, ConnId::new(self.id, number));
         }
@@ -155,9 +158,12 @@ impl Worker {
             // What it was to be told of when the daemon ended.
             doorbell.ring(domid);
         }
-        let link = RingLink::new(*end, domid, doorbell);
+        let former = self.formers.remove(&domid).filter(|_| origin != Origin::New);
+        let keeping = self.keeping(domid);
+        let link = RingLink::new(*end, domid, doorbell).with_keeping(keeping);
         let peer = Peer::Domain(domid);
         let number = self.add_client(peer, caller, |conn| Client::on_ring(conn, link));
+        self.take_over(domid, number, (origin != Origin::New).then_some(former));
         if let Some(guest) = self.guests.get(domid) {
             guest.client = number;
         }

@@ -11,6 +11,7 @@ use super::{
     poll::Poll,
     run::Scratch,
 };
+use crate::recovery::Former;
 
 /// A connection with its link.
 pub(super) struct Client {
@@ -91,6 +92,27 @@ impl Client {
             Link::Socket(socket) => socket.has_ended(),
             Link::Ring(_) => false,
         }
+    }
+
+    /// Whether what was executed must be kept, by sending, before the next request is executed.
+    pub(super) fn must_keep(&self) -> bool {
+        self.ring().is_some_and(|ring| ring.must_keep(&self.conn))
+    }
+
+    /// Whether no request may be executed before answers have left.
+    pub(super) fn is_clogged(&self) -> bool {
+        self.ring().is_some_and(|ring| ring.is_clogged(&self.conn))
+    }
+
+    /// A ring that an earlier daemon has served goes on where that one was.
+    pub(super) fn resume(&mut self, former: Option<Box<Former>>, store: &Store) {
+        let Some(ring) = self.ring_mut() else { return };
+        if let Some(former) = former
+            && ring.resume(&former)
+        {
+            self.conn.resume(former.remains);
+        }
+        self.send(store);
     }
 
     /// Whether there is something to be done about sending.
@@ -188,7 +210,8 @@ impl Client {
                 socket.update_interest(&self.conn, state, poll, number)
             }
             Link::Ring(ring) => {
-                ring.note_deaf(self.paused || !self.conn.wants_input());
+                let full = !self.conn.wants_input() || ring.is_clogged(&self.conn);
+                ring.note_deaf(self.paused || full);
                 Ok(())
             }
         }

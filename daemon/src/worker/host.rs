@@ -1,6 +1,9 @@
 //! What connections ask of the daemon around them.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use myriad_core::{ConnId, DomId, Errno, Instance, Store};
 use myriad_ring::v1::{
@@ -103,6 +106,15 @@ impl Around {
 }
 
 impl Host for Around {
+    fn wall_clock(&self, now: Duration) -> u64 {
+        let since = self.shared.began.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.saturating_add(now).as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn unique_id(&mut self, domid: DomId) -> u64 {
+        self.shared.unique_id(domid).unwrap_or(0)
+    }
+
     fn domain_exists(&mut self, domid: DomId) -> bool {
         self.shared.has_domain(domid)
     }

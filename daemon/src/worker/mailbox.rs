@@ -14,6 +14,7 @@ use myriad_ring::{page::ServerEnd, v1::connection::Ticket};
 use rustix::fd::OwnedFd;
 
 use super::{bell::Bell, doorbell::Doorbell, guests::GuestSocket, machine::Machine};
+use crate::recovery::Former;
 
 /// A message to a worker.
 ///
@@ -24,6 +25,8 @@ use super::{bell::Bell, doorbell::Doorbell, guests::GuestSocket, machine::Machin
 pub(super) enum Message {
     /// A program has connected; it's the worker's from now on.
     Client { socket: OwnedFd, number: u64 },
+    /// What an earlier daemon was about to do with a domain's ring, which may be there again soon.
+    Former(DomId, Box<Former>),
     /// A domain can be reached here.
     Listen { domid: DomId, life: Instance, socket: GuestSocket },
     /// A machine full of guests has come.
@@ -70,6 +73,8 @@ pub(super) enum Origin {
     /// An earlier daemon has served it, and it is as that one has left it: the domain goes on
     /// where it was. The page's inode says which page it is.
     Returned { inode: u64 },
+    /// The same, of a real domain.
+    Found,
 }
 
 /// A client's question to all workers whether those whom it waits for have stopped.

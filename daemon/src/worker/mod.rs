@@ -45,16 +45,18 @@ mod run;
 mod send;
 mod serve;
 mod slab;
+mod takeup;
 mod tending;
 mod trace;
 mod wait;
 
 use std::{
+    collections::HashMap,
     io,
     path::PathBuf,
     sync::Arc,
     thread::{Builder, JoinHandle},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use myriad_core::{DomId, Store};
@@ -67,6 +69,7 @@ use crate::{
     hypervisor::Hypervisor,
     logs::Logs,
     reclaim::Reclaimer,
+    recovery::{Former, Kept},
     sim,
     xen::DomainWatch,
 };
@@ -111,6 +114,10 @@ struct Shared {
     rings: rings::Rings,
     lives: lives::Lives,
     reclaimer: Reclaimer,
+    /// What is kept for the next daemon, where anything is.
+    kept: Option<Kept>,
+    /// The time when all times begin.
+    began: SystemTime,
 }
 
 impl Shared {
@@ -129,6 +136,17 @@ impl Shared {
     }
 }
 
+/// The store, what an earlier daemon has left of rings, and what is kept for the next one.
+#[derive(Debug)]
+pub struct Content {
+    /// The store.
+    pub store: Store,
+    /// What is kept, where anything is.
+    pub kept: Option<Kept>,
+    /// What the rings were about to do.
+    pub formers: HashMap<DomId, Former>,
+}
+
 /// All workers.
 #[derive(Debug)]
 pub struct Team {
@@ -143,13 +161,14 @@ impl Team {
     /// A thread, descriptor or directory that the system refuses.
     pub fn start(
         settings: Settings,
-        store: Store,
+        content: Content,
         host: Arc<sim::Host>,
         xen: Option<(Xen, DomainWatch)>,
         logs: Logs,
         listener: &OwnedFd,
         failed: impl Fn() + Clone + Send + 'static,
     ) -> io::Result<Team> {
+        let Content { store, kept, formers } = content;
         let (xen, mut watch) = xen.unzip();
         let (reclaimer, reclaiming) = Reclaimer::start(store.clone())?;
         let (mailboxes, inboxes) = Mailboxes::new(settings.workers)?;
@@ -169,9 +188,13 @@ impl Team {
             rings: rings::Rings::new(),
             lives: lives::Lives::new(),
             reclaimer,
+            kept,
+            began: SystemTime::now(),
         });
+        let found = !formers.is_empty();
+        takeup::take_up(&shared, formers);
         if shared.xen.is_some() {
-            let own = real::own_ring(&shared).map_err(io::Error::other)?;
+            let own = real::own_ring(&shared, found).map_err(io::Error::other)?;
             shared.mailboxes.post(shared.mailboxes.owner(DomId::ZERO), own);
         } else {
             gate::open(Arc::clone(&shared))?;

@@ -75,14 +75,24 @@ pub(super) fn guest_ring(shared: &Shared, domid: DomId, port: u32) -> Result<Rin
     Ok(RingOf { end, doorbell, origin: Origin::New })
 }
 
-/// The control domain's own.
-pub(super) fn own_ring(shared: &Shared) -> Result<Message, XenError> {
+/// A ring that an earlier daemon has served: nothing of it is changed.
+pub(super) fn found_ring(shared: &Shared, domid: DomId, port: u32) -> Result<RingOf, XenError> {
+    let file = RingFile::granted(domid, XENSTORE_GRANT)?;
+    let end = Box::new(map(shared, &file, domid)?);
+    let remote = end.event_channel().unwrap_or(port);
+    let doorbell = doorbell(shared, domid, remote)?;
+    Ok(RingOf { end, doorbell, origin: Origin::Found })
+}
+
+/// The control domain's own; `found`: an earlier daemon has served it.
+pub(super) fn own_ring(shared: &Shared, found: bool) -> Result<Message, XenError> {
     let own = OwnRing::open()?;
     let control = shared.settings.control;
     let mut end = Box::new(map(shared, &own.file, control)?);
     end.start();
     let doorbell = doorbell(shared, DomId::ZERO, own.port)?;
-    let ring = RingOf { end, doorbell, origin: Origin::New };
+    let origin = if found { Origin::Found } else { Origin::New };
+    let ring = RingOf { end, doorbell, origin };
     Ok(Message::Ring { domid: DomId::ZERO, life: Instance::CONTROL, ring })
 }
 

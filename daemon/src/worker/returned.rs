@@ -4,14 +4,60 @@
 //! indices that count. So the worker's end of it begins at these indices, nothing is emptied, and
 //! the domain is rung for, since it may have slept over the end of the daemon.
 
-use myriad_core::DomId;
+use myriad_core::{ConnId, DomId};
 
 use super::{
+    link::Keeping,
     mailbox::{Origin, RingOf},
     run::Worker,
 };
+use crate::recovery::{Former, interim};
 
 impl Worker {
+    /// Where what is kept of a domain's ring goes.
+    pub(super) fn keeping(&self, domid: DomId) -> Option<Box<Keeping>> {
+        let slots = &self.shared.kept.as_ref()?.slots;
+        Keeping::of(slots, domid, self.shared.unique_id(domid).unwrap_or(0))
+    }
+
+    /// The watches that a domain had under an earlier daemon become its connection's, which goes on
+    /// where that one was; or they are dropped where it begins anew.
+    pub(super) fn take_over(
+        &mut self,
+        domid: DomId,
+        number: Option<u64>,
+        former: Option<Option<Box<Former>>>,
+    ) {
+        let is_former = former.is_some();
+        let unique_id = self.shared.unique_id(domid);
+        if let (Some(former), Some(number)) = (former, number)
+            && let Some(client) = self.clients.get(number)
+        {
+            let former = former.filter(|former| Some(former.head.unique_id) == unique_id);
+            // Its slot names it before its watches do, and what an earlier daemon has begun is done.
+            client.resume(former, &self.shared.store);
+        }
+        let before = interim(domid);
+        let goes_on = number.filter(|_| is_former);
+        if self.shared.rings.get(domid) == Some(before) {
+            let new = goes_on.map(|n| ConnId::new(self.id, n));
+            self.shared.store.edit(|edit| {
+                match new {
+                    Some(new) => edit.move_watches(before, new),
+                    None => edit.drop_watches(before),
+                }
+                Ok(())
+            });
+            self.shared.rings.ended(domid, before);
+        }
+        let Some(number) = goes_on else { return };
+        if let Some(client) = self.clients.get(number) {
+            client.conn.overrun(&self.shared.store, self.now);
+        }
+        self.clients.note_output(number);
+        self.clients.note_busy(number);
+    }
+
     /// Judges a ring on its way to its domain, which lives. None where there is nothing to begin:
     /// the domain has got another meanwhile, or is served on this very page, whose machine has
     /// come once more, and which goes on with that one's doorbell.

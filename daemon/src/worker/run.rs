@@ -1,8 +1,9 @@
 //! The loop of a worker.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{collections::HashMap, io, sync::Arc, time::Duration};
 
 use myriad_core::{ConnId, DomId};
+use myriad_history::recovery::Keeper;
 use myriad_ring::{page, v1::limits::INPUT_MAX};
 use rustix::fd::OwnedFd;
 
@@ -18,7 +19,7 @@ use super::{
     poll::{Batch, Poll, Ready},
     ports::Ports,
 };
-use crate::{limits, xen::DomainWatch};
+use crate::{limits, recovery::Former, xen::DomainWatch};
 
 /// A worker, with all that it owns.
 pub(super) struct Worker {
@@ -50,6 +51,8 @@ pub(super) struct Worker {
     /// Clients that have to wait, and when the first of them goes on.
     pub(super) paused: Vec<u64>,
     pub(super) next_resume: Duration,
+    /// What an earlier daemon was about to do with rings that may be there again soon.
+    pub(super) formers: HashMap<DomId, Box<Former>>,
     /// Questions to all workers so far.
     pub(super) rounds: u64,
     /// Time since the start, as of this sweep.
@@ -108,6 +111,7 @@ impl Worker {
             next_poll: Duration::ZERO,
             paused: Vec::new(),
             next_resume: Duration::MAX,
+            formers: HashMap::new(),
             rounds: 0,
             now: Duration::ZERO,
         })
@@ -116,6 +120,9 @@ impl Worker {
     /// Serves until it is told to stop.
     pub(super) fn run(mut self) -> io::Result<()> {
         let mut batch = Batch::new();
+        if self.shared.kept.is_some() {
+            Keeper::hold_back();
+        }
         while !self.stopping {
             self.sweep(&mut batch)?;
         }
@@ -152,6 +159,10 @@ impl Worker {
         self.clients.give_back(busy);
         self.keep_time();
         self.flush_all();
+        if let Some(kept) = &self.shared.kept {
+            // What rings were told of is in their slots by now.
+            kept.keeper.settle();
+        }
         self.around.trace.flush();
         if self.shared.store.to_reclaim() > 0 {
             self.shared.reclaimer.wake();

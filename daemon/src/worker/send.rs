@@ -3,6 +3,7 @@
 use std::io::IoSlice;
 
 use myriad_core::Store;
+use myriad_history::recovery::failpoint::{self, Point};
 use myriad_ring::v1::connection::Connection;
 use rustix::{fd::AsFd, io::Errno};
 
@@ -30,8 +31,10 @@ pub(super) fn send(socket: impl AsFd, conn: &mut Connection, store: &Store) -> S
         }
         let pieces = pieces.get(..used).unwrap_or_default();
         let wanted: usize = pieces.iter().map(|piece| piece.len()).sum();
+        failpoint::hit(Point::Acknowledge);
         match rustix::io::writev(&socket, pieces) {
             Ok(count) => {
+                failpoint::hit(Point::Acknowledge);
                 conn.advance(count, store);
                 // A short write means that the socket is full: epoll says when it isn't.
                 if count < wanted {

@@ -62,6 +62,9 @@ impl Worker {
             if let Some(Doorbell::Port(port)) = client.ring().map(RingLink::doorbell) {
                 self.ports.ended(port, number);
             }
+            if let Some(ring) = client.ring_mut() {
+                ring.end();
+            }
             self.guests.ended(domid, number);
             self.shared.rings.ended(domid, client.conn.id());
         }
@@ -90,6 +93,9 @@ impl Worker {
             }
             if left == 0 {
                 self.clients.note_busy(number);
+                break;
+            }
+            if !self.may_go_on(number) {
                 break;
             }
             let Some(client) = self.clients.get(number) else { return };
@@ -123,6 +129,16 @@ impl Worker {
         }
         self.update_interest(number);
         self.clients.note_time(number);
+    }
+
+    /// Keeps what has been executed of a ring's requests where the next one changes something, or
+    /// answers wait. False where some of those must leave first.
+    fn may_go_on(&mut self, number: u64) -> bool {
+        let Some(client) = self.clients.get(number) else { return true };
+        if client.must_keep() || client.is_clogged() {
+            client.send(&self.shared.store);
+        }
+        !client.is_clogged()
     }
 
     /// For the greatest usage that CONTROL shows.

@@ -241,20 +241,23 @@ pub enum GapReason {
     Other(u8),
 }
 
-/// Changes of a guest beyond its share of a segment, which the segment hasn't got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Changes of a guest beyond its share of a segment, which the segment hasn't got: all of those of
+/// one path and what is below it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftOut {
     /// The guest.
     pub domid: u16,
     /// Which life of it.
     pub instance: u64,
+    /// The path.
+    pub path: String,
     /// The generation of the first change that was left out.
     pub from: u64,
     /// The first generation at which everything is known again; 0: not yet.
     pub to: u64,
     /// Of which tier.
     pub tier: Tier,
-    /// How many changes, as far as counted in the file.
+    /// How many changes of the guest in this segment, wherever; 0: not counted yet.
     pub changes: u64,
 }
 

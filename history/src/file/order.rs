@@ -47,6 +47,12 @@ pub fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(parent(path), |path| parent(path))
 }
 
+/// The lowest path that both are at or below.
+pub(crate) fn common_ancestor<'p>(a: &'p str, b: &str) -> &'p str {
+    let mut up = std::iter::once(a).chain(ancestors(a));
+    up.find(|top| is_within(b, top)).unwrap_or("/")
+}
+
 /// The root's path is `/`, which here is a prefix like others.
 fn trim(path: &str) -> &str {
     if path == "/" { "" } else { path }

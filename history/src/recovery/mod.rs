@@ -12,12 +12,14 @@
 //! of it, or of the new one; [`Journal::create`] on top of that checkpoint, with the next
 //! incarnation; then clients may be served. RECOVERY.md argues why each step may be the last.
 
+mod chain;
 mod checkpoint;
 mod directory;
 mod error;
 pub mod failpoint;
 mod header;
 mod journal;
+mod keeper;
 mod log;
 mod map;
 mod record;
@@ -31,14 +33,16 @@ mod state;
 mod tests;
 mod words;
 
+pub use chain::Record;
 pub use checkpoint::{CheckpointWriter, Complete, Covered};
 pub use directory::{BootId, Directory};
 pub use error::RecoveryError;
 pub use journal::{Journal, JournalConfig, Reserved};
+pub use keeper::Keeper;
 pub use log::{Full, Place};
 pub use record::{RecordHead, RecordId};
 pub use recorder::{Begun, Ended};
-pub use recovered::{Record, Recovered};
+pub use recovered::Recovered;
 pub use slot::SlotContent;
 pub use slot_writer::SlotWriter;
 pub use slots::{SlotError, Slots, UsedSlot};

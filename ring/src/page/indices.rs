@@ -37,6 +37,12 @@ impl<S: Shared> End<S> {
 
     /// Stores its own indices, where they have moved.
     pub(crate) fn commit(&mut self) {
+        self.commit_put();
+        self.commit_taken();
+    }
+
+    /// The first half: what was put is there.
+    pub(crate) fn commit_put(&mut self) {
         if self.puts_off {
             // The last look may be a while ago.
             self.adopt_rewritten();
@@ -46,6 +52,10 @@ impl<S: Shared> End<S> {
             // Release: pairs with the consumer's Acquire in `look`: the bytes are there.
             self.shared.store(self.outbound.produced(), self.put, Release);
         }
+    }
+
+    /// The second half: what was taken is done with.
+    pub(crate) fn commit_taken(&mut self) {
         if self.taken != self.at.taken {
             self.taken = self.at.taken;
             // Release: pairs with the producer's Acquire in `look`: it overwrites what is copied.

@@ -219,8 +219,21 @@ impl ServerEnd {
     /// Stores its own indices, where they have moved. (A page that the guest has rewritten
     /// meanwhile has the last word.)
     pub fn commit(&mut self) {
+        self.commit_responses();
+        self.commit_requests();
+    }
+
+    /// The first half of [`ServerEnd::commit`]: the responses are there.
+    pub fn commit_responses(&mut self) {
         if self.failure.is_none() {
-            self.end.commit();
+            self.end.commit_put();
+        }
+    }
+
+    /// The second half: the requests are taken.
+    pub fn commit_requests(&mut self) {
+        if self.failure.is_none() {
+            self.end.commit_taken();
         }
     }
 

@@ -1,12 +1,15 @@
 //! A domain's ring.
 
 use myriad_core::{DomId, Store};
+use myriad_history::recovery::failpoint::{self, Point};
 use myriad_ring::{
     page::{BadIndex, Scratch, ServerEnd},
     v1::connection::{Connection, Failure},
 };
+use tracing::warn;
 
-use crate::worker::doorbell::Doorbell;
+use super::Keeping;
+use crate::{limits, recovery::Former, worker::doorbell::Doorbell};
 
 /// A ring, and who rings when it has moved. There is nothing to wait for: a domain rings too.
 pub(in crate::worker) struct RingLink {
@@ -18,11 +21,51 @@ pub(in crate::worker) struct RingLink {
     /// Something has moved since the guest's doorbell was thought of.
     moved: bool,
     deaf: bool,
+    /// What is kept of it for the next daemon.
+    keeping: Option<Box<Keeping>>,
 }
 
 impl RingLink {
     pub(in crate::worker) fn new(end: ServerEnd, domid: DomId, doorbell: Doorbell) -> RingLink {
-        RingLink { end, domid, doorbell, blocked: false, moved: true, deaf: false }
+        let (blocked, moved, deaf) = (false, true, false);
+        RingLink { end, domid, doorbell, blocked, moved, deaf, keeping: None }
+    }
+
+    /// From now on what it is about to do is kept first.
+    pub(in crate::worker) fn with_keeping(mut self, keeping: Option<Box<Keeping>>) -> RingLink {
+        if keeping.is_some() {
+            self.end = self.end.with_indices_put_off();
+        }
+        self.keeping = keeping;
+        self
+    }
+
+    /// Goes on where an earlier daemon was; true where the page is as that one left it.
+    pub(in crate::worker) fn resume(&mut self, former: &Former) -> bool {
+        self.moved = true;
+        self.end.resume(former.head.before, former.head.after)
+    }
+
+    /// Whether what was executed must be kept before the next request is, which changes something.
+    pub(in crate::worker) fn must_keep(&self, conn: &Connection) -> bool {
+        self.keeping.as_ref().is_some_and(|keeping| !keeping.knows(conn)) && conn.changes_next()
+    }
+
+    /// Whether as many answers wait as can be kept: no request is executed before some have left.
+    pub(in crate::worker) fn is_clogged(&self, conn: &Connection) -> bool {
+        self.keeping.is_some() && conn.replies_waiting() >= limits::RING_REPLIES_KEPT
+    }
+
+    /// The ring is no more, and nothing of it is kept.
+    pub(in crate::worker) fn end(&mut self) {
+        if let Some(keeping) = self.keeping.take() {
+            keeping.end();
+        }
+    }
+
+    fn wants_input(&self, conn: &Connection) -> bool {
+        let full = conn.requests_waiting() >= limits::RING_REQUESTS_KEPT;
+        conn.wants_input() && !(full && self.keeping.is_some())
     }
 
     pub(in crate::worker) fn doorbell(&self) -> &Doorbell {
@@ -53,7 +96,7 @@ impl RingLink {
             self.end.reconnect();
             self.moved = true;
         }
-        if !conn.wants_input() {
+        if !self.wants_input(conn) {
             return false;
         }
         match self.end.receive(scratch, |bytes| conn.input(bytes)) {
@@ -99,11 +142,34 @@ impl RingLink {
                 Err(_) => conn.fail(store, Failure::RingIndex),
             }
         }
+        if !self.keep(conn) {
+            return has_sent;
+        }
         self.moved = false;
         if self.end.take_doorbell() {
             self.doorbell.ring(self.domid);
         }
         has_sent
+    }
+
+    /// Keeps what the ring has come to, then lets the guest know of it. False while a request waits
+    /// for its answer: it would have to be executed again.
+    fn keep(&mut self, conn: &Connection) -> bool {
+        let Some(keeping) = &mut self.keeping else { return true };
+        if conn.is_waiting() {
+            return false;
+        }
+        if let Err(error) = keeping.keep(&self.end, conn) {
+            warn!("the ring of domain {} would not survive a crash: {error}", self.domid);
+            self.end();
+        }
+        failpoint::hit(Point::RspProd);
+        self.end.commit_responses();
+        failpoint::hit(Point::RspProd);
+        failpoint::hit(Point::ReqCons);
+        self.end.commit_requests();
+        failpoint::hit(Point::ReqCons);
+        true
     }
 
     /// Whether there is more to do than the last doorbell has said: a guest need not ring for what
@@ -113,14 +179,14 @@ impl RingLink {
         conn: &mut Connection,
         store: &Store,
     ) -> bool {
-        let wants = conn.wants_input() && !self.deaf;
+        let wants = self.wants_input(conn) && !self.deaf;
         let found = self.end.look_again(wants, self.blocked);
         or_failed(found, conn, store)
     }
 
     /// The same for one whose doorbell was rung, or who is looked at again.
     pub(in crate::worker) fn calls(&mut self, conn: &mut Connection, store: &Store) -> bool {
-        let wants = conn.wants_input() && !self.deaf;
+        let wants = self.wants_input(conn) && !self.deaf;
         let found = self.end.finds(wants, self.blocked);
         or_failed(found, conn, store)
     }

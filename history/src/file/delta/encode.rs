@@ -25,14 +25,14 @@ pub(crate) struct Delta {
 }
 
 /// What becomes of a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// It stands.
     Keep,
-    /// It is left out, as others before it.
+    /// It is left out.
     LeaveOut,
-    /// It is the first to be left out: that is told in its place.
-    Tell,
+    /// It is left out, and that changes below this path are is told in its place.
+    Tell(String),
 }
 
 impl Delta {
@@ -66,8 +66,8 @@ impl Delta {
             self.author = before;
             self.body.truncate(mark.0);
             self.keys.truncate(mark.1);
-            if verdict == Verdict::Tell {
-                self.left_out(commit.generation, change, 0);
+            if let Verdict::Tell(path) = verdict {
+                self.left_out(commit.generation, change, 0, &path);
                 count += 1;
             }
         }
@@ -84,7 +84,7 @@ impl Delta {
         for (author, count) in counts {
             let what = What::Removed;
             let change = Change { author: *author, generation: at.generation, path: "", what };
-            self.left_out(at.generation, &change, *count);
+            self.left_out(at.generation, &change, *count, "");
         }
         let commit = Commit { seq: at.seq, generation: at.generation, at: at.at, changes: &[] };
         self.head(&commit, true, u32::try_from(counts.len()).unwrap_or(u32::MAX));
@@ -187,9 +187,10 @@ impl Delta {
         }
     }
 
-    fn left_out(&mut self, generation: u64, change: &Change<'_>, count: u64) {
+    fn left_out(&mut self, generation: u64, change: &Change<'_>, count: u64, path: &str) {
         self.start(LEFT_OUT, generation, change);
         put(&mut self.body, count);
+        put_bytes(&mut self.body, path.as_bytes());
         self.author = Some(change.author);
         self.flags.left_out = true;
     }

@@ -63,8 +63,8 @@ pub(crate) struct CommitHead {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Item<'a> {
     Change(Change<'a>),
-    /// From here on changes of this author are left out; or so many have been.
-    LeftOut(Author, u64),
+    /// From here on changes of this author below this path are left out; or so many have been.
+    LeftOut(Author, u64, &'a str),
 }
 
 type Read<T> = Result<T, &'static str>;
@@ -138,7 +138,8 @@ impl State {
             _ => commit,
         };
         if first & KIND == LEFT_OUT {
-            return Some(Item::LeftOut(self.author, take.number()?));
+            let (count, path) = (take.number()?, take.counted()?);
+            return Some(Item::LeftOut(self.author, count, str::from_utf8(path).ok()?));
         }
         let common = take.small()?;
         let rest = take.counted()?;

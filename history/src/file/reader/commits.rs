@@ -11,7 +11,7 @@ use crate::file::errors::ReadError;
 use crate::file::model::{Head, OwnedCommit, Tier};
 use crate::file::record::Moment;
 
-use super::position::{Keys, Reader};
+use super::position::{Keys, Reader, of_interest};
 use super::scan::{Block, Index, SegmentIndex};
 
 /// Blocks that are still to be told of, and the commits of the last one.
@@ -21,6 +21,8 @@ pub(crate) struct Walk<'h> {
     sources: VecDeque<Origin<'h>>,
     ready: VecDeque<OwnedCommit>,
     range: RangeInclusive<u64>,
+    /// What is of interest: a path, and whether also what is below it.
+    of: (String, bool),
     back: bool,
 }
 
@@ -33,13 +35,14 @@ struct Origin<'h> {
 }
 
 impl<'h> Walk<'h> {
-    /// Of blocks that may hold these keys, forth or back.
+    /// Of the commits that concern a path, or also what is below it; forth or back.
     pub(crate) fn new(
         reader: Reader<'h>,
         range: RangeInclusive<u64>,
-        keys: &Keys,
+        of: (&str, bool),
         back: bool,
     ) -> Walk<'h> {
+        let keys = Keys::new(of.0, of.1);
         let index = reader.index;
         let mut sources = VecDeque::new();
         for (tier, segments) in index.tiers.iter().enumerate().rev() {
@@ -56,12 +59,15 @@ impl<'h> Walk<'h> {
                 }
             }
         }
-        Walk { reader, sources, ready: VecDeque::new(), range, back }
+        let of = (of.0.to_owned(), of.1);
+        Walk { reader, sources, ready: VecDeque::new(), range, of, back }
     }
 
     fn read(&mut self, origin: &Origin<'_>) -> Result<(), ReadError> {
         let Origin { segment, block, floor } = *origin;
         let mut commits: Vec<OwnedCommit> = Vec::new();
+        let (top, below) = &self.of;
+        let all = *below && top == "/";
         let (tier, incarnation) = (Tier(segment.entry.tier), segment.entry.incarnation);
         self.reader.commits_of(segment, block, |head, item| match item {
             None => {
@@ -71,7 +77,9 @@ impl<'h> Walk<'h> {
                 commits.push(OwnedCommit { head, changes: Vec::new() });
             }
             // What is later a finer tier tells.
-            Some(Item::Change(change)) if change.generation <= floor => {
+            Some(Item::Change(change))
+                if change.generation <= floor && of_interest(&change, top, *below).is_some() =>
+            {
                 let last = commits.last_mut();
                 last.into_iter().for_each(|commit| commit.changes.push(change.to_owned()));
             }
@@ -82,7 +90,8 @@ impl<'h> Walk<'h> {
             commit.head.generation = last.unwrap_or(0);
         }
         commits.retain(|commit| {
-            let silent = commit.changes.is_empty() && (commit.head.merged || tier > Tier(0));
+            let empty = commit.head.merged || tier > Tier(0) || !all;
+            let silent = commit.changes.is_empty() && empty;
             !silent && self.range.contains(&commit.head.generation)
         });
         if self.back {

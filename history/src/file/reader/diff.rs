@@ -31,6 +31,8 @@ impl Reader<'_> {
         let merged = merge.sorted();
         let paths: Vec<&str> = merged.iter().map(|(path, _)| &**path).collect();
         let before = self.lookup_all(&paths, a)?;
+        let doubts = self.doubts(b);
+        let sure = |path: &str| !doubts.iter().any(|top| order::is_within(path, top));
         let mut differences = Vec::new();
         // The tree of the last removed path, as it was, and the nodes that are there now.
         let mut removed: Option<(&str, Tree)> = None;
@@ -50,6 +52,7 @@ impl Reader<'_> {
             }
         }
         finish(removed.take(), now, &mut differences);
+        differences.retain(|difference| sure(&difference.path));
         Ok(differences)
     }
 }
@@ -68,7 +71,7 @@ fn finish(
 /// What differs between two trees, of what both know.
 pub(crate) fn diff_trees(a: &Tree, b: &Tree) -> Vec<Difference> {
     let mut differences = Vec::new();
-    let known = |path: &str| a.covers(path) && b.covers(path);
+    let known = |path: &str| a.knows(path) && b.knows(path);
     compare(a.iter(), b.iter(), known, &mut differences);
     differences
 }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use commits::{Walk, floor};
-use position::{Keys, Position, Reader, of_interest};
+use position::{Position, Reader};
 use scan::{Index, RefreshError};
 pub use stats::{Stats, TierStats};
 pub use tree::Tree;
@@ -116,7 +116,7 @@ impl History {
         &self,
         range: impl RangeBounds<u64>,
     ) -> impl Iterator<Item = Result<OwnedCommit, ReadError>> {
-        self.walk(range, Keys::new("/", true), false)
+        self.walk(range, ("/", true), false)
     }
 
     /// The same, newest first.
@@ -124,7 +124,7 @@ impl History {
         &self,
         range: impl RangeBounds<u64>,
     ) -> impl Iterator<Item = Result<OwnedCommit, ReadError>> {
-        self.walk(range, Keys::new("/", true), true)
+        self.walk(range, ("/", true), true)
     }
 
     /// What differs between the newest kept versions up to two generations, in a node and below it,
@@ -156,15 +156,10 @@ impl History {
         path: &str,
         recursive: bool,
     ) -> impl Iterator<Item = Result<(Head, OwnedChange), ReadError>> {
-        let path = path.to_owned();
-        let walk = self.walk(.., Keys::new(&path, recursive), true);
-        walk.flat_map(move |commit| match commit {
+        let walk = self.walk(.., (path, recursive), true);
+        walk.flat_map(|commit| match commit {
             Err(error) => vec![Err(error)],
-            Ok(OwnedCommit { head, mut changes }) => {
-                changes.retain(|change| {
-                    let borrowed = change.borrowed();
-                    of_interest(&borrowed, &path, recursive).is_some()
-                });
+            Ok(OwnedCommit { head, changes }) => {
                 changes.into_iter().rev().map(|change| Ok((head, change))).collect()
             }
         })
@@ -213,10 +208,10 @@ impl History {
     fn walk(
         &self,
         range: impl RangeBounds<u64>,
-        keys: Keys,
+        of: (&str, bool),
         back: bool,
     ) -> impl Iterator<Item = Result<OwnedCommit, ReadError>> {
-        let walk = Walk::new(self.reader(), inclusive(&range), &keys, back);
+        let walk = Walk::new(self.reader(), inclusive(&range), of, back);
         let mut sight = viewer::Sight::new(self.reader(), self.viewer);
         walk.filter_map(move |commit| match commit {
             Ok(commit) => sight.commit(commit).transpose(),
@@ -291,7 +286,7 @@ fn left_out(index: &Index) -> Vec<LeftOut> {
             let later = segments.get(at + 1..).unwrap_or_default();
             let base = later.iter().find_map(|segment| segment.base.as_ref());
             let to = base.map_or(0, |base| base.moment.generation);
-            all.extend(segment.left_out.iter().map(|one| LeftOut { to, ..*one }));
+            all.extend(segment.left_out.iter().map(|one| LeftOut { to, ..one.clone() }));
         }
     }
     all.sort_by_key(|one| (one.from, one.tier));

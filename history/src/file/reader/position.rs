@@ -54,6 +54,10 @@ impl<'h> Reader<'h> {
                 best.is_none_or(|best| best.kept.generation < found.kept.generation)
             };
             best = found.filter(newer).or(best);
+            // None can be nearer.
+            if best.is_some_and(|best| best.kept.generation == generation) {
+                return Ok(best);
+            }
         }
         Ok(best)
     }
@@ -87,7 +91,7 @@ impl<'h> Reader<'h> {
         generation: u64,
     ) -> Result<Option<(Moment, u32)>, ReadError> {
         let blocks = segment.blocks.get(..blocks).unwrap_or_default();
-        let Some(block) = blocks.last().filter(|block| block.known) else { return Ok(None) };
+        let Some(block) = blocks.iter().rfind(|block| block.known) else { return Ok(None) };
         let mut found = None;
         self.heads_of(segment, block, |head| {
             if head.moment.generation <= generation {
@@ -190,12 +194,15 @@ impl<'h> Reader<'h> {
         let (segment, base) = self.base(position)?;
         let mut nodes: Vec<(Box<str>, Node)> = Vec::new();
         for block in base.index.blocks_of(top) {
-            self.nodes(segment, base, block, |path, node| {
+            let raw = self.nodes(segment, block)?;
+            let read = read_nodes(&raw, base.moment.generation, |path, node| {
                 if order::is_within(path, top) {
-                    nodes.push((path.into(), node));
+                    nodes.push((path.into(), node.to_node()));
                 }
                 true
-            })?;
+            });
+            let at = segment.entry.offset + block.offset;
+            read.map_err(|what| ReadError::Damaged { at, what })?;
         }
         let mut merge = Merge::default();
         self.changes_up_to(position, base.moment.generation, top, |item| {
@@ -208,12 +215,12 @@ impl<'h> Reader<'h> {
         Ok(tree.unknown(base.index.cut.clone(), self.doubts(position)))
     }
 
-    /// Whose changes have been left out by then.
-    fn doubts(&self, position: &Position) -> Vec<u64> {
+    /// The paths below which changes have been left out by then.
+    pub(crate) fn doubts(&self, position: &Position) -> Vec<Box<str>> {
         let upto = position.kept.generation;
         let all = self.chain(position).flat_map(|(segment, _)| &segment.left_out);
-        let mut doubts: Vec<u64> =
-            all.filter(|one| one.from <= upto).map(|one| one.instance).collect();
+        let mut doubts: Vec<Box<str>> =
+            all.filter(|one| one.from <= upto).map(|one| one.path.as_str().into()).collect();
         doubts.sort_unstable();
         doubts.dedup();
         doubts
@@ -229,19 +236,15 @@ impl<'h> Reader<'h> {
         base.ok_or(ReadError::Empty)
     }
 
-    /// The nodes of a block of a snapshot, in order, until one isn't wanted.
+    /// The bytes of a block of a snapshot.
     pub(crate) fn nodes(
         &self,
         segment: &SegmentIndex,
-        base: &Base,
         block: &NodesAt,
-        show: impl FnMut(&str, Node) -> bool,
-    ) -> Result<(), ReadError> {
+    ) -> Result<Vec<u8>, ReadError> {
         let at = segment.entry.offset + block.offset;
         let place = segment.place(self.index.block.file, block.number);
-        let raw = self.raw(segment, &place, at, Kind::Nodes)?;
-        let read = read_nodes(&raw, base.moment.generation, show);
-        read.map_err(|what| ReadError::Damaged { at, what })
+        self.raw(segment, &place, at, Kind::Nodes)
     }
 
     /// The blocks from a base to a position, newest first, with their segments.

@@ -235,15 +235,13 @@ impl SegmentIndex {
         let tier = Tier(self.entry.tier);
         let all = &mut self.left_out;
         let mut show = |from: u64, item: Item<'_>| {
-            let Item::LeftOut(author, changes) = item else { return };
-            let instance = author.instance;
-            match all.iter_mut().find(|one| one.instance == instance) {
-                Some(one) => one.changes = one.changes.max(changes),
-                None => {
-                    let domid = author.domid;
-                    all.push(LeftOut { domid, instance, from, to: 0, tier, changes });
-                }
+            let Item::LeftOut(author, changes, path) = item else { return };
+            let (domid, instance) = (author.domid, author.instance);
+            if path.is_empty() {
+                let same = all.iter_mut().filter(|one| one.instance == instance);
+                return same.for_each(|one| one.changes = changes);
             }
+            all.push(LeftOut { domid, instance, path: path.into(), from, to: 0, tier, changes });
         };
         let mut shown = |head: &CommitHead, item: Option<Item<'_>>| {
             item.into_iter().for_each(|item| show(head.moment.generation, item));

@@ -14,8 +14,8 @@ pub struct Tree {
     nodes: Vec<(Box<str>, Node)>,
     /// From this path on the file had no room.
     cut: Option<Box<str>>,
-    /// Instances of guests with changes that were left out since the tree's base.
-    doubts: Vec<u64>,
+    /// Paths below which changes of guests were left out since the tree's base.
+    doubts: Vec<Box<str>>,
 }
 
 impl Tree {
@@ -49,7 +49,7 @@ impl Tree {
     }
 
     /// What is not known of it.
-    pub(crate) fn unknown(mut self, cut: Option<Box<str>>, doubts: Vec<u64>) -> Tree {
+    pub(crate) fn unknown(mut self, cut: Option<Box<str>>, doubts: Vec<Box<str>>) -> Tree {
         self.cut = cut;
         self.doubts = doubts;
         self
@@ -57,9 +57,14 @@ impl Tree {
 
     /// Without what a reader may not read.
     pub(crate) fn seen_by(mut self, viewer: Viewer, newest: &Tree) -> Tree {
-        self.nodes.retain(|(path, node)| {
-            viewer::may_read(viewer, &node.perms) && viewer::may_read_in(viewer, newest, path)
-        });
+        let nodes = std::mem::take(&mut self.nodes);
+        let sees = |(path, node): &(Box<str>, Node)| {
+            let known = self.is_certain(path) && newest.is_certain(path);
+            let now = viewer::may_read_in(viewer, newest, path);
+            known && now && viewer::may_read(viewer, &node.perms)
+        };
+        let seen = nodes.into_iter().filter(sees).collect();
+        self.nodes = seen;
         self
     }
 
@@ -77,11 +82,15 @@ impl Tree {
     }
 
     /// Whether what [`get`](Tree::get) says of a path is so. It isn't known of paths that the file
-    /// had no room for, nor of those that a guest could change while its changes were left out.
+    /// had no room for, nor of those at or below which changes of a guest were left out.
     #[must_use]
     pub fn knows(&self, path: &str) -> bool {
-        let doubt = || std::iter::once(path).chain(order::ancestors(path)).any(|p| self.doubts(p));
-        self.covers(path) && (self.doubts.is_empty() || !doubt())
+        self.covers(path) && self.is_certain(path)
+    }
+
+    /// Whether no changes of a path were left out.
+    fn is_certain(&self, path: &str) -> bool {
+        !self.doubts.iter().any(|top| order::is_within(path, top))
     }
 
     /// Whether the file had room for a path.
@@ -102,9 +111,9 @@ impl Tree {
         self.cut.as_deref()
     }
 
-    /// Instances of guests that changed what isn't in the file: what they may write is in doubt.
+    /// Paths at or below which changes of guests were left out.
     #[must_use]
-    pub fn in_doubt(&self) -> &[u64] {
+    pub fn in_doubt(&self) -> &[Box<str>] {
         &self.doubts
     }
 
@@ -154,12 +163,6 @@ impl Tree {
         let rest = self.nodes.get(start..).unwrap_or_default();
         let len = rest.partition_point(|node| order::is_within(&node.0, path));
         rest.get(..len).unwrap_or_default()
-    }
-
-    /// Whether a guest in doubt may have changed this node, or what is below it.
-    fn doubts(&self, path: &str) -> bool {
-        let node = self.get(path);
-        node.is_some_and(|n| self.doubts.iter().any(|i| viewer::may_write(*i, &n.perms)))
     }
 }
 

@@ -16,13 +16,8 @@ use super::tree::Tree;
 pub(crate) fn may_read(viewer: Viewer, perms: &[Perm]) -> bool {
     match viewer {
         Viewer::Control => true,
-        Viewer::Guest { instance, .. } => allows(instance, perms, Perm::READ),
+        Viewer::Guest { instance, .. } => allows(instance, perms),
     }
-}
-
-/// Whether a life of a guest may write by a list of permissions.
-pub(crate) fn may_write(instance: u64, perms: &[Perm]) -> bool {
-    allows(instance, perms, Perm::WRITE)
 }
 
 /// Whether a reader may read a path in a tree. Where there is no such node, the nearest one above
@@ -43,11 +38,11 @@ pub(crate) fn lived(viewer: Viewer, generation: u64) -> bool {
 
 /// As in `xs_wire` lists: the first entry is the owner, who may all, and its letters are those of
 /// everybody that no later entry names.
-fn allows(instance: u64, perms: &[Perm], letter: u8) -> bool {
+fn allows(instance: u64, perms: &[Perm]) -> bool {
     let Some((owner, rest)) = perms.split_first() else { return false };
     let named = rest.iter().find(|perm| perm.instance == instance);
     let access = named.map_or(owner.access, |perm| perm.access);
-    instance == CONTROL || owner.instance == instance || access & letter != 0
+    instance == CONTROL || owner.instance == instance || access & Perm::READ != 0
 }
 
 /// Which changes a reader may see.

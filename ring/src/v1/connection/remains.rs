@@ -25,10 +25,12 @@ use crate::v1::{header::Header, limits::REMAINS_TRANSACTIONS, op::Op, reply};
 pub struct Remains {
     /// Bytes of the requests that were executed and answered.
     pub executed: u64,
-    /// The id of its next transaction, and of those that were open.
+    /// The id of its next transaction.
     pub next_transaction: u32,
     /// The ids of those that were open.
     pub transactions: Vec<u32>,
+    /// Requests beyond those that were executed all the same, in order.
+    pub answered: Vec<Answered>,
     /// Bytes that were received and not executed.
     pub input: Vec<u8>,
     /// Bytes that are to be sent.
@@ -58,7 +60,7 @@ pub(super) struct Lost {
 }
 
 impl Remains {
-    /// Reads what [`Connection::keep`] has written.
+    /// Reads what [`Connection::keep`] or [`Remains::write`] has written.
     ///
     /// # Errors
     /// [`RemainsError`].
@@ -66,10 +68,22 @@ impl Remains {
         Remains::parse(bytes).ok_or(RemainsError)
     }
 
+    /// Writes them.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let counts = (self.transactions.len(), self.answered.len());
+        let counts = (count(counts.0), count(counts.1));
+        put_head(out, (self.executed, self.next_transaction), counts, self.input.len());
+        self.transactions.iter().for_each(|id| out.extend_from_slice(&id.to_le_bytes()));
+        self.answered.iter().for_each(|one| put_answered(out, one));
+        out.extend_from_slice(&self.input);
+        out.extend_from_slice(&self.output);
+    }
+
     fn parse(bytes: &[u8]) -> Option<Remains> {
         let (executed, bytes) = bytes.split_first_chunk()?;
         let (next, bytes) = bytes.split_first_chunk()?;
         let (open, bytes) = bytes.split_first_chunk()?;
+        let (done, bytes) = bytes.split_first_chunk()?;
         let (input, mut bytes) = bytes.split_first_chunk()?;
         let mut transactions = Vec::new();
         for _ in 0..u16::from_le_bytes(*open) {
@@ -77,11 +91,23 @@ impl Remains {
             transactions.push(u32::from_le_bytes(*id));
             bytes = rest;
         }
+        let mut answered = Vec::new();
+        for _ in 0..u16::from_le_bytes(*done) {
+            let (upto, rest) = bytes.split_first_chunk()?;
+            let (result, rest) = rest.split_first()?;
+            let result = match result.checked_sub(1) {
+                None => Ok(()),
+                Some(number) => Err(Errno::ALL.into_iter().find(|e| *e as u8 == number)?),
+            };
+            answered.push(Answered { upto: u64::from_le_bytes(*upto), result });
+            bytes = rest;
+        }
         let (input, output) = bytes.split_at_checked(u16::from_le_bytes(*input).into())?;
         Some(Remains {
             executed: u64::from_le_bytes(*executed),
             next_transaction: u32::from_le_bytes(*next),
             transactions,
+            answered,
             input: input.to_vec(),
             output: output.to_vec(),
         })
@@ -124,6 +150,12 @@ impl Connection {
         self.next_op().is_some_and(|op| !harmless(op))
     }
 
+    /// Bytes that were received and not executed.
+    #[must_use]
+    pub fn requests_waiting(&self) -> usize {
+        self.input.pending()
+    }
+
     /// Bytes of the replies that wait to be sent.
     #[must_use]
     pub fn replies_waiting(&self) -> usize {
@@ -138,32 +170,24 @@ impl Connection {
 
     /// Writes what must be kept, for [`Remains::read`]; not while a reply is held.
     pub fn keep(&self, out: &mut Vec<u8>) {
-        let transactions = &self.session.transactions;
-        let lost = self.session.lost.iter().flat_map(|lost| lost.transactions.iter().copied());
+        let (transactions, lost) = (&self.session.transactions, self.session.lost.as_deref());
         let input = self.input.bytes();
-        out.extend_from_slice(&self.executed.to_le_bytes());
-        out.extend_from_slice(&transactions.next().to_le_bytes());
-        let count = out.len();
-        out.extend_from_slice(&0u16.to_le_bytes());
-        let len = u16::try_from(input.len()).unwrap_or(u16::MAX);
-        out.extend_from_slice(&len.to_le_bytes());
-        let mut open = 0u16;
-        for id in transactions.ids().chain(lost).take(REMAINS_TRANSACTIONS) {
-            out.extend_from_slice(&id.to_le_bytes());
-            open += 1;
-        }
-        if let Some(place) = out.get_mut(count..count + 2) {
-            place.copy_from_slice(&open.to_le_bytes());
-        }
+        let old = lost.map_or(&[][..], |lost| &lost.transactions);
+        let open = transactions.len().saturating_add(old.len()).min(REMAINS_TRANSACTIONS);
+        let answered = lost.map_or(0, |lost| lost.answered.len());
+        let counts = (count(open), count(answered));
+        put_head(out, (self.executed, transactions.next()), counts, input.len());
+        let ids = transactions.ids().chain(old.iter().copied());
+        ids.take(open).for_each(|id| out.extend_from_slice(&id.to_le_bytes()));
+        lost.iter().flat_map(|lost| &lost.answered).for_each(|one| put_answered(out, one));
         out.extend_from_slice(input);
         self.queue.unanswered().for_each(|piece| out.extend_from_slice(piece));
     }
 
-    /// Goes on where a connection before it was: `answered` are its requests that the journal has
-    /// beyond [`Remains::executed`], in order. Afterwards [`Connection::overrun`] fires its
+    /// Goes on where a connection before it was. Afterwards [`Connection::overrun`] fires its
     /// watches.
-    pub fn resume(&mut self, remains: Remains, answered: impl IntoIterator<Item = Answered>) {
-        let answered = answered.into_iter().filter(|one| one.upto > remains.executed);
+    pub fn resume(&mut self, remains: Remains) {
+        let answered = remains.answered.into_iter().filter(|one| one.upto > remains.executed);
         let lost = Lost { transactions: remains.transactions, answered: answered.collect() };
         self.executed = remains.executed;
         self.session.transactions.set_next(remains.next_transaction);
@@ -192,6 +216,24 @@ impl Connection {
         self.state = State::Held(Held { seq, early: Vec::new(), reply, ticket, first_event: None });
         Some(Progress::Held { seq })
     }
+}
+
+fn put_head(out: &mut Vec<u8>, (executed, next): (u64, u32), counts: (u16, u16), input: usize) {
+    out.extend_from_slice(&executed.to_le_bytes());
+    out.extend_from_slice(&next.to_le_bytes());
+    out.extend_from_slice(&counts.0.to_le_bytes());
+    out.extend_from_slice(&counts.1.to_le_bytes());
+    out.extend_from_slice(&count(input).to_le_bytes());
+}
+
+fn put_answered(out: &mut Vec<u8>, one: &Answered) {
+    out.extend_from_slice(&one.upto.to_le_bytes());
+    out.push(one.result.map_or_else(|errno| errno as u8 + 1, |()| 0));
+}
+
+/// A number that limits keep far below 65,536.
+fn count(number: usize) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
 }
 
 fn answer(header: &Header, result: Result<(), Errno>) -> Vec<u8> {

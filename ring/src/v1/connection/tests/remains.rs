@@ -16,10 +16,18 @@ fn remains(world: &World, at: usize) -> Remains {
 }
 
 /// The server is killed; the next one begins with what was kept.
-fn restart(world: &mut World, at: usize, kept: Remains, answered: &[Answered]) {
+fn restart(world: &mut World, at: usize, mut kept: Remains, answered: &[Answered]) {
     let old = &world.conns[at];
     let mut conn = Connection::new(old.id(), old.peer(), Caller::Control);
-    conn.resume(kept, answered.iter().copied());
+    kept.answered = answered.to_vec();
+    let mut bytes = Vec::new();
+    kept.write(&mut bytes);
+    assert_eq!(Remains::read(&bytes).as_ref(), Ok(&kept));
+    conn.resume(kept);
+    // As if it were killed again at once.
+    let mut again = Vec::new();
+    conn.keep(&mut again);
+    assert_eq!(again, bytes);
     conn.overrun(&world.store, world.now);
     world.conns[at] = conn;
 }

@@ -1,0 +1,247 @@
+//! Coming back: what the daemon keeps so that, killed at any instant, it goes on where it was.
+//!
+//! In `RUNDIR/recovery`, which should lie on a tmpfs: a journal of publications, checkpoints of the
+//! store, and a slot for each ring (`history/RECOVERY.md`). Order at the start: what is there is
+//! read and becomes the store; a checkpoint of that store is written; only then a new journal takes
+//! the place of the old one. So whoever is killed in between comes back all the same.
+
+mod checkpointer;
+mod former;
+
+use std::{
+    collections::HashMap,
+    io,
+    path::Path,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
+
+use myriad_core::{
+    Caller, Config, ConnId, DomId, Restore, RestoreError, Store,
+    journal::{Entry, Journal as StoreJournal},
+};
+use myriad_history::limits::{SEGMENT_BYTES, SLOT_INLINE_BYTES};
+use myriad_history::recovery::{
+    BootId, Directory, Journal, JournalConfig, Keeper, Recovered, RecoveryError, Slots,
+};
+use myriad_ring::v1::connection::Answered;
+use tracing::{info, warn};
+
+pub use checkpointer::Checkpointer;
+pub use former::{Former, SlotHead};
+
+use crate::limits::{self, JOURNAL_SEGMENTS};
+
+/// Why the recovery state can't be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecoverError {
+    /// its files
+    #[error("{0}; --journal-size off starts without, and loses what domains rely on")]
+    Files(#[from] RecoveryError),
+    /// what they say
+    #[error("{path}: {source}; remove the directory to start empty: domains must start anew then")]
+    Content {
+        /// The directory.
+        path: String,
+        /// What is wrong.
+        source: RestoreError,
+    },
+    /// the boot id
+    #[error("can't read the host's boot id: {0}; --journal-size off starts without")]
+    Boot(io::Error),
+}
+
+/// The recovery state of a daemon that is about to serve.
+#[derive(Debug)]
+pub struct Recovery {
+    directory: Directory,
+    incarnation: u64,
+    journal_bytes: u64,
+    keeper: Arc<Keeper>,
+    /// What the rings were about to do, by domain.
+    pub formers: HashMap<DomId, Former>,
+}
+
+/// What workers need of it.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The journal.
+    pub keeper: Arc<Keeper>,
+    /// A slot for each ring, by domain id.
+    pub slots: Arc<Slots>,
+}
+
+impl Recovery {
+    /// Takes the directory, for a journal of so many bytes.
+    ///
+    /// # Errors
+    /// [`RecoverError`].
+    pub fn open(run_dir: &Path, journal_bytes: u64) -> Result<Recovery, RecoverError> {
+        let boot = BootId::of_host().map_err(RecoverError::Boot)?;
+        let directory = Directory::open(&run_dir.join(FOLDER), boot)?;
+        let keeper = Arc::new(Keeper::default());
+        let formers = HashMap::new();
+        Ok(Recovery { directory, incarnation: 1, journal_bytes, keeper, formers })
+    }
+
+    /// Removes what an earlier daemon has left.
+    ///
+    /// # Errors
+    /// [`RecoverError`].
+    pub fn forget(run_dir: &Path) -> Result<(), RecoverError> {
+        let path = run_dir.join(FOLDER);
+        if path.exists() {
+            let boot = BootId::of_host().map_err(RecoverError::Boot)?;
+            Directory::open(&path, boot)?.clear()?;
+        }
+        Ok(())
+    }
+
+    /// Who is told of publications.
+    #[must_use]
+    pub fn journal(&self) -> Arc<dyn StoreJournal> {
+        Arc::clone(&self.keeper) as Arc<dyn StoreJournal>
+    }
+
+    /// The store that a killed daemon has left; none where there was none in this life of the host.
+    ///
+    /// # Errors
+    /// [`RecoverError`].
+    pub fn restore(&mut self, config: &Config) -> Result<Option<Store>, RecoverError> {
+        let began = Instant::now();
+        let Some(found) = Recovered::read(&self.directory)? else { return Ok(None) };
+        self.incarnation = found.incarnation() + 1;
+        if let Some(seq) = found.suspended() {
+            warn!(
+                "the daemon before this one had no room to record its commits from {seq} on: the \
+                 store starts empty, and domains must start anew; --journal-size gives it more"
+            );
+            return Ok(None);
+        }
+        let bad = |source| {
+            let path = self.directory.path().display().to_string();
+            RecoverError::Content { path, source }
+        };
+        let mut restore = Restore::new(config, found.checkpoint()).map_err(bad)?;
+        let mut requests = HashMap::new();
+        for record in found.records() {
+            let seq = record.head.seq;
+            let entry = record.entry().ok_or(RestoreError::Record(seq)).map_err(bad)?;
+            restore.replay(&entry).map_err(bad)?;
+            note(&mut requests, &entry);
+        }
+        for record in found.earlier() {
+            if let Some(entry) = record.entry() {
+                note(&mut requests, &entry);
+            }
+        }
+        self.formers = self.read_slots(&requests)?;
+        let own = self.formers.get(&DomId::ZERO).map(|former| former.head.conn);
+        restore.connections(|old, caller| match caller {
+            Caller::Guest { domid, .. } => Some(interim(*domid)),
+            // Those of sockets are gone.
+            Caller::Control => {
+                let is_own = Some(old) == own || old == interim(DomId::ZERO);
+                is_own.then(|| interim(DomId::ZERO))
+            }
+        });
+        let store = restore.finish(limits::GENERATION_GAP);
+        info!(
+            "came back with {} records after a checkpoint, {} rings and {} domains, in {} ms",
+            found.records().len(),
+            self.formers.len(),
+            store.pin().domains().len(),
+            began.elapsed().as_millis(),
+        );
+        Ok(Some(store))
+    }
+
+    /// Begins to keep what happens to the store. Nothing may have been published since it was made.
+    ///
+    /// # Errors
+    /// [`RecoverError::Files`].
+    pub fn begin(&self, store: &Store) -> Result<Kept, RecoverError> {
+        let slots = Arc::new(match self.formers.is_empty() {
+            true => Slots::create(&self.directory)?,
+            false => Slots::open(&self.directory)?,
+        });
+        self.keep_answered(&slots);
+        let base = self.keeper.write_checkpoint(&self.directory, store, self.incarnation)?;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let at = now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX));
+        let segment_bytes = (self.journal_bytes / JOURNAL_SEGMENTS).min(SEGMENT_BYTES);
+        let segments = self.journal_bytes.checked_div(segment_bytes).unwrap_or(0);
+        let config = JournalConfig { segments, segment_bytes, at };
+        self.keeper.begin(Journal::create(&self.directory, &config, &base)?);
+        Ok(Kept { keeper: Arc::clone(&self.keeper), slots })
+    }
+
+    /// Starts the thread that writes checkpoints.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub fn checkpointer(self, store: &Store) -> io::Result<Checkpointer> {
+        Checkpointer::start(self.directory, self.keeper, store.clone())
+    }
+
+    /// What the journal has of executed requests goes into their slots, since the journal goes.
+    fn keep_answered(&self, slots: &Arc<Slots>) {
+        let owed = self.formers.iter().filter(|(_, former)| !former.remains.answered.is_empty());
+        for (domid, former) in owed {
+            let content = former.content();
+            let inline = content.len().min(SLOT_INLINE_BYTES);
+            let (inline, overflow) = content.split_at_checked(inline).unwrap_or_default();
+            let kept =
+                slots.writer(domid.0.into()).and_then(|mut slot| slot.write(inline, overflow));
+            if let Err(error) = kept {
+                warn!("the ring of domain {domid} would not survive another crash: {error}");
+            }
+        }
+    }
+
+    fn read_slots(
+        &self,
+        requests: &HashMap<ConnId, Vec<Answered>>,
+    ) -> Result<HashMap<DomId, Former>, RecoverError> {
+        let mut formers = HashMap::new();
+        for used in Slots::open(&self.directory)?.used()? {
+            let domid = DomId(u16::try_from(used.slot).unwrap_or(u16::MAX));
+            let content = match used.content {
+                Ok(content) => [content.inline, content.overflow].concat(),
+                Err(error) => {
+                    warn!("the ring of domain {domid}: {error}");
+                    continue;
+                }
+            };
+            match Former::read(&content, requests) {
+                Some(former) => drop(formers.insert(domid, former)),
+                None => warn!("what was kept of the ring of domain {domid} can't be read"),
+            }
+        }
+        Ok(formers)
+    }
+}
+
+/// Under which id the watches of a ring are known until its connection is there again.
+#[must_use]
+pub fn interim(domid: DomId) -> ConnId {
+    ConnId::new(u16::MAX, domid.0.into())
+}
+
+/// Notes the requests that a record executed, where it is the newest of its connection.
+fn note(requests: &mut HashMap<ConnId, Vec<Answered>>, entry: &Entry<'_>) {
+    if entry.origin.upto == 0 {
+        return;
+    }
+    let found: Vec<Answered> =
+        entry.requests().map(|(origin, result)| Answered { upto: origin.upto, result }).collect();
+    let newest = |all: &Vec<Answered>| all.last().map_or(0, |last| last.upto);
+    let known = requests.entry(entry.origin.conn).or_default();
+    if newest(known) < newest(&found) {
+        *known = found;
+    }
+}
+
+/// Where it lies in the run directory.
+const FOLDER: &str = "recovery";
