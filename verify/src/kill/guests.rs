@@ -13,7 +13,7 @@ use myriad_core::DomId;
 use super::{
     fault::Kind,
     ledger::Ledger,
-    limits::{PATIENCE, SETUP_BATCH, TICK},
+    limits::{SETUP_BATCH, TICK},
     overseer,
     seat::Seat,
     stage::{Mortal, Note, Reporter, Stage},
@@ -126,7 +126,10 @@ impl Guests {
             self.reporter.tell(Note::Verified(life));
         }
         for (domid, seat) in &mut self.seats {
-            if !seat.is_lost && !seat.ledger.is_idle() && seat.news.elapsed() > PATIENCE {
+            if !seat.is_lost
+                && !seat.ledger.is_idle()
+                && seat.news.elapsed() > self.stage.patience()
+            {
                 seat.is_lost = true;
                 let what = format!("nothing comes; it waits for {}", seat.ledger.waits_for());
                 let wrong = (Kind::Restart, what);
@@ -147,7 +150,7 @@ impl Guests {
             match reconnected {
                 Ok(()) => break,
                 Err(MachineError::Io(_)) if self.stage.is_over() => return Ok(()),
-                Err(MachineError::Io(_)) if begin.elapsed() < PATIENCE => {}
+                Err(MachineError::Io(_)) if begin.elapsed() < self.stage.patience() => {}
                 Err(error) => return Err(error),
             }
         }
@@ -217,7 +220,7 @@ impl Guests {
             return false;
         }
         let closing = *self.closing.get_or_insert_with(Instant::now);
-        let is_late = closing.elapsed() > PATIENCE;
+        let is_late = closing.elapsed() > self.stage.patience();
         let mut done = true;
         for (domid, seat) in &mut self.seats {
             let waits = || (Kind::Restart, format!("waits for {}", seat.ledger.waits_for()));
