@@ -82,8 +82,6 @@ pub const HOT_RINGS: usize = 64;
 /// Clients with answers that wait, in one sweep, before they are sent: so that ten thousand who
 /// ask at once aren't held in memory all together.
 pub const DIRTY_MAX: usize = 64;
-/// Bytes of the journal by which a killed daemon comes back, unless told otherwise: it is in memory.
-pub const JOURNAL_BYTES: u64 = 32 << 20;
 /// Segments that a small journal has at least; a large one has segments of the usual size.
 pub const JOURNAL_SEGMENTS: u64 = 16;
 /// Descriptors of clients that systemd is given to keep, at most: those of its own bound that are
