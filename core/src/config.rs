@@ -22,6 +22,8 @@ pub struct Config {
     pub indices: Vec<(String, String)>,
     /// Records that the commit feed keeps.
     pub feed_slots: usize,
+    /// The generation after which it goes on: greater than any that its history has.
+    pub generation: u64,
     /// Bytes of the records that the commit feed keeps, about.
     pub feed_bytes: u64,
     /// Who keeps the record of each publication before it happens.
@@ -44,6 +46,7 @@ impl Default for Config {
             indices: Vec::new(),
             feed_slots: FEED_SLOTS,
             feed_bytes: FEED_BYTES,
+            generation: 0,
             journal: None,
             features: 0,
             keep_orphans: false,

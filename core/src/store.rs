@@ -46,7 +46,9 @@ impl Store {
     /// # Errors
     /// [`Error::InvalidValue`] where an index is not declared properly.
     pub fn new(config: &Config) -> Result<Store, Error> {
-        let first = Version::first(State::new(config.quotas), 1);
+        let mut state = State::new(config.quotas);
+        state.generation = config.generation;
+        let first = Version::first(state, 1);
         Ok(Store::starting(config, config.env()?, first))
     }
 

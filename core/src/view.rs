@@ -195,13 +195,22 @@ impl Snapshot {
         self.version.as_ref().map_or(Ok(()), |version| crate::image::write(version, sink))
     }
 
-    /// Calls `f` with each node: parents before children, siblings in order of creation.
-    pub fn walk<'s>(&'s self, mut f: impl FnMut(&str, &'s [u8], Perms<'s>)) {
-        let Some(version) = &self.version else { return };
-        let mut walk = Walk::new(Path::trusted("/"), version.state.tree.root());
+    /// Calls `f` with each node until it fails: parents before children, siblings by name. With
+    /// path, value, permissions and the generation of its last change.
+    ///
+    /// # Errors
+    /// That of `f`.
+    pub fn walk<E>(
+        &self,
+        mut f: impl FnMut(&str, &[u8], Perms<'_>, u64) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(version) = &self.version else { return Ok(()) };
+        let mut walk = Walk::new(Path::trusted("/"), version.state.tree.root()).by_name();
         while let Some((path, node)) = walk.next() {
-            f(path, node.value(), Perms(node.acl()));
+            let changed = node.stamp(Part::Value).max(node.stamp(Part::Perms));
+            f(path, node.value(), Perms(node.acl()), changed)?;
         }
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod claim;
 pub mod control;
 pub mod detach;
+pub mod history;
 pub mod hypervisor;
 pub mod limits;
 pub mod logs;
@@ -13,6 +14,7 @@ pub mod reclaim;
 pub mod recovery;
 pub mod server;
 pub mod sim;
+pub mod stored;
 mod sync;
 pub mod tool;
 pub mod tree;

@@ -9,7 +9,10 @@
 
 #![deny(unsafe_code)]
 
+mod adapter;
 pub mod file;
 pub mod limits;
 pub mod recovery;
 mod sync;
+
+pub use adapter::Recorder;

@@ -123,7 +123,7 @@ impl Restore {
     #[must_use]
     pub fn finish(mut self, gap: u64) -> Store {
         let state = &mut self.work.state;
-        state.generation = state.generation.saturating_add(gap);
+        state.generation = state.generation.saturating_add(gap).max(self.config.generation);
         state.tree.close();
         state.indices.take_changed();
         let first = Version::first(self.work.state, self.seq + 1);

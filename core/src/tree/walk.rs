@@ -4,16 +4,24 @@ use super::{Block, Child, Dir, Node};
 use crate::acl::Acl;
 use crate::path::Path;
 
-/// Visits a subtree depth first, parents before children, siblings in order of creation.
+/// Visits a subtree depth first, parents before children, siblings in order of creation or by name.
 pub(crate) struct Walk<'t> {
     path: String,
     stack: Vec<(usize, Node<'t>)>,
+    by_name: bool,
 }
 
 impl<'t> Walk<'t> {
     pub(crate) fn new(path: Path<'_>, node: Node<'t>) -> Walk<'t> {
         // The entry of the node itself carries no name: its path is there already.
-        Walk { path: path.as_str().to_owned(), stack: vec![(usize::MAX, node)] }
+        let stack = vec![(usize::MAX, node)];
+        Walk { path: path.as_str().to_owned(), stack, by_name: false }
+    }
+
+    /// Siblings come by name.
+    pub(crate) fn by_name(mut self) -> Walk<'t> {
+        self.by_name = true;
+        self
     }
 
     /// The next node and its path.
@@ -39,7 +47,11 @@ impl<'t> Walk<'t> {
             }
         }
         if let Some(children) = self.stack.get_mut(first..) {
-            children.reverse();
+            if self.by_name {
+                children.sort_unstable_by(|a, b| b.1.record().name().cmp(a.1.record().name()));
+            } else {
+                children.reverse();
+            }
         }
         Some((&self.path, node))
     }

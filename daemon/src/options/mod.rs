@@ -22,6 +22,7 @@ pub use values::{
 };
 
 use crate::{
+    history::HistoryFile,
     limits,
     recovery::{RecoverError, Recovery},
 };
@@ -162,6 +163,11 @@ pub struct Options {
     #[arg(long, value_name = "SIZE|off", default_value = "32M", help_heading = OURS)]
     journal_size: SizeOrOff,
 
+    /// Size of the file that history is kept in, from 1M; it never grows. `off`: none is kept. The
+    /// file is `history` in XENSTORED_ROOTDIR, else in XENSTORED_RUNDIR, else in /var/lib/xenstored
+    #[arg(long, value_name = "SIZE|off", default_value = "64M", help_heading = OURS)]
+    history_size: SizeOrOff,
+
     /// How log lines are written
     #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = OURS)]
     pub log_format: LogFormat,
@@ -216,8 +222,8 @@ impl Options {
         })
     }
 
-    /// What an earlier daemon has left, and where this one keeps what the next one needs; none where
-    /// nothing is to be kept.
+    /// What an earlier daemon has left, and where this one keeps what the next one needs; none
+    /// where nothing is to be kept.
     ///
     /// # Errors
     /// [`RecoverError`].
@@ -230,6 +236,12 @@ impl Options {
             Recovery::forget(&places.run_dir)?;
         }
         Recovery::open(&places.run_dir, bytes).map(Some)
+    }
+
+    /// The history file; none where it is not to be kept, or can't be.
+    #[must_use]
+    pub fn history(&self, places: &Places) -> Option<HistoryFile> {
+        HistoryFile::open(&places.history(), self.history_size.bytes()?)
     }
 
     /// Makes paths independent of the working directory, which the daemon leaves when it goes

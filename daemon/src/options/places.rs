@@ -10,11 +10,16 @@ pub struct Places {
     pub run_dir: PathBuf,
     /// The socket: `XENSTORED_PATH`, else `socket` in the run directory.
     pub socket: PathBuf,
+    /// The directory of what outlives a host: `XENSTORED_ROOTDIR`, else `XENSTORED_RUNDIR`, else
+    /// [`Places::DEFAULT_ROOT_DIR`].
+    pub root_dir: PathBuf,
 }
 
 impl Places {
     /// Where Xen's clients look when nothing else is said.
     pub const DEFAULT_RUN_DIR: &'static str = "/var/run/xenstored";
+    /// Where Xen keeps the store's files (`XEN_LIB_STORED` of its build).
+    pub const DEFAULT_ROOT_DIR: &'static str = "/var/lib/xenstored";
 
     /// The places that the process's environment names.
     #[must_use]
@@ -28,13 +33,26 @@ impl Places {
         let named = |name| var(name).filter(|v| !v.is_empty()).map(PathBuf::from);
         let run_dir = named("XENSTORED_RUNDIR").unwrap_or_else(|| Self::DEFAULT_RUN_DIR.into());
         let socket = named("XENSTORED_PATH").unwrap_or_else(|| run_dir.join("socket"));
-        Places { run_dir: absolute(run_dir), socket: absolute(socket) }
+        // A daemon beside the host's own, in a directory of its own, leaves that one's files alone.
+        let beside = named("XENSTORED_RUNDIR").unwrap_or_else(|| Self::DEFAULT_ROOT_DIR.into());
+        let root_dir = named("XENSTORED_ROOTDIR").unwrap_or(beside);
+        Places {
+            run_dir: absolute(run_dir),
+            socket: absolute(socket),
+            root_dir: absolute(root_dir),
+        }
     }
 
     /// The directory of the simulated guests' sockets.
     #[must_use]
     pub fn sim_dir(&self) -> PathBuf {
         self.run_dir.join("sim")
+    }
+
+    /// The history file.
+    #[must_use]
+    pub fn history(&self) -> PathBuf {
+        self.root_dir.join("history")
     }
 }
 
@@ -57,6 +75,15 @@ mod tests {
         let named = places(&[("XENSTORED_RUNDIR", "/run/x"), ("XENSTORED_PATH", "/tmp/s")]);
         assert_eq!(named.socket, PathBuf::from("/tmp/s"));
         assert_eq!(named.run_dir, PathBuf::from("/run/x"));
+    }
+
+    #[test]
+    fn the_history_outlives_the_host() {
+        assert_eq!(places(&[]).history(), PathBuf::from("/var/lib/xenstored/history"));
+        let moved = places(&[("XENSTORED_ROOTDIR", "/srv/x"), ("XENSTORED_RUNDIR", "/run/x")]);
+        assert_eq!(moved.history(), PathBuf::from("/srv/x/history"));
+        let beside = places(&[("XENSTORED_RUNDIR", "/run/x")]);
+        assert_eq!(beside.history(), PathBuf::from("/run/x/history"));
     }
 
     #[test]

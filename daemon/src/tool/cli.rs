@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use super::sim::PATIENCE;
+use super::{history::cli as past, sim::PATIENCE};
 
 /// What `myriad` was asked for.
 #[derive(Debug, Parser)]
@@ -26,6 +26,9 @@ pub(crate) struct Cli {
     /// Print JSON: one object a line; errors too, on standard error
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// The history file: what the past is read from
+    #[arg(long, global = true, value_name = "FILE", env = "MYRIAD_HISTORY")]
+    pub(crate) history: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -138,6 +141,25 @@ pub(crate) enum Command {
     /// Boot simulated guests, and check every answer that they get
     #[command(long_about = SIM)]
     Sim(Sim),
+    /// Print who changed what, and when, newest first
+    Log(past::Log),
+    /// Print a node as it was, or what changed in a version
+    Show(past::Show),
+    /// Print what two versions have differently
+    Diff(past::Diff),
+    /// Print the last change of a node and of each below it
+    Blame(past::Blame),
+    /// Find the first version in which something is wrong
+    Bisect(past::Bisect),
+    /// Serve a version read-only on a socket, for any xenstore client
+    Serve(past::Serve),
+    /// Make a node and all below it what they were; only says what it would do, without --yes
+    Restore(past::Restore),
+    /// Write the history into a git repository, a commit for each version
+    Export(past::Export),
+    /// Say what the history file holds
+    #[command(subcommand)]
+    History(past::Of),
     /// Say what a xenstored would find here, and what it would do
     #[command(long_about = DOCTOR)]
     Doctor(Doctor),
@@ -201,8 +223,8 @@ pub(crate) struct Ls {
     /// Print so many levels; all without
     #[arg(short, long, value_name = "N")]
     pub(crate) depth: Option<usize>,
-    /// Where to begin
-    #[arg(default_value = "/")]
+    /// Where to begin; GEN:PATH in the past, as HEAD~1:/local/domain
+    #[arg(default_value = "/", value_name = "[GEN:]PATH")]
     pub(crate) path: OsString,
 }
 
@@ -215,7 +237,9 @@ Exit codes:
   4  the daemon refused
   5  the connection broke
   6  a transaction met conflicting commits too often
-  7  the output could not be written";
+  7  the output could not be written
+  8  the history could not be read
+  9  git, or the command of a bisection, failed";
 
 const LONG_HELP: &str = "\
 Exit codes:
@@ -227,10 +251,15 @@ Exit codes:
   5  the connection broke
   6  a transaction met conflicting commits too often
   7  the output could not be written
+  8  the history could not be read
+  9  git, or the command of a bisection, failed
 
 Environment:
   XENSTORED_PATH    the socket, where --socket does not say
   XENSTORED_RUNDIR  the directory of the socket, else /var/run/xenstored
+  MYRIAD_HISTORY    the history file, where --history does not say; else history in
+                    XENSTORED_ROOTDIR, else /var/lib/xenstored/history
+  TZ                the time zone of times
 
 Values:
   are printed with \\t \\n \\r \\\\, \\ooo for bytes below 8 and \\xhh for others that are not

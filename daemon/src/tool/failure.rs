@@ -8,6 +8,7 @@ use crate::sim::machine::MachineError;
 
 use super::{
     compat::Fault,
+    history::PastError,
     sim::{SimError, Wrong},
     tree::At,
 };
@@ -30,6 +31,9 @@ pub(crate) enum Failure {
     /// a run of simulated guests
     #[error(transparent)]
     Sim(#[from] SimError),
+    /// what is told of the past
+    #[error(transparent)]
+    Past(#[from] PastError),
     /// the output
     #[error("can't write the output: {0}")]
     Output(#[from] io::Error),
@@ -54,6 +58,7 @@ impl Failure {
             Failure::Client(error) if error.is_not_found() => 1,
             Failure::Client(Error::Refused { .. } | Error::Unlistable { .. }) => 4,
             Failure::Client(_) => 5,
+            Failure::Past(error) => error.code(),
             Failure::Output(_) => 7,
         }
     }
@@ -96,6 +101,7 @@ impl From<Fault> for Failure {
 mod tests {
     use super::*;
     use myriad_core::Errno;
+    use myriad_history::file::OpenError;
     use myriad_ring::v1::Op;
 
     #[test]
@@ -113,6 +119,10 @@ mod tests {
             (Error::Broken.into(), 5),
             (Error::Contended { attempts: 1 }.into(), 6),
             (io::Error::from(io::ErrorKind::StorageFull).into(), 7),
+            (PastError::Unknown("x".into()).into(), 1),
+            (PastError::Search("x".into()).into(), 2),
+            (PastError::Open(OpenError::NotHistory("x".into())).into(), 8),
+            (PastError::Program("x".into()).into(), 9),
         ];
         for (failure, code) in table {
             assert_eq!(failure.code(), code, "{failure}");

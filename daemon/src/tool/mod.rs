@@ -10,6 +10,7 @@ mod compat;
 mod console;
 mod escape;
 mod failure;
+mod history;
 mod host;
 mod limits;
 mod ls;

@@ -19,7 +19,7 @@ use super::{
     console::Console,
     escape::{quote, unquote},
     failure::Failure,
-    host, ls,
+    history, host, ls,
     output::{json_bytes, json_line, line},
     tree::{self, Reach},
 };
@@ -31,6 +31,9 @@ pub(crate) fn run(cli: &Cli, console: &mut Console<'_>) -> Result<(), Failure> {
         Command::Sim(options) => return host::simulate(options, cli, console),
         Command::Doctor(options) => return host::doctor(options, cli, console.out),
         _ => {}
+    }
+    if let Some(result) = history::run(cli, console) {
+        return result;
     }
     let mut client = match &cli.socket {
         Some(path) => Client::connect_to(path)?,

@@ -229,14 +229,6 @@ impl Drop for Reserved<'_> {
     }
 }
 
-impl Place {
-    /// The record; [`RecordId::NONE`] where the commit goes without.
-    #[must_use]
-    pub fn record(&self) -> RecordId {
-        self.id
-    }
-}
-
 fn random() -> io::Result<u64> {
     let mut bytes = [0; WORD];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;

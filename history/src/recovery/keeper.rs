@@ -15,6 +15,7 @@ use myriad_core::{
 };
 
 use super::{
+    chain::Record,
     checkpoint::{CheckpointWriter, Complete, Covered},
     directory::Directory,
     error::RecoveryError,
@@ -23,7 +24,6 @@ use super::{
     log::{Full, Place},
     record::{RecordHead, RecordId},
     recorder::Ended,
-    recovered::Record,
 };
 use crate::{
     limits::{FULL_PATIENCE, FULL_PAUSE, FULL_YIELDS},

@@ -207,6 +207,14 @@ impl<M: Words> Log<M> {
     }
 }
 
+impl Place {
+    /// The record; [`RecordId::NONE`] where the commit goes without.
+    #[must_use]
+    pub fn record(&self) -> RecordId {
+        self.id
+    }
+}
+
 impl Apart {
     fn new(value: u64) -> Apart {
         Apart(AtomicU64::new(value))

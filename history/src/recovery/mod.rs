@@ -12,6 +12,7 @@
 //! of it, or of the new one; [`Journal::create`] on top of that checkpoint, with the next
 //! incarnation; then clients may be served. RECOVERY.md argues why each step may be the last.
 
+mod chain;
 mod checkpoint;
 mod directory;
 mod error;
@@ -32,6 +33,7 @@ mod state;
 mod tests;
 mod words;
 
+pub use chain::Record;
 pub use checkpoint::{CheckpointWriter, Complete, Covered};
 pub use directory::{BootId, Directory};
 pub use error::RecoveryError;
@@ -40,7 +42,7 @@ pub use keeper::Keeper;
 pub use log::{Full, Place};
 pub use record::{RecordHead, RecordId};
 pub use recorder::{Begun, Ended};
-pub use recovered::{Record, Recovered};
+pub use recovered::Recovered;
 pub use slot::SlotContent;
 pub use slot_writer::SlotWriter;
 pub use slots::{SlotError, Slots, UsedSlot};

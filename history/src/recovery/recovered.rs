@@ -1,18 +1,16 @@
 //! What a killed daemon left: the newest checkpoint, and the records that follow it.
-//!
-//! **J11** Each record that is followed is marked, and names the one before it as its parent; the
-//! first names the checkpoint's. A marked record that doesn't hang in this chain can't be left by
-//! a killed daemon: it is an error, and nothing is guessed.
+//! (J11: `chain.rs`.)
 
 use std::{io, path::Path};
 
 use super::{
+    chain::{Record, chain, scan},
     checkpoint::{Checkpoint, Covered, Head, Kind, contents},
     directory::{BootId, CHECKPOINTS, Directory, JOURNAL, options},
     error::RecoveryError,
     header::{Header, NEEDED, STATE},
     map::Map,
-    record::{self, Found, RecordHead, RecordId, Shape},
+    record::Found,
     state,
     words::{WORD, Words},
 };
@@ -25,17 +23,6 @@ pub struct Recovered {
     earlier: Vec<Record>,
     suspended: Option<u64>,
     unmarked: u64,
-}
-
-/// A record of a commit that somebody may have seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// Its place in the old journal.
-    pub id: RecordId,
-    /// What it says besides its body.
-    pub head: RecordHead,
-    /// The parts, one after another.
-    pub body: Vec<u8>,
 }
 
 impl Recovered {
@@ -105,7 +92,12 @@ impl Recovered {
         let found = scan(&words, header.shape(), header.key);
         let unmarked = found.iter().filter(|found| !found.is_marked).count() as u64;
         let records = match suspended {
-            None => chain(&words, &header, &found, checkpoint.head.covered, path)?,
+            None => {
+                let covered = checkpoint.head.covered;
+                let base = (covered.seq, covered.record);
+                chain(&words, (header.shape(), header.key), &found, base)
+                    .map_err(|broken| RecoveryError::damaged(path, broken.to_string()))?
+            }
             Some(_) => Vec::new(), // Some are missing.
         };
         let covered = checkpoint.head.covered.seq;
@@ -193,59 +185,4 @@ fn header(
         return Err(RecoveryError::damaged(path, what));
     }
     Ok(Some(header))
-}
-
-/// Every record, wherever it lies.
-pub(crate) fn scan(words: &impl Words, shape: Shape, key: u64) -> Vec<Found> {
-    let (mut found, mut line) = (Vec::new(), 0);
-    while line < shape.total() {
-        // The lines of a record are passed over: it's whole (J1). Behind a line without one there
-        // may be others: of two that took space, the second may have been faster.
-        match record::find(words, shape, key, line) {
-            Some(one) => {
-                line += one.lines();
-                found.push(one);
-            }
-            None => line += 1,
-        }
-    }
-    found
-}
-
-/// The marked records after a checkpoint, each of which follows from the one before.
-pub(crate) fn chain(
-    words: &impl Words,
-    header: &Header,
-    found: &[Found],
-    covered: Covered,
-    path: &Path,
-) -> Result<Vec<Record>, RecoveryError> {
-    let is_later = |one: &&Found| one.is_marked && one.head.seq > covered.seq;
-    let mut marked: Vec<&Found> = found.iter().filter(is_later).collect();
-    marked.sort_by_key(|one| one.head.seq);
-    let mut records = Vec::with_capacity(marked.len());
-    let (mut seq, mut id) = (covered.seq, covered.record);
-    for one in marked {
-        let what = |what: &str| {
-            let what = format!("record {} of publication {}: {what}", one.id.0, one.head.seq);
-            RecoveryError::damaged(path, what)
-        };
-        if one.head.seq == seq {
-            return Err(what("another one of this publication is marked too"));
-        }
-        if one.head.parent != id {
-            let parent = found.iter().find(|other| other.id == one.head.parent);
-            return Err(what(match parent {
-                Some(parent) if !parent.is_marked => "its parent is not marked",
-                Some(_) => "its parent is not the one before it",
-                None => "its parent is missing",
-            }));
-        }
-        let Some(body) = one.body(words, header.shape(), header.key) else {
-            return Err(what("it is not as it was written"));
-        };
-        (seq, id) = (one.head.seq, one.id);
-        records.push(Record { id, head: one.head, body });
-    }
-    Ok(records)
 }

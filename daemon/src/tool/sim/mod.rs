@@ -25,7 +25,7 @@ mod preflight;
 mod report;
 mod script;
 mod scripts;
-mod signals;
+pub(in crate::tool) mod signals;
 mod states;
 mod vm;
 mod wrong;

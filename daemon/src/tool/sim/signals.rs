@@ -16,13 +16,13 @@ use signal_hook::{
 
 /// The two signals, which end the process no more while this lives.
 #[derive(Debug)]
-pub(super) struct Signals {
+pub(in crate::tool) struct Signals {
     stream: UnixStream,
     registered: Vec<SigId>,
 }
 
 impl Signals {
-    pub(super) fn catch() -> io::Result<Signals> {
+    pub(in crate::tool) fn catch() -> io::Result<Signals> {
         let (stream, write) = UnixStream::pair()?;
         stream.set_nonblocking(true)?;
         let mut signals = Signals { stream, registered: Vec::new() };
@@ -33,7 +33,7 @@ impl Signals {
     }
 
     /// Whether one came since this was asked last.
-    pub(super) fn came(&self) -> bool {
+    pub(in crate::tool) fn came(&self) -> bool {
         (&self.stream).read(&mut [0; 16]).is_ok_and(|count| count > 0)
     }
 }

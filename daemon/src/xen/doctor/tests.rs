@@ -176,7 +176,8 @@ fn who_holds_the_pid_file_is_known_without_locking_it() {
 #[test]
 fn a_look_at_this_host_finds_each_device_once() {
     let dir = tempfile::tempdir().unwrap();
-    let places = Places { run_dir: dir.path().into(), socket: dir.path().join("deep/er/socket") };
+    let (run_dir, root_dir) = (dir.path().into(), dir.path().into());
+    let places = Places { run_dir, root_dir, socket: dir.path().join("deep/er/socket") };
     let found = probe(&places, &dir.path().join("pid"), 5);
     assert_eq!(found.devices.len(), NEEDED.len());
     assert_eq!((&found.owner, &found.pid), (&SocketState::Absent, &PidFileState::Absent));

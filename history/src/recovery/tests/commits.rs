@@ -1,18 +1,15 @@
 //! A store in small that commits through a journal, and what must be found of it after a kill.
 
-use std::{
-    path::Path,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use super::tape::{Image, Note, Tape};
 use crate::recovery::{
-    BootId, Covered, Full, RecordHead, RecordId,
+    BootId, Full, RecordHead, RecordId,
+    chain::{chain, scan},
     header::{HEADER_WORDS, Header, NEEDED, STATE},
     log::{Log, Place},
-    record::LINE_WORDS,
-    recorder::Recorder,
-    recovered::{chain, scan},
+    record::{Found, LINE_WORDS},
+    recorder::{Begun, Recorder},
     state::says_recording,
     words::Words,
 };
@@ -110,9 +107,19 @@ impl Small {
 
     /// A whole checkpoint; whether it has resumed the journal.
     pub(super) fn checkpoint(&self) -> bool {
+        let begun = self.begin();
+        self.finish(begun)
+    }
+
+    /// A checkpoint begins: its version is taken.
+    pub(super) fn begin(&self) -> (Begun, Version) {
         let mut waits = 0..3;
         let begun = self.recorder.begin_checkpoint(|| waits.next().is_some());
-        let version = *self.root.lock().unwrap();
+        (begun, *self.root.lock().unwrap())
+    }
+
+    /// A checkpoint is complete.
+    pub(super) fn finish(&self, (begun, version): (Begun, Version)) -> bool {
         let number = {
             let mut number = self.number.lock().unwrap();
             *number += 1;
@@ -134,17 +141,19 @@ impl Small {
 
     /// What is found after a kill; false where it says that something is missing.
     fn recover(&self, image: &Image, notes: &[(usize, Note)]) -> bool {
-        let (mut seen, mut last, mut covered, mut newest) = (0, 0, None, 0);
+        let (mut seen, mut last, mut newest) = (0, 0, 0);
+        let mut covered = (0, RecordId::NONE);
         let mut published = vec![0];
         for (_, note) in notes {
             match *note {
                 Note::Seen { seq } => seen = seen.max(seq),
                 Note::Published { seq, record } => {
-                    (last, published) = (seq, [&published[..], &[record]].concat());
+                    last = seq;
+                    published.push(record);
                 }
                 Note::Checkpoint { number, seq, record } => {
                     let record = RecordId::from_raw(record);
-                    covered = Some(Covered { seq, generation: 0, record, at: 0 });
+                    covered = (seq, record);
                     newest = number;
                 }
                 Note::Content { .. } => {}
@@ -154,18 +163,23 @@ impl Small {
         if !says_recording(image.get(STATE)) {
             return false;
         }
-        let covered = covered.unwrap();
         let found = scan(image, self.header.shape(), self.header.key);
-        let records = chain(image, &self.header, &found, covered, Path::new("journal"));
+        for one in &found {
+            let number = |found: &Found| found.id.to_raw() / self.header.lines;
+            let others = found.iter().map(|other| number(other).abs_diff(number(one)));
+            let mut laps = others.filter(|apart| apart % self.header.segments == 0);
+            assert!(laps.all(|apart| apart == 0), "J6: records of two laps: {found:?}");
+        }
+        let records = chain(image, (self.header.shape(), self.header.key), &found, covered);
         let records = records.unwrap_or_else(|error| panic!("{error}; {found:?}"));
-        let end = records.last().map_or(covered.seq, |record| record.head.seq);
+        let end = records.last().map_or(covered.0, |record| record.head.seq);
         assert!(end >= seen, "{seen} was seen, and {end} is found");
         assert!(end <= last, "{last} was published, and {end} is found");
         for record in &records {
             assert_eq!(record.id.to_raw(), published[record.head.seq as usize], "a loser's");
             assert_eq!(record.body, body(record.head.seq, record.body.len()));
         }
-        assert_eq!(records.len() as u64, end - covered.seq);
+        assert_eq!(records.len() as u64, end - covered.0);
         true
     }
 }
