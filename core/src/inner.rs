@@ -12,7 +12,7 @@ use crossbeam_queue::ArrayQueue;
 use crate::cell::{RootCell, SwapCell};
 use crate::config::Config;
 use crate::feed::Ring;
-use crate::journal::{Entry, Journal};
+use crate::journal::{Entry, Journal, Place};
 use crate::limits::{INLINE_DROP_BYTES, RECLAIM_QUEUE, TURN_DOUBLINGS, TURN_YIELDS};
 use crate::prepared::Prepared;
 use crate::publish::{Attempt, Built, Hooks, Root, Slot, Versioned};
@@ -110,6 +110,13 @@ impl Inner {
         }
     }
 
+    /// The journal need not keep a record for us any more.
+    pub(crate) fn done(&self, place: Option<Place>) {
+        if let (Some(journal), Some(place)) = (&self.journal, place) {
+            journal.done(place);
+        }
+    }
+
     #[cold]
     fn mark_now(&self, version: &Version) {
         let Some(journal) = &self.journal else { return };
@@ -165,9 +172,7 @@ impl Hooks<Version> for Inner {
         if is_others {
             return;
         }
-        if let (Some(journal), Some(place)) = (&self.journal, new.kept.place) {
-            journal.done(place);
-        }
+        self.done(new.kept.place);
     }
 
     fn building_on(&self, base: &Arc<Version>) {

@@ -291,10 +291,8 @@ fn publish(store: &Store, prepared: &Arc<Prepared>) -> Outcome<()> {
             };
             let announced = inner.root.announce(prepared.clone(), outcome, inner);
             if let Ok((outcome, place)) = announced {
-                if let (Some(journal), Some(place)) = (&inner.journal, place) {
-                    // Whoever published it has left that to us: what follows from it is ours.
-                    journal.done(place);
-                }
+                // Whoever published it has left that to us: what follows from it is ours.
+                inner.done(place);
                 return outcome;
             }
         }
