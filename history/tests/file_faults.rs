@@ -118,6 +118,15 @@ fn more_than_the_disk_has_is_refused_and_leaves_nothing() {
     assert!(Writer::open(&path, &Options::sized(SIZE)).is_ok());
 }
 
+#[test]
+fn a_file_that_was_being_made_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history");
+    fs::write(&path, vec![0; 1 << 20]).unwrap();
+    Writer::open(&path, &Options::sized(SIZE)).unwrap().close().unwrap();
+    assert_eq!(History::open(&path).unwrap().stats().incarnation, 1);
+}
+
 /// A disk that fails from a write on, for so many writes; the first half of each is written.
 #[derive(Debug)]
 struct Failing {
@@ -246,7 +255,8 @@ fn a_file_too_small_for_its_store_keeps_what_fits_and_says_so() {
         known += u32::from(tree.knows("/local/domain/0/1"));
     }
     assert!(cut > 10 && known > 10, "{cut} {known}");
-    assert!(history.commits(..).filter(|commit| commit.is_ok()).count() > 300);
+    let told = history.commits(..).filter(|commit| commit.is_ok()).count();
+    assert!(told > 200, "{told} commits, {:?}", history.stats());
 }
 
 #[test]
