@@ -159,7 +159,7 @@ impl Storage for Failing {
 
 #[test]
 fn a_disk_that_fails_costs_a_gap_and_no_more() {
-    for fail_at in 14..60 {
+    for fail_at in (14..60).step_by(4) {
         let disk = Failing { disk: Memory(vec![0; 1 << 20]), fail_at, fail_for: 6, writes: 0 };
         let mut store = Store::new(disk, &Options::sized(SIZE), true);
         let mut random = Random(fail_at);
@@ -237,7 +237,7 @@ fn a_file_too_small_for_its_store_keeps_what_fits_and_says_so() {
         .map(|n| Op::Write(format!("/local/domain/{}/{}", n / 10, n % 10), random.bytes(300)))
         .collect();
     store.commit(CONTROL, &ops).unwrap();
-    for n in 0..3000u64 {
+    for n in 0..1500u64 {
         let path = format!("/local/domain/{}/{}", random.below(120), random.below(10));
         store.commit(CONTROL, &[Op::Write(path, random.bytes(300))]).unwrap();
         if n % 50 == 0 {
@@ -248,13 +248,13 @@ fn a_file_too_small_for_its_store_keeps_what_fits_and_says_so() {
     let history = read(&store.writer.storage().0);
     assert!(history.stats().too_small);
     let (mut cut, mut known) = (0, 0);
-    for kept in history.versions().iter().step_by(5) {
+    for kept in history.versions().iter().step_by(20) {
         check_tree(&history, &store.past, kept.generation);
         let tree = history.tree(kept.generation).unwrap();
         cut += u32::from(!tree.is_complete() && !tree.knows("/vm"));
         known += u32::from(tree.knows("/local/domain/0/1"));
     }
-    assert!(cut > 10 && known > 10, "{cut} {known}");
+    assert!(cut > 3 && known > 3, "{cut} {known}");
     let told = history.commits(..).filter(|commit| commit.is_ok()).count();
     assert!(told > 200, "{told} commits, {:?}", history.stats());
 }
