@@ -47,25 +47,53 @@ pub fn xenstored() -> Result<PathBuf, PeerError> {
     myriad_program("xenstored", "MYRIAD_XENSTORED")
 }
 
+/// The same, which ends itself where `MYRIAD_FAILPOINT` says; built in a folder of its own.
+/// `MYRIAD_XENSTORED_FAILPOINTS` may name another file.
+///
+/// # Errors
+/// [`PeerError::Build`].
+pub fn xenstored_with_failpoints() -> Result<PathBuf, PeerError> {
+    if let Some(program) = std::env::var_os("MYRIAD_XENSTORED_FAILPOINTS") {
+        return Ok(PathBuf::from(program));
+    }
+    let profile = profile()?;
+    let target = profile.parent().unwrap_or(Path::new(".")).join("failpoints");
+    let target = target.to_string_lossy();
+    let options = ["--features", "myriad-history/failpoints", "--target-dir", &target];
+    build("xenstored", &profile, &options)?;
+    Ok(Path::new(&*target).join(profile.file_name().unwrap_or_default()).join("xenstored"))
+}
+
 /// A program of package `myriad`, built in this profile; `variable` may name another file.
 pub(crate) fn myriad_program(name: &str, variable: &str) -> Result<PathBuf, PeerError> {
     if let Some(program) = std::env::var_os(variable) {
         return Ok(PathBuf::from(program));
     }
+    let profile = profile()?;
+    build(name, &profile, &[])?;
+    Ok(profile.join(name))
+}
+
+/// The folder of the programs of this profile.
+fn profile() -> Result<PathBuf, PeerError> {
     let this = std::env::current_exe().map_err(at("finding this program"))?;
-    let folder =
-        this.ancestors().skip(1).find(|f| !f.ends_with("deps") && !f.ends_with("examples"));
-    let folder = folder.unwrap_or(Path::new("."));
+    let mut folders = this.ancestors().skip(1);
+    let folder = folders.find(|f| !f.ends_with("deps") && !f.ends_with("examples"));
+    Ok(folder.unwrap_or(Path::new(".")).to_owned())
+}
+
+fn build(name: &str, profile: &Path, options: &[&str]) -> Result<(), PeerError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
     build
         .args(["build", "-q", "-p", "myriad", "--bin", name])
+        .args(options)
         .current_dir(env!("CARGO_MANIFEST_DIR"));
-    if folder.ends_with("release") {
+    if profile.ends_with("release") {
         build.arg("--release");
     }
     match build.status() {
-        Ok(status) if status.success() => Ok(folder.join(name)),
+        Ok(status) if status.success() => Ok(()),
         _ => Err(PeerError::Build),
     }
 }

@@ -138,14 +138,11 @@ pub fn run(store: &Store, op: &Op, number: u32) {
         Op::Unwatch(c, p, t) => {
             edit(&|e| e.unwatch(conn(*c), WatchPath::Node(Path::new(p)?), &[*t]));
         }
-        Op::DropWatches(c) => edit(&|e| {
-            e.drop_watches(conn(*c));
-            Ok(())
-        }),
-        Op::MoveWatches(c) => edit(&|e| {
-            e.move_watches(conn(*c), ConnId::new(7, number.into()));
-            Ok(())
-        }),
+        Op::DropWatches(c) => edit(&|e| Ok(e.drop_watches(conn(*c)))),
+        Op::MoveWatches(c) => {
+            let (from, to) = (conn(*c), ConnId::new(7, number.into()));
+            edit(&|e| Ok(e.move_watches(from, to)));
+        }
         op => edit(&|e| domain(e, op)),
     }
 }

@@ -222,8 +222,8 @@ impl Options {
         })
     }
 
-    /// What an earlier daemon has left, and where this one keeps what the next one needs; none where
-    /// nothing is to be kept.
+    /// What an earlier daemon has left, and where this one keeps what the next one needs; none
+    /// where nothing is to be kept.
     ///
     /// # Errors
     /// [`RecoverError`].

@@ -2,14 +2,14 @@
 //! anyone has lost anything.
 #![forbid(unsafe_code)]
 
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use myriad_verify::{
     kill::{
         KillError, Observer, Plan, Point, Summary,
-        limits::{CLIENTS, DOMAINS_MAX, GUESTS, KILLS, MORTALS, RANDOM_PER_POINT},
+        limits::{CLIENTS, DOMAINS_MAX, GUESTS, KILLS, MORTALS, PATIENCE, RANDOM_PER_POINT},
         run,
     },
     programs,
@@ -19,8 +19,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// Kills the daemon under load, begins it again, and looks whether anyone has lost anything.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// The daemon's program; one that is to be killed at named points is built with the feature
-    /// `failpoints`
+    /// The daemon's program, built with `--features myriad-history/failpoints` where it is to be
+    /// killed at named points; default: it is built like that
     #[arg(long)]
     daemon: Option<PathBuf>,
     /// Clients on the socket
@@ -41,6 +41,12 @@ struct Arguments {
     /// Kill at this point alone, or `random`; may be repeated; default: all
     #[arg(long = "point")]
     points: Vec<Point>,
+    /// Seconds that anybody waits for the daemon, or for an answer of it
+    #[arg(long, default_value_t = PATIENCE.as_secs())]
+    patience: u64,
+    /// Look at everything before each kill at random, so that none comes in the midst of a recovery
+    #[arg(long)]
+    settle: bool,
     /// What is drawn is drawn from this
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -74,7 +80,7 @@ fn main() -> ExitCode {
 fn kill(arguments: &Arguments) -> Result<Summary, Box<dyn std::error::Error>> {
     let daemon = match &arguments.daemon {
         Some(daemon) => daemon.clone(),
-        None => programs::xenstored()?,
+        None => programs::xenstored_with_failpoints()?,
     };
     let plan = Plan {
         daemon,
@@ -84,6 +90,9 @@ fn kill(arguments: &Arguments) -> Result<Summary, Box<dyn std::error::Error>> {
         mortals: arguments.mortals,
         kills: arguments.kills(),
         seed: arguments.seed,
+        patience: Duration::from_secs(arguments.patience),
+        settles: arguments.settle,
+        keeps: true,
     };
     let total = plan.kills.iter().map(|(_, count)| u64::from(*count)).sum();
     let mut bar = Bar::new(total);

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io,
+    io::{self, Write},
     os::unix::{net::UnixDatagram, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -45,6 +45,16 @@ pub(super) enum Started {
 }
 
 impl Program {
+    /// Notes where a life is to end, for whoever reads the logs: `lives` in the directory.
+    pub(super) fn note(&self, life: u64, at: Option<(Point, usize)>) -> io::Result<()> {
+        let mut lives =
+            File::options().append(true).create(true).open(self.run_dir.join("lives"))?;
+        match at {
+            Some((point, times)) => writeln!(lives, "{life} {point}:{times}"),
+            None => writeln!(lives, "{life} {}", Point::Random),
+        }
+    }
+
     /// Begins a daemon, which ends itself at a point, and waits until it is ready.
     pub(super) fn start(&self, life: u64, at: Option<(Point, usize)>) -> io::Result<Started> {
         let notify = self.run_dir.join("notify");

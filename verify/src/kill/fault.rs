@@ -31,11 +31,13 @@ pub enum Kind {
     Dead,
     /// The daemon doesn't start again.
     Start,
+    /// A point isn't reached, and nothing is known of it.
+    Point,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 12] = [
+    pub const ALL: [Kind; 13] = [
         Kind::Lost,
         Kind::Twice,
         Kind::Torn,
@@ -48,6 +50,7 @@ impl Kind {
         Kind::Domains,
         Kind::Dead,
         Kind::Start,
+        Kind::Point,
     ];
 
     /// What it is called in reports.
@@ -66,6 +69,7 @@ impl Kind {
             Kind::Domains => "domains or permissions",
             Kind::Dead => "death not noticed",
             Kind::Start => "does not start",
+            Kind::Point => "point not reached",
         }
     }
 }

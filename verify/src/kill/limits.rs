@@ -15,7 +15,8 @@ pub const KILLS: u32 = 50;
 /// Kills at random for each at a point.
 pub const RANDOM_PER_POINT: u32 = 10;
 
-/// How long anybody waits for the daemon, or for an answer of it: then something is wrong.
+/// How long anybody waits for the daemon, or for an answer of it, unless another time is asked for:
+/// then something is wrong.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How long the guests sleep at most before they look at what isn't told by doorbells.
 pub const TICK: Duration = Duration::from_millis(20);
@@ -29,7 +30,15 @@ pub const ANSWERS_LEAST: usize = 20;
 /// … to so many for each guest and client.
 pub const ANSWERS_EACH: usize = 60;
 /// Answers for each guest and client after which a point that wasn't hit often enough is missed.
-pub const ANSWERS_MISSED: u64 = 600;
+pub const ANSWERS_MISSED: usize = 200;
+/// The same where the point is reached when much was written.
+pub const ANSWERS_MISSED_RARE: usize = 1500;
+/// For each guest and client: times that a daemon comes to a point, until more is known.
+pub const HITS_EACH: usize = 20;
+/// The same at all for points that are reached when much was written.
+pub const HITS_RARE: usize = 64;
+/// Lives in which a point is missed, beyond the number of its kills, before it is given up.
+pub const MISSES: u32 = 12;
 /// What each guest and client does after the last restart.
 pub const LAST_ACTS: u64 = 10;
 /// After so many acts since a restart a guest must have heard of all that it watches.
@@ -49,6 +58,8 @@ pub const LONG_LIST: usize = 48;
 pub const ROUNDS: usize = 8;
 /// How many guests are set up between two looks at the answers.
 pub const SETUP_BATCH: usize = 16;
+/// Faults after which a run ends: then everything is wrong.
+pub const FAULTS_MAX: usize = 300;
 /// Faults of each kind that are told in full.
 pub const FAULTS_TOLD: usize = 8;
 /// Bytes of a value or a message that a fault shows.

@@ -53,6 +53,11 @@ fn home(domid: u16) -> String {
     format!("/local/domain/{domid}")
 }
 
+/// The node of a guest's counter, in a request.
+fn counter(guest: u16) -> Vec<u8> {
+    words(&[&format!("{}/n", home(guest))])
+}
+
 /// Makes a domain, its home and its ring's other side; all may be there already.
 pub(super) fn introduce(wire: &mut Wire, domid: u16) -> Result<(), Broken> {
     match wire.ask(Op::Control, &words(&["sim", "create", &domid.to_string()]))? {
@@ -133,16 +138,20 @@ impl Overseer {
 
     /// A guest's counter never goes back.
     fn look_at(&mut self, wire: &mut Wire, guest: u16) -> Result<(), Broken> {
-        let answer = wire.ask(Op::Read, &words(&[&format!("{}/n", home(guest))]))?;
+        let answer = wire.ask(Op::Read, &counter(guest))?;
+        self.compare(guest, &answer);
+        Ok(())
+    }
+
+    fn compare(&mut self, guest: u16, answer: &Answer) {
         // It may not have begun.
-        let Some(found) = number(&answer) else { return Ok(()) };
-        let Some(seen) = self.counters.get_mut(usize::from(guest)) else { return Ok(()) };
+        let Some(found) = number(answer) else { return };
+        let Some(seen) = self.counters.get_mut(usize::from(guest)) else { return };
         if found < *seen {
             let what = format!("guest {guest}'s counter was {seen} and is {found}");
             self.reporter.fault(&self.stage, Kind::Lost, what);
         }
         *seen = found;
-        Ok(())
     }
 
     /// Looks at everything.
@@ -168,6 +177,7 @@ impl Overseer {
             for guest in first..=last {
                 wire.queue(Op::IsDomainIntroduced, 0, &words(&[&guest.to_string()]));
                 wire.queue(Op::GetPerms, 0, &words(&[&home(guest)]));
+                wire.queue(Op::Read, 0, &counter(guest));
             }
             wire.flush()?;
             for guest in first..=last {
@@ -175,10 +185,8 @@ impl Overseer {
                 self.expect(&introduced, b"T\0", || format!("guest {guest} introduced"));
                 let owner = format!("n{guest}\0").into_bytes();
                 self.expect(&perms, &owner, || format!("guest {guest}'s permissions"));
+                self.compare(guest, &wire.answer()?);
             }
-        }
-        for guest in 1..=self.guests {
-            self.look_at(wire, guest)?;
         }
         self.reporter.tell(Note::Verified(life));
         Ok(())

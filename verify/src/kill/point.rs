@@ -69,14 +69,15 @@ impl Point {
         }
     }
 
-    /// At which time of coming there a daemon ends; `actors` are the guests and clients.
-    pub(super) fn draw(self, rng: &mut Rng, actors: usize) -> usize {
-        let most = match self {
-            Point::Checkpoint | Point::SegmentReuse => 3,
-            _ => actors * 20,
-        };
-        // As often in the midst of what follows a start as in what comes later.
-        let most = if rng.permille(300) { most / 10 } else { most };
+    /// Whether much has to be written until a daemon comes there.
+    pub(super) fn is_rare(self) -> bool {
+        matches!(self, Point::Checkpoint | Point::SegmentReuse)
+    }
+
+    /// At which time of coming there a daemon ends, where it can be expected to come so often: as
+    /// often in the midst of what follows a start as in what comes later.
+    pub(super) fn draw(rng: &mut Rng, most: usize) -> usize {
+        let most = if rng.permille(300) { most / 20 } else { most };
         rng.range(1, most.max(1))
     }
 }

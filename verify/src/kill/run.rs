@@ -1,6 +1,7 @@
 //! A run: who begins and kills the daemon, and gathers what the others find.
 
 use std::{
+    collections::BTreeMap,
     io,
     path::PathBuf,
     sync::{
@@ -8,7 +9,7 @@ use std::{
         mpsc::{Receiver, RecvTimeoutError, channel},
     },
     thread::{Builder, JoinHandle},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use myriad::sim::{SimError, TableError, machine::MachineError};
@@ -18,7 +19,7 @@ use super::{
     daemon::{Daemon, Program, Started},
     fault::{Fault, Kind},
     guests::Guests,
-    limits::PATIENCE,
+    limits::FAULTS_MAX,
     overseer::Overseer,
     point::Point,
     report::Summary,
@@ -44,6 +45,12 @@ pub struct Plan {
     pub kills: Vec<(Point, u32)>,
     /// What the draws begin with.
     pub seed: u64,
+    /// How long anybody waits for the daemon, or for an answer of it.
+    pub patience: Duration,
+    /// Whether each life that ends at random is looked at in full before; otherwise half of them.
+    pub settles: bool,
+    /// Whether the daemon's directory is kept where something is wrong.
+    pub keeps: bool,
 }
 
 /// Why a run can't be done.
@@ -91,7 +98,7 @@ pub fn run(plan: &Plan, observer: &mut dyn Observer) -> Result<Summary, KillErro
     director.gather();
     done?;
     director.summary.answered = director.stage.answered();
-    if !director.summary.faults.is_empty() {
+    if plan.keeps && !director.summary.faults.is_empty() {
         // Logs, and what the daemon has left, are worth more than the room they take.
         let kept = folder.keep();
         eprintln!("the daemon's directory is kept: {}", kept.display());
@@ -112,16 +119,20 @@ pub(super) struct Director<'a> {
     /// The life that notes speak of, and how many have looked at all in it.
     pub(super) verified: (u64, usize),
     pub(super) done: usize,
+    /// How often a daemon can be expected to come to a point.
+    pub(super) reach: BTreeMap<Point, usize>,
     /// The daemon that runs.
     pub(super) daemon: Option<Daemon>,
     /// Where the one before was killed.
     pub(super) before: Option<Point>,
+    /// Where those were killed from which none has come back yet.
+    pub(super) waiting: Vec<Point>,
 }
 
 impl<'a> Director<'a> {
     /// Begins the first daemon, sets everything up, and begins the others.
     fn begin(plan: &'a Plan, run_dir: PathBuf) -> Result<Director<'a>, KillError> {
-        let stage = Arc::new(Stage::new(&run_dir, plan.guests.saturating_add(1), plan.mortals));
+        let stage = Arc::new(Stage::new(&run_dir, plan));
         let (daemon, arguments) = (plan.daemon.clone(), plan.arguments.clone());
         let program = Program { program: daemon, arguments, run_dir };
         let daemon = match program.start(stage.begin_life(), None)? {
@@ -163,8 +174,10 @@ impl<'a> Director<'a> {
             summary: Summary { seed: plan.seed, ..Summary::default() },
             verified: (0, 0),
             done: 0,
+            reach: BTreeMap::new(),
             daemon: Some(daemon),
             before: None,
+            waiting: Vec::new(),
         })
     }
 
@@ -174,18 +187,22 @@ impl<'a> Director<'a> {
         let kills = left.iter().any(|(_, count)| *count > 0);
         // The first daemon isn't killed at a point: it ends at random, if it ends.
         self.live(None)?;
-        while let Some(at) = self.next(&left) {
+        while let Some(at) = self.next(&left)
+            && self.summary.faults.len() < FAULTS_MAX
+        {
             let Some((point, count)) = left.get_mut(at) else { break };
-            *count -= 1;
             let point = *point;
             self.end_life(observer)?;
-            let actors = self.actors();
-            let draw = point.draw(&mut self.rng, actors);
-            let failpoint = (point != Point::Random).then_some((point, draw));
+            let failpoint = self.draw(point);
             if self.start(failpoint)? {
                 self.live(failpoint)?;
             } else if self.stage.is_over() {
                 return Ok(());
+            }
+            if self.before == Some(point) {
+                *count -= 1;
+            } else if self.gives_up(point, *count) {
+                *count = 0;
             }
         }
         if kills {
@@ -213,9 +230,9 @@ impl<'a> Director<'a> {
     fn close(&mut self) -> Result<(), KillError> {
         let begin = Instant::now();
         while self.done < self.crew && !self.stage.is_over() {
-            match self.notes.recv_timeout(PATIENCE) {
+            match self.notes.recv_timeout(self.plan.patience) {
                 Ok(note) => self.note(note),
-                Err(RecvTimeoutError::Timeout) if begin.elapsed() < 4 * PATIENCE => {}
+                Err(RecvTimeoutError::Timeout) if begin.elapsed() < 4 * self.plan.patience => {}
                 Err(_) => {
                     self.fault(Kind::Restart, "not all have come to an end".into());
                     self.stage.end();

@@ -17,7 +17,10 @@ use std::{
     time::Duration,
 };
 
-use super::fault::{Fault, Kind};
+use super::{
+    fault::{Fault, Kind},
+    run::Plan,
+};
 
 /// What actors tell whoever kills the daemon.
 #[derive(Clone, Debug)]
@@ -35,6 +38,8 @@ pub(super) enum Note {
 #[derive(Debug)]
 pub(super) struct Stage {
     run_dir: PathBuf,
+    /// How long anybody waits for the daemon.
+    patience: Duration,
     /// The daemon's lives that have begun.
     life: AtomicU64,
     /// Messages that were received.
@@ -62,17 +67,22 @@ pub(super) enum Mortal {
 }
 
 impl Stage {
-    pub(super) fn new(run_dir: &Path, first_mortal: u16, mortals: u16) -> Stage {
+    pub(super) fn new(run_dir: &Path, plan: &Plan) -> Stage {
         Stage {
             run_dir: run_dir.into(),
+            patience: plan.patience,
             life: AtomicU64::new(0),
             answered: AtomicU64::new(0),
             last: AtomicBool::new(false),
             over: AtomicBool::new(false),
             shared: AtomicU64::new(0),
-            mortals: (0..mortals).map(|_| AtomicU64::new(READY)).collect(),
-            first_mortal,
+            mortals: (0..plan.mortals).map(|_| AtomicU64::new(READY)).collect(),
+            first_mortal: plan.guests.saturating_add(1),
         }
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
     }
 
     pub(super) fn socket(&self) -> PathBuf {

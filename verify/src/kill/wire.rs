@@ -11,7 +11,7 @@ use myriad_ring::v1::{Assembler, Header, Op, PAYLOAD_MAX};
 
 use super::{
     fault::{Kind, show},
-    limits::{CONNECT_PAUSE, PATIENCE},
+    limits::CONNECT_PAUSE,
     stage::{Reporter, Stage},
 };
 
@@ -43,7 +43,7 @@ impl Wire {
         let begin = Instant::now();
         while !stage.is_over() {
             if let Ok(stream) = UnixStream::connect(stage.socket()) {
-                let timeout = Some(PATIENCE);
+                let timeout = Some(stage.patience());
                 let set = stream.set_read_timeout(timeout).and(stream.set_write_timeout(timeout));
                 if let Err(error) = set {
                     reporter.fault(stage, Kind::Start, format!("a socket of no use: {error}"));
@@ -53,7 +53,7 @@ impl Wire {
                 let input = Assembler::default();
                 return Some(Wire { stream, out, under_way, input, next_id: 1 });
             }
-            if begin.elapsed() > PATIENCE {
+            if begin.elapsed() > stage.patience() {
                 reporter.fault(stage, Kind::Start, "there is no daemon to connect to");
                 stage.end();
                 return None;
@@ -143,7 +143,7 @@ impl Wire {
 fn broken(error: &io::Error) -> Broken {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-            Broken::Wrong(Kind::Restart, format!("no answer within {PATIENCE:?}"))
+            Broken::Wrong(Kind::Restart, "no answer for too long".into())
         }
         _ => Broken::Gone,
     }

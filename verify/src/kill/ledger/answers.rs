@@ -57,7 +57,8 @@ impl Ledger {
 
     /// When all is answered, an event of its own change was there.
     fn own_heard(&mut self) -> Result<(), Wrong> {
-        if self.sent.is_empty() && std::mem::take(&mut self.awaits_own) {
+        let is_silent = self.sent.is_empty() && std::mem::take(&mut self.awaits_own);
+        if is_silent && !std::mem::replace(&mut self.own_is_lost, true) {
             let what = format!("`n` was written up to {} and its watch is silent", self.count);
             return Err((Kind::Watch, what));
         }
@@ -142,7 +143,7 @@ impl Ledger {
         };
         self.due.remove(token);
         match token {
-            "own" => self.awaits_own = false,
+            "own" => (self.awaits_own, self.own_is_lost) = (false, false),
             "shared" => self.must_read_shared = true,
             _ => {}
         }

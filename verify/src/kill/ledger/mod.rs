@@ -115,6 +115,8 @@ pub struct Ledger {
     must_read_shared: bool,
     /// Whether an event of a change of its own is still to come before the act ends.
     awaits_own: bool,
+    /// The watch of its own node is lost, which was told.
+    own_is_lost: bool,
     /// Watches that must still fire because of the last restart.
     due: BTreeSet<&'static str>,
     /// The node that it is granted, and the value: a mortal's.
@@ -151,6 +153,7 @@ impl Ledger {
             shared: 0,
             must_read_shared: false,
             awaits_own: false,
+            own_is_lost: false,
             due: BTreeSet::new(),
             grants: Vec::new(),
         }
