@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_types, reason = "a journal of a test may have a lock")]
 #![allow(unreachable_pub, reason = "a module of a test")]
 
+#[path = "journal/ops.rs"]
 mod ops;
 
 use std::sync::{Arc, Mutex};
