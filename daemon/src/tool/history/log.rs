@@ -34,13 +34,16 @@ pub(crate) fn log(
     let wanted = Wanted::new(options, &source)?;
     if !options.follow {
         let mut left = options.count.unwrap_or(usize::MAX);
-        return wanted.newest_first(&source, |commit| {
+        let mut oldest = u64::MAX;
+        wanted.newest_first(&source, |commit| {
             if left > 0 {
                 print(&commit, json, console.out)?;
+                oldest = commit.head.generation;
             }
             left = left.saturating_sub(1);
             Ok(left > 0)
-        });
+        })?;
+        return report_missing(&source, oldest, console);
     }
     let mut last = Vec::new();
     let shown = options.count.unwrap_or(FOLLOW_SHOWN);
@@ -74,6 +77,19 @@ pub(crate) fn log(
         }
         console.out.flush()?;
     }
+}
+
+/// Says so where commits are missing since a generation.
+fn report_missing(source: &Source, since: u64, console: &mut Console<'_>) -> Result<(), Failure> {
+    let gaps = source.history.gaps().iter().filter(|gap| gap.generation >= since).count();
+    let left_out = source.history.left_out().iter();
+    let left_out =
+        left_out.filter(|one| one.tier.0 == 0 && (one.to == 0 || one.to > since)).count();
+    if gaps + left_out > 0 {
+        let says = "not all commits are known; where some are missing: myriad history gaps";
+        writeln!(console.err, "myriad: {says}")?;
+    }
+    Ok(())
 }
 
 /// What of the history is to be seen.
