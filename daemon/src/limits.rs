@@ -86,6 +86,9 @@ pub const DIRTY_MAX: usize = 64;
 pub const JOURNAL_BYTES: u64 = 32 << 20;
 /// Segments that a small journal has at least; a large one has segments of the usual size.
 pub const JOURNAL_SEGMENTS: u64 = 16;
+/// Descriptors of clients that systemd is given to keep, at most: those of its own bound that are
+/// left for others.
+pub const FDSTORE_SPARE: u32 = 8;
 /// Generations that are passed over when the daemon comes back: those that a version had which
 /// nobody has seen are among them.
 pub const GENERATION_GAP: u64 = 1 << 16;

@@ -133,10 +133,11 @@ pub fn run(options: Options) -> Result<(), ServeError> {
         }
     };
     let kept = recovery.as_ref().map(|recovery| recovery.begin(&store)).transpose()?;
+    let sockets = recovery.as_mut().map(Recovery::sockets).unwrap_or_default();
     let formers = recovery.as_mut().map(|recovery| std::mem::take(&mut recovery.formers));
     let _checkpointer = recovery.map(|recovery| recovery.checkpointer(&store)).transpose()?;
     let _history = history.map(|history| history.follow(store.clone())).transpose()?;
-    let content = Content { store, kept, formers: formers.unwrap_or_default() };
+    let content = Content { store, kept, formers: formers.unwrap_or_default(), sockets };
     let settings = Settings {
         workers: options.workers(),
         control,

@@ -1,9 +1,9 @@
 //! Torn files: what a host that lost power, or a disk that lies, may leave of a history.
 //!
-//! Every write is recorded. Each prefix of the writes, and prefixes of which later pages came to the
-//! disk and earlier ones didn't, must read as versions that were, or as an error that says what is
-//! the matter; and a writer must be able to go on. Writes that are lost are lost by pages of 512 or
-//! 4096 bytes, as disks lose them.
+//! Every write is recorded. Each prefix of the writes, and prefixes of which later pages came to
+//! the disk and earlier ones didn't, must read as versions that were, or as an error that says
+//! what is the matter; and a writer must be able to go on. Writes that are lost are lost by pages
+//! of 512 or 4096 bytes, as disks lose them.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 #![allow(clippy::cast_possible_truncation, clippy::panic, reason = "tests")]
 

@@ -1,7 +1,7 @@
 //! Commits in order of generation, from all tiers.
 //!
-//! **L1** Each change is told once: by the finest tier that reaches back to it. A tier tells what is
-//! older than the first segment of those finer than it.
+//! **L1** Each change is told once: by the finest tier that reaches back to it. A tier tells what
+//! is older than the first segment of those finer than it.
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -11,7 +11,8 @@ use crate::file::errors::ReadError;
 use crate::file::model::{Head, OwnedCommit, Tier};
 use crate::file::record::Moment;
 
-use super::position::{Keys, Reader, of_interest};
+use super::keys::{Keys, of_interest};
+use super::position::Reader;
 use super::scan::{Block, Index, SegmentIndex};
 
 /// Blocks that are still to be told of, and the commits of the last one.

@@ -9,7 +9,8 @@ use crate::file::model::{Change, Node, What};
 use crate::file::order;
 use crate::file::snapshot::read_nodes;
 
-use super::position::{Keys, Position, Reader};
+use super::keys::Keys;
+use super::position::{Position, Reader};
 use super::scan::{Block, SegmentIndex};
 
 /// What a version has at a path.

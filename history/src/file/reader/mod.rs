@@ -2,6 +2,7 @@
 
 mod commits;
 mod diff;
+mod keys;
 mod lookup;
 mod position;
 pub(crate) mod scan;
@@ -92,8 +93,8 @@ impl History {
         Ok(newer)
     }
 
-    /// Every version that a tree can be given for, oldest first. Generations ascend. Reads the whole
-    /// file when it is first called.
+    /// Every version that a tree can be given for, oldest first. Generations ascend. Reads the
+    /// whole file when it is first called.
     #[must_use]
     pub fn versions(&self) -> &[Kept] {
         self.kept.get_or_init(|| self.read_versions())

@@ -3,12 +3,13 @@
 use crate::file::delta::{CommitHead, Commits, Item};
 use crate::file::errors::ReadError;
 use crate::file::merge::Merge;
-use crate::file::model::{Change, Kept, Node, Tier};
+use crate::file::model::{Kept, Node, Tier};
+use crate::file::order;
 use crate::file::record::{Kind, Moment, Place, Record, Unzip};
 use crate::file::snapshot::{NodesAt, read_nodes};
 use crate::file::storage::Source;
-use crate::file::{filter, order};
 
+use super::keys::{Keys, of_interest};
 use super::scan::{Base, Block, Index, SegmentIndex};
 use super::tree::Tree;
 
@@ -283,45 +284,4 @@ pub(crate) fn kept(segment: &SegmentIndex, moment: Moment, changes: u32) -> Kept
     let Moment { generation, seq, at } = moment;
     let (tier, incarnation) = (Tier(segment.entry.tier), segment.entry.incarnation);
     Kept { generation, seq, at, tier, changes, incarnation }
-}
-
-/// The change as one of `top` or of what is below it: the removal of what `top` lies below is its
-/// own. Nothing if it doesn't concern them.
-pub(crate) fn of_interest<'c>(
-    change: &Change<'c>,
-    top: &'c str,
-    below: bool,
-) -> Option<Change<'c>> {
-    if change.path == top || below && order::is_within(change.path, top) {
-        return Some(*change);
-    }
-    let removed = matches!(change.what, crate::file::model::What::Removed);
-    let above = removed && order::is_within(top, change.path);
-    above.then_some(Change { path: top, ..*change })
-}
-
-/// What of a path a block's filter is asked for.
-#[derive(Clone, Debug)]
-pub(crate) struct Keys {
-    own: [Option<u64>; 2],
-    /// Of what it lies below.
-    removed: Vec<u64>,
-}
-
-impl Keys {
-    pub(crate) fn new(top: &str, below: bool) -> Keys {
-        use filter::Role::{Above, Changed, Removed};
-        if below && top == "/" {
-            return Keys { own: [None; 2], removed: Vec::new() };
-        }
-        let own = [Some(filter::key(top, Changed)), below.then(|| filter::key(top, Above))];
-        let removed = order::ancestors(top).map(|path| filter::key(path, Removed)).collect();
-        Keys { own, removed }
-    }
-
-    pub(crate) fn may_be_in(&self, block: &Block) -> bool {
-        let has = |key: &u64| filter::may_have(&block.filter, *key);
-        let all = self.own == [None; 2];
-        all || self.own.iter().flatten().any(has) || block.removes && self.removed.iter().any(has)
-    }
 }

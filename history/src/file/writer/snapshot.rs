@@ -23,11 +23,12 @@ struct Copy {
 
 impl<S: Storage> Writer<S> {
     /// Begins segments with a snapshot: the nodes of the version after the last appended commit, in
-    /// path order ([`order::compare`]). Where they don't all fit, as many as do; the file says where
-    /// it was cut.
+    /// path order ([`order::compare`]). Where they don't all fit, as many as do; the file says
+    /// where it was cut.
     ///
     /// # Errors
-    /// [`WriteError::SnapshotSeq`], [`WriteError::Order`], [`WriteError::PathOrder`]; or the disk's.
+    /// [`WriteError::SnapshotSeq`], [`WriteError::Order`], [`WriteError::PathOrder`]; or the
+    /// disk's.
     pub fn snapshot<'n>(
         &mut self,
         seq: u64,
