@@ -118,6 +118,15 @@ fn more_than_the_disk_has_is_refused_and_leaves_nothing() {
     assert!(Writer::open(&path, &Options::sized(SIZE)).is_ok());
 }
 
+#[test]
+fn a_file_that_was_being_made_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history");
+    fs::write(&path, vec![0; 1 << 20]).unwrap();
+    Writer::open(&path, &Options::sized(SIZE)).unwrap().close().unwrap();
+    assert_eq!(History::open(&path).unwrap().stats().incarnation, 1);
+}
+
 /// A disk that fails from a write on, for so many writes; the first half of each is written.
 #[derive(Debug)]
 struct Failing {
@@ -150,7 +159,7 @@ impl Storage for Failing {
 
 #[test]
 fn a_disk_that_fails_costs_a_gap_and_no_more() {
-    for fail_at in 14..60 {
+    for fail_at in (14..60).step_by(4) {
         let disk = Failing { disk: Memory(vec![0; 1 << 20]), fail_at, fail_for: 6, writes: 0 };
         let mut store = Store::new(disk, &Options::sized(SIZE), true);
         let mut random = Random(fail_at);
@@ -228,7 +237,7 @@ fn a_file_too_small_for_its_store_keeps_what_fits_and_says_so() {
         .map(|n| Op::Write(format!("/local/domain/{}/{}", n / 10, n % 10), random.bytes(300)))
         .collect();
     store.commit(CONTROL, &ops).unwrap();
-    for n in 0..3000u64 {
+    for n in 0..1500u64 {
         let path = format!("/local/domain/{}/{}", random.below(120), random.below(10));
         store.commit(CONTROL, &[Op::Write(path, random.bytes(300))]).unwrap();
         if n % 50 == 0 {
@@ -239,14 +248,15 @@ fn a_file_too_small_for_its_store_keeps_what_fits_and_says_so() {
     let history = read(&store.writer.storage().0);
     assert!(history.stats().too_small);
     let (mut cut, mut known) = (0, 0);
-    for kept in history.versions().iter().step_by(5) {
+    for kept in history.versions().iter().step_by(20) {
         check_tree(&history, &store.past, kept.generation);
         let tree = history.tree(kept.generation).unwrap();
         cut += u32::from(!tree.is_complete() && !tree.knows("/vm"));
         known += u32::from(tree.knows("/local/domain/0/1"));
     }
-    assert!(cut > 10 && known > 10, "{cut} {known}");
-    assert!(history.commits(..).filter(|commit| commit.is_ok()).count() > 300);
+    assert!(cut > 3 && known > 3, "{cut} {known}");
+    let told = history.commits(..).filter(|commit| commit.is_ok()).count();
+    assert!(told > 200, "{told} commits, {:?}", history.stats());
 }
 
 #[test]

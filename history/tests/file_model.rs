@@ -215,6 +215,26 @@ fn a_daemon_goes_on_where_another_stopped() {
 }
 
 #[test]
+fn what_a_killed_daemon_had_not_promoted_is_promoted_by_the_next() {
+    let (bytes, first) = filled(700, 60, 21);
+    // The file has no version of the last minutes yet but those of tier 0 and 1.
+    let last = |bytes: &[u8], tier: usize| read(bytes).stats().tiers[tier].span.unwrap().1.0;
+    assert_eq!(last(&bytes, 0), first.generation);
+    assert!(last(&bytes, 2) < first.generation);
+    let mut next = Store::new(Memory(bytes), &options(), false);
+    let mut random = Random(2);
+    for _ in 0..6000 {
+        next.commit(CONTROL, &random.ops(200)).unwrap();
+    }
+    let bytes = next.writer.close().unwrap().0;
+    let history = read(&bytes);
+    assert!(history.stats().tiers[0].span.unwrap().0.0 > first.generation);
+    // Of the first run's last commits the coarser tiers still tell.
+    let old = history.commits(..=first.generation).map(Result::unwrap);
+    assert_eq!(old.map(|commit| commit.head.generation).max(), Some(first.generation));
+}
+
+#[test]
 fn what_is_written_is_seen_by_one_who_has_the_file_open() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history");

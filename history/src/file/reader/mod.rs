@@ -4,7 +4,7 @@ mod commits;
 mod diff;
 mod keys;
 mod lookup;
-mod position;
+pub(crate) mod position;
 pub(crate) mod scan;
 mod stats;
 mod tree;

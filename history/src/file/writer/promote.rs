@@ -2,6 +2,7 @@
 
 use super::Writer;
 use super::level::Level;
+use super::ring;
 use crate::file::errors::WriteError;
 use crate::file::model::{Change, Commit};
 use crate::file::record::Moment;
@@ -33,9 +34,11 @@ impl<S: Storage> Writer<S> {
         done.and(if self.is_full(above) { self.promote(above) } else { Ok(()) })
     }
 
-    /// Whether a level has no room for more.
+    /// Whether a level has no room for more: in memory, or in a segment of its tier.
     pub(super) fn is_full(&self, tier: usize) -> bool {
         let most = (self.block.size / MERGE_PART).clamp(MERGE_BYTES_MIN, MERGE_BYTES_MAX);
+        let segment = self.block.tiers.get(tier).map_or(0, |extent| ring::most(extent) / 2);
+        let most = most.min(segment);
         self.level(tier).is_some_and(|level| level.bytes() as u64 > most)
     }
 
