@@ -59,6 +59,11 @@ pub(crate) fn bisect(
         _ => under_way(&file, named)?,
     };
     let source = Source::open(&state.history)?;
+    if source.history.stats().created != state.id {
+        let history = state.history.display();
+        let says = format!("the search under way isn't of {history}; name its file, or reset it");
+        return Err(PastError::Search(says).into());
+    }
     let mut run = Run { file, state, source, json, warned: false };
     match &options.step {
         BisectStep::Good { version } => run.say_of(version.as_deref(), Verdict::Good, console)?,
@@ -102,7 +107,8 @@ fn start(
         None => source.history.versions().first().copied().unwrap_or(newest),
     };
     let search = Search::new(oldest.generation, newest.generation).map_err(PastError::Search)?;
-    Ok(State { history, search, good_is_said: good.is_some(), bad_is_said: bad.is_some() })
+    let id = source.history.stats().created;
+    Ok(State { history, id, search, good_is_said: good.is_some(), bad_is_said: bad.is_some() })
 }
 
 /// A step of a search that is under way.
