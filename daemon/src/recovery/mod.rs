@@ -185,8 +185,8 @@ impl Recovery {
         Ok(Kept { keeper: Arc::clone(&self.keeper), slots })
     }
 
-    /// The sockets that systemd has kept and whose programs had nothing under way; it lets go of the
-    /// others, whose programs see the end of their connections.
+    /// The sockets that systemd has kept and whose programs had nothing under way; it lets go of
+    /// the others, whose programs see the end of their connections.
     pub fn sockets(&mut self) -> Vec<(u32, OwnedFd, Remains)> {
         let returned = stored::returned().unwrap_or_else(|error| {
             warn!("what systemd has kept can't be understood: {error}");

@@ -66,7 +66,7 @@ impl Worker {
             && let Some(client) = self.clients.get(number)
         {
             let former = former.filter(|former| Some(former.head.unique_id) == unique_id);
-            // Its slot names it before its watches do, and what an earlier daemon has begun is done.
+            // Its slot names it before its watches do; what an earlier daemon has begun is done.
             client.resume(former, &self.shared.store);
         }
         let before = interim(domid);
