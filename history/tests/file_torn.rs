@@ -138,7 +138,8 @@ fn each_prefix_of_the_writes_is_an_earlier_state() {
         check(&torn.0, &past, &mut random);
         disk.write_at(bytes, *at).unwrap();
         let versions = check(&disk.0, &past, &mut random);
-        assert!(n < 3 || versions > 0, "nothing is left after write {n}");
+        // The first snapshot takes that long: two superblocks, and three writes for each tier.
+        assert!(n < 14 || versions > 0, "nothing is left after write {n}");
         most = most.max(versions);
         last = versions;
     }

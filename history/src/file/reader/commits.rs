@@ -69,6 +69,7 @@ impl<'h> Walk<'h> {
         let mut commits: Vec<OwnedCommit> = Vec::new();
         let (top, below) = &self.of;
         let all = *below && top == "/";
+        let mut late: Option<u64> = None;
         let (tier, incarnation) = (Tier(segment.entry.tier), segment.entry.incarnation);
         self.reader.commits_of(segment, block, |head, item| match item {
             None => {
@@ -78,17 +79,20 @@ impl<'h> Walk<'h> {
                 commits.push(OwnedCommit { head, changes: Vec::new() });
             }
             // What is later a finer tier tells.
-            Some(Item::Change(change))
-                if change.generation <= floor && of_interest(&change, top, *below).is_some() =>
-            {
-                let last = commits.last_mut();
-                last.into_iter().for_each(|commit| commit.changes.push(change.to_owned()));
+            Some(Item::Change(change)) if change.generation <= floor => {
+                let Some(commit) = commits.last_mut() else { return };
+                if commit.head.generation > floor {
+                    late = late.max(Some(change.generation));
+                }
+                if of_interest(&change, top, *below).is_some() {
+                    commit.changes.push(change.to_owned());
+                }
             }
             Some(_) => {}
         })?;
+        // The one commit that reaches beyond the floor is named by what is told of it.
         for commit in commits.iter_mut().filter(|commit| commit.head.generation > floor) {
-            let last = commit.changes.iter().map(|change| change.generation).max();
-            commit.head.generation = last.unwrap_or(0);
+            commit.head.generation = late.take().unwrap_or(0);
         }
         commits.retain(|commit| {
             let empty = commit.head.merged || tier > Tier(0) || !all;
