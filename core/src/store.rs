@@ -48,6 +48,8 @@ impl Store {
     pub fn new(config: &Config) -> Result<Store, Error> {
         let mut state = State::new(config.quotas);
         state.generation = config.generation;
+        // A life has a generation of its own, so it is in none of an earlier store's either.
+        state.next_instance += config.generation;
         let first = Version::first(state, 1);
         Ok(Store::starting(config, config.env()?, first))
     }

@@ -82,6 +82,8 @@ pub const HOT_RINGS: usize = 64;
 /// Clients with answers that wait, in one sweep, before they are sent: so that ten thousand who
 /// ask at once aren't held in memory all together.
 pub const DIRTY_MAX: usize = 64;
+/// Records of rings' requests that a worker holds back until slots are written: past that it sends.
+pub const RECORDS_HELD: usize = 16;
 /// The smallest journal: a message, or a transaction of a guest, fits into a segment …
 pub const JOURNAL_LEAST: u64 = 1 << 20;
 /// … and the largest.

@@ -175,6 +175,9 @@ fn a_version_that_is_not_kept_is_said_to_stand_for_another() {
     let (code, out, err) = myriad(&story, &["show", "20:/local/domain/5/name"]);
     assert_eq!((code, out.as_str()), (0, "web-2\n"));
     assert!(err.contains("generation 20 is not kept; this is 15, of 2026-11-20 12:00:14"), "{err}");
+    let (code, _, err) = myriad(&story, &["log", "/local"]);
+    assert!(code == 0 && err.contains("not all commits are known"), "{err}");
+    assert_eq!(good(&story, &["log", "-n", "1"]).lines().count(), 2, "nothing is missing there");
     let gaps = good(&story, &["history", "gaps"]);
     assert!(gaps.contains("publications 16 to "), "{gaps}");
     assert!(gaps.contains("after generation 15: the writer was too far behind"), "{gaps}");

@@ -126,6 +126,10 @@ fn somebody_can_search_by_hand() {
     good(&story, &["bisect", "bad", "12"]);
     let unsure = good(&story, &["bisect", "good", "10"]);
     assert!(unsure.ends_with("skipped: 11 12\n"), "{unsure}");
+    let other = Story::new();
+    let args = ["--history", other.file.to_str().unwrap(), "bisect", "status"];
+    let (code, _, err) = myriad(&story, &args);
+    assert!(code == 2 && err.contains("the search under way isn't of"), "{err}");
     let wrong = myriad(&story, &["bisect", "good", "14"]);
     assert_eq!(wrong.0, 2, "{wrong:?}");
     assert!(good(&story, &["bisect", "bad", "11"]).contains("generation 11 is the first bad"));

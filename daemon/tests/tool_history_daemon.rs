@@ -47,7 +47,8 @@ impl Log {
     /// Waits for a line that begins like this; gives it.
     fn wait(&mut self, begin: &str) -> String {
         let mut lines = self.lines.by_ref().map(Result::unwrap);
-        lines.find(|line| line.trim_start().starts_with(begin)).unwrap()
+        let found = lines.find(|line| line.trim_start().starts_with(begin));
+        found.unwrap_or_else(|| panic!("the log ended before `{begin}`"))
     }
 }
 

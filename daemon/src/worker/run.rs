@@ -120,9 +120,6 @@ impl Worker {
     /// Serves until it is told to stop.
     pub(super) fn run(mut self) -> io::Result<()> {
         let mut batch = Batch::new();
-        if self.shared.kept.is_some() {
-            Keeper::hold_back();
-        }
         while !self.stopping {
             self.sweep(&mut batch)?;
         }
@@ -152,22 +149,30 @@ impl Worker {
                 client.busy = false;
                 self.read_and_serve(number);
             }
-            if self.clients.dirty.len() >= limits::DIRTY_MAX {
+            if self.clients.dirty.len() >= limits::DIRTY_MAX
+                || Keeper::held() >= limits::RECORDS_HELD
+            {
                 self.flush_all();
+                self.settle(0);
             }
         }
         self.clients.give_back(busy);
         self.keep_time();
         self.flush_all();
-        if let Some(kept) = &self.shared.kept {
-            // What rings were told of is in their slots by now.
-            kept.keeper.settle();
-        }
+        self.settle(0);
         self.around.trace.flush();
         if self.shared.store.to_reclaim() > 0 {
             self.shared.reclaimer.wake();
         }
         Ok(())
+    }
+
+    /// What rings were told of is in their slots by now: the journal need not keep the records of
+    /// what they asked for, but for the first `but` of them.
+    pub(super) fn settle(&self, but: usize) {
+        if let Some(kept) = self.shared.kept.as_ref().filter(|_| Keeper::held() > but) {
+            kept.keeper.settle(but);
+        }
     }
 
     /// Sends to all to whom there is something to be sent.

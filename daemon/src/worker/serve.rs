@@ -1,6 +1,7 @@
 //! What a worker does for one client: takes it in, executes its requests, sends, lets it go.
 
 use myriad_core::{Caller, ConnId, DomId, Errno};
+use myriad_history::recovery::Keeper;
 use myriad_ring::v1::connection::{Connection, Peer, Progress};
 use rustix::fd::OwnedFd;
 use tracing::warn;
@@ -87,6 +88,9 @@ impl Worker {
             self.read_inbox();
         }
         let mut left = limits::REQUESTS_PER_SWEEP;
+        // A ring's requests are in doubt until its slot says that they were executed.
+        let held = Keeper::held();
+        Keeper::hold_back(guest.is_some());
         loop {
             if self.must_wait(number, guest) {
                 break;
@@ -95,7 +99,7 @@ impl Worker {
                 self.clients.note_busy(number);
                 break;
             }
-            if !self.may_go_on(number) {
+            if !self.may_go_on(number, held) {
                 break;
             }
             let Some(client) = self.clients.get(number) else { return };
@@ -133,12 +137,16 @@ impl Worker {
 
     /// Keeps what has been executed of a ring's requests where the next one changes something, or
     /// answers wait. False where some of those must leave first.
-    fn may_go_on(&mut self, number: u64) -> bool {
+    /// `held`: how many records were held back before its turn.
+    fn may_go_on(&mut self, number: u64, held: usize) -> bool {
         let Some(client) = self.clients.get(number) else { return true };
         if client.must_keep() || client.is_clogged() {
             client.send(&self.shared.store);
+            let may = !client.is_clogged();
+            self.settle(held);
+            return may;
         }
-        !client.is_clogged()
+        true
     }
 
     /// For the greatest usage that CONTROL shows.

@@ -7,7 +7,12 @@
 //! The journal is set once, before any client is served. `asked` is a hint: at worst a checkpoint
 //! is asked for twice, or by the next commit. What a thread holds back is its own.
 
-use std::{cell::RefCell, sync::OnceLock, thread::Thread, time::Instant};
+use std::{
+    cell::{Cell, RefCell},
+    sync::OnceLock,
+    thread::Thread,
+    time::Instant,
+};
 
 use myriad_core::{
     ConnId, Origin, Snapshot, Store,
@@ -32,7 +37,9 @@ use crate::{
 
 thread_local! {
     /// Places that this thread is done with, and that are given back later.
-    static HELD: RefCell<Option<Vec<Place>>> = const { RefCell::new(None) };
+    static HELD: RefCell<Vec<Place>> = const { RefCell::new(Vec::new()) };
+    /// Whether they are given back later.
+    static HOLDS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Keeps the records of a store's publications in a [`Journal`], from when there is one.
@@ -86,20 +93,26 @@ impl Keeper {
         let _ = self.checkpointer.set(checkpointer);
     }
 
-    /// Places in the journal which this thread is done with are kept until [`Keeper::settle`]: so
-    /// their records stay readable, even past a checkpoint, until what followed from them is kept
-    /// elsewhere.
-    pub fn hold_back() {
-        HELD.set(Some(Vec::new()));
+    /// Places in the journal which this thread is done with from now on are given back by
+    /// [`Keeper::settle`] alone (`hold`), or at once: what is held stays readable, even past a
+    /// checkpoint, until what followed from it is kept elsewhere. It keeps segments from being
+    /// used again, so it is to be little.
+    pub fn hold_back(hold: bool) {
+        HOLDS.set(hold);
     }
 
-    /// Gives back what was held back.
-    pub fn settle(&self) {
+    /// How many places this thread holds back.
+    #[must_use]
+    pub fn held() -> usize {
+        HELD.with_borrow(Vec::len)
+    }
+
+    /// Gives back what was held back, but for the first `but`.
+    pub fn settle(&self, but: usize) {
         let Some(journal) = self.journal.get() else { return };
         HELD.with_borrow_mut(|held| {
-            for place in held.iter_mut().flat_map(|held| held.drain(..)) {
-                journal.end(place);
-            }
+            let from = but.min(held.len());
+            held.drain(from..).for_each(|place| journal.end(place));
         });
     }
 
@@ -197,15 +210,9 @@ impl StoreJournal for Keeper {
     fn done(&self, place: Kept) {
         let Some(journal) = self.journal.get() else { return };
         let place = Place { id: RecordId::from_raw(place.at), lines: place.stamp };
-        let place = HELD.with_borrow_mut(|held| match held {
-            Some(held) => {
-                held.push(place);
-                None
-            }
-            None => Some(place),
-        });
-        if let Some(place) = place {
-            journal.end(place);
+        match HOLDS.get() {
+            true => HELD.with_borrow_mut(|held| held.push(place)),
+            false => journal.end(place),
         }
     }
 }

@@ -59,7 +59,7 @@ pub(crate) fn blame(
             }
             None => (node.generation, "before what is kept".into(), String::new()),
         };
-        let value = words::value(&node.value);
+        let (path, value) = (words::path(path), words::value(&node.value));
         let text = format!("{generation:>8}  {when:<26}  {who:<10}  {path} = {value}");
         line(console.out, text.as_bytes())?;
     }

@@ -74,7 +74,7 @@ pub(crate) fn is_one(difference: &Difference) -> bool {
 
 /// A difference in a line.
 pub(crate) fn text(difference: &Difference) -> String {
-    let path = &difference.path;
+    let path = words::path(&difference.path);
     let perms = |node: &Node| words::perms(&node.perms);
     match (&difference.before, &difference.after) {
         (None, None) => String::new(),

@@ -11,7 +11,7 @@ use myriad_history::file::{Difference, Node, OwnedChange, OwnedWhat, Tree, order
 use super::{
     diff::is_one,
     layout::{Picture, join, parent},
-    source::paths,
+    source::{is_node, paths},
     words,
 };
 
@@ -57,7 +57,7 @@ impl Live {
     /// it, since something is missing.
     pub(crate) fn step_of(&self, changes: &[OwnedChange]) -> Option<Vec<Difference>> {
         let mut after: BTreeMap<Key, Option<Node>> = BTreeMap::new();
-        for change in changes.iter().filter(|change| change.path.starts_with('/')) {
+        for change in changes.iter().filter(|change| is_node(&change.path)) {
             let key = Key(change.path.as_str().into());
             let generation = change.generation;
             let is = after.get(&key).cloned().unwrap_or_else(|| self.nodes.get(&key).cloned());

@@ -33,7 +33,7 @@ mod stats;
 mod when;
 mod words;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(super) use error::PastError;
 
@@ -57,9 +57,7 @@ pub(super) fn run(cli: &Cli, console: &mut Console<'_>) -> Option<Result<(), Fai
         Command::Show(options) => show::show(options, &file(), json, console),
         Command::Diff(options) => diff::diff(options, &file(), json, console),
         Command::Blame(options) => blame::blame(options, &file(), json, console),
-        Command::Bisect(options) => {
-            bisect::bisect(options, cli.history.as_deref(), file, json, console)
-        }
+        Command::Bisect(options) => bisect::bisect(options, named(cli), file, json, console),
         Command::Serve(options) => {
             serve::serve(options, cli.socket.as_deref(), &file(), json, console)
         }
@@ -75,5 +73,10 @@ pub(super) fn run(cli: &Cli, console: &mut Console<'_>) -> Option<Result<(), Fai
 
 /// The file that was named, else the daemon's.
 fn file(cli: &Cli) -> PathBuf {
-    cli.history.clone().unwrap_or_else(|| Places::from_env().history())
+    named(cli).map_or_else(|| Places::from_env().history(), Path::to_owned)
+}
+
+/// The file that was named; an empty variable names none.
+fn named(cli: &Cli) -> Option<&Path> {
+    cli.history.as_deref().filter(|file| !file.as_os_str().is_empty())
 }

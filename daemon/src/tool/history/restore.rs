@@ -14,7 +14,7 @@ use std::{
     path::Path,
 };
 
-use myriad_history::file::Tree;
+use myriad_history::file::{Tree, order};
 use myriad_ring::client::{Client, Error, Store};
 use serde_json::json;
 
@@ -53,7 +53,8 @@ pub(crate) fn restore(
     let tree = source.tree(&version)?;
     let all = tree.within(path).map(|(path, _)| path);
     std::iter::once(path).chain(all).try_for_each(|path| must_know(&tree, path))?;
-    if tree.cut_at().is_some() {
+    let is_in_it = |cut: &str| order::is_within(cut, path) || order::compare(cut, path).is_le();
+    if tree.cut_at().is_some_and(is_in_it) {
         let generation = version.generation;
         let says = format!("not all that was below {path} in generation {generation} is known");
         return Err(PastError::Unknown(says).into());

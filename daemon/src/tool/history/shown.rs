@@ -3,10 +3,9 @@
 use myriad_core::{Access, DomId, Perm};
 use myriad_history::file::{Difference, History, Tree};
 
-use super::{diff::is_one, error::PastError, past::Becomes};
+use super::{diff::is_one, error::PastError, past::Becomes, source::is_node};
 
-/// What two kept versions have differently, parents before children. (Special nodes have no place
-/// in a tree of files.)
+/// What two kept versions have differently, of what can be shown, parents before children.
 ///
 /// # Errors
 /// [`PastError::Read`].
@@ -17,7 +16,7 @@ pub(crate) fn differences(
     below: &str,
 ) -> Result<Vec<Difference>, PastError> {
     let mut all = history.diff(a, b, below)?;
-    all.retain(|difference| is_one(difference) && difference.path.starts_with('/'));
+    all.retain(|difference| is_one(difference) && is_node(&difference.path));
     Ok(all)
 }
 

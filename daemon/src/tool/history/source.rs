@@ -121,9 +121,15 @@ fn point(kept: &Kept) -> Point {
     Point { generation: kept.generation, seq: kept.seq, at: kept.at }
 }
 
-/// The nodes of a version that files can show: special ones have no value and no place.
+/// The nodes of a version that stores and files can show.
 pub(crate) fn paths(tree: &Tree) -> impl Iterator<Item = &str> {
-    tree.iter().map(|(path, _)| path).filter(|path| path.starts_with('/'))
+    tree.iter().map(|(path, _)| path).filter(|path| is_node(path))
+}
+
+/// Whether stores and files can show a node: special ones have no place in a tree, and what isn't
+/// valid comes out of a damaged file and must not lead out of a directory.
+pub(crate) fn is_node(path: &str) -> bool {
+    myriad_core::Path::new(path).is_ok()
 }
 
 impl Picture for Tree {

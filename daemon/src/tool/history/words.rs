@@ -46,6 +46,11 @@ pub(crate) fn value(value: &[u8]) -> String {
     format!("\"{}\"", String::from_utf8_lossy(&quote(value)))
 }
 
+/// A path: valid ones as they are, and what a damaged file may hold all printable.
+pub(crate) fn path(path: &str) -> String {
+    path.escape_default().to_string()
+}
+
 /// Who, in short.
 pub(crate) fn who(author: &Author) -> String {
     match author.instance {
@@ -91,7 +96,7 @@ pub(crate) fn json_author(author: &Author) -> Value {
 /// A change as a line: a letter (A added, M value changed, P permissions changed, D removed, - a
 /// note), the path, and what is there now.
 pub(crate) fn change(change: &OwnedChange) -> String {
-    let path = &change.path;
+    let path = self::path(&change.path);
     match &change.what {
         OwnedWhat::Created { value: bytes, perms: list } => {
             format!("A {path} = {}  ({})", value(bytes), perms(list))

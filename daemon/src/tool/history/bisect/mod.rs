@@ -19,7 +19,7 @@ use super::{
     error::PastError,
     expr::Expr,
     log,
-    show::json_version,
+    show::{json_version, report_unknown},
     source::{Source, valid},
     words,
 };
@@ -59,7 +59,12 @@ pub(crate) fn bisect(
         _ => under_way(&file, named)?,
     };
     let source = Source::open(&state.history)?;
-    let mut run = Run { file, state, source, json };
+    if source.history.stats().created != state.id {
+        let history = state.history.display();
+        let says = format!("the search under way isn't of {history}; name its file, or reset it");
+        return Err(PastError::Search(says).into());
+    }
+    let mut run = Run { file, state, source, json, warned: false };
     match &options.step {
         BisectStep::Good { version } => run.say_of(version.as_deref(), Verdict::Good, console)?,
         BisectStep::Bad { version } => run.say_of(version.as_deref(), Verdict::Bad, console)?,
@@ -102,7 +107,8 @@ fn start(
         None => source.history.versions().first().copied().unwrap_or(newest),
     };
     let search = Search::new(oldest.generation, newest.generation).map_err(PastError::Search)?;
-    Ok(State { history, search, good_is_said: good.is_some(), bad_is_said: bad.is_some() })
+    let id = source.history.stats().created;
+    Ok(State { history, id, search, good_is_said: good.is_some(), bad_is_said: bad.is_some() })
 }
 
 /// A step of a search that is under way.
@@ -111,6 +117,8 @@ struct Run {
     state: State,
     source: Source,
     json: bool,
+    /// It has been said that some versions aren't known in full.
+    warned: bool,
 }
 
 impl Run {
@@ -147,7 +155,7 @@ impl Run {
     /// Lets a judge judge until nothing is left.
     fn judge_all(&mut self, mut judge: Judge, console: &mut Console<'_>) -> Result<(), Failure> {
         // While a command runs, an interrupt ends that, and so the search, but not this program.
-        let _signals = Signals::catch().map_err(PastError::place("can't catch signals"))?;
+        let signals = Signals::catch().map_err(PastError::place("can't catch signals"))?;
         let Search { good, bad, .. } = self.state.search;
         if !self.state.good_is_said && self.judge(&mut judge, good, console)? != Verdict::Good {
             let says = format!(
@@ -164,6 +172,10 @@ impl Run {
         self.state.bad_is_said = true;
         // Ends: each turn leaves fewer versions that are not judged.
         while let Next::Test { generation, .. } = self.next() {
+            if signals.came() {
+                let says = "interrupted; what was found until then is kept: run again to go on";
+                return Err(PastError::Program(says.into()).into());
+            }
             let verdict = self.judge(&mut judge, generation, console)?;
             self.note(generation, verdict)?;
             self.state.save(&self.file)?;
@@ -172,14 +184,19 @@ impl Run {
     }
 
     fn judge(
-        &self,
+        &mut self,
         judge: &mut Judge,
         generation: u64,
         console: &mut Console<'_>,
     ) -> Result<Verdict, Failure> {
         let kept = self.kept(generation)?;
         console.out.flush()?;
-        let verdict = judge.judge(&self.source.history, &kept)?;
+        let tree = self.source.tree(&kept)?;
+        if !self.warned && !tree.is_complete() {
+            self.warned = true;
+            report_unknown(&tree, console)?;
+        }
+        let verdict = judge.judge(&self.source.history, tree)?;
         let word = verdict.word();
         let text = format!("generation {generation}, of {}: {word}", words::time(kept.at));
         let mut object = json_version(&kept);

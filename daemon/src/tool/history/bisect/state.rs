@@ -15,6 +15,8 @@ use crate::tool::history::error::PastError;
 pub(crate) struct State {
     /// The history that is searched.
     pub(crate) history: PathBuf,
+    /// What tells it from others: when it was made.
+    pub(crate) id: u64,
     /// What is known.
     pub(crate) search: Search,
     /// Whether somebody said that the good version is good; else it is only the oldest.
@@ -81,6 +83,7 @@ impl State {
         json!({
             "myriad-bisect": FORMAT,
             "history": self.history.to_string_lossy(),
+            "history-id": self.id,
             "good": self.search.good,
             "bad": self.search.bad,
             "skipped": self.search.skipped,
@@ -100,6 +103,7 @@ impl State {
         search.skipped = skipped.iter().map(Value::as_u64).collect::<Option<_>>()?;
         Some(State {
             history: value.get("history")?.as_str()?.into(),
+            id: number("history-id")?,
             search,
             good_is_said: flag("good-is-said")?,
             bad_is_said: flag("bad-is-said")?,
@@ -123,7 +127,7 @@ mod tests {
         assert!(!State::forget(&file).unwrap());
         let search = Search::new(3, 90).unwrap().with(40, Verdict::Skip).unwrap();
         let history = "/a/history".into();
-        let state = State { history, search, good_is_said: true, bad_is_said: false };
+        let state = State { history, id: 7, search, good_is_said: true, bad_is_said: false };
         state.save(&file).unwrap();
         assert_eq!(State::load(&file).unwrap(), Some(state));
         assert!(State::forget(&file).unwrap());

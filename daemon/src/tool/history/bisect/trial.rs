@@ -50,12 +50,8 @@ impl Judge {
     /// # Errors
     /// [`PastError::Program`] for a command that says to stop, or can't be run;
     /// [`PastError::Read`], [`PastError::Directory`], [`PastError::Server`].
-    pub(super) fn judge(
-        &mut self,
-        history: &History,
-        version: &Kept,
-    ) -> Result<Verdict, PastError> {
-        let tree = history.tree(version.generation)?;
+    pub(super) fn judge(&mut self, history: &History, tree: Tree) -> Result<Verdict, PastError> {
+        let version = *tree.version();
         match self {
             Judge::Expr(expr) => {
                 if !tree.knows(expr.path()) {
@@ -72,7 +68,7 @@ impl Judge {
                     }
                     empty => empty.insert(Box::new(Stage::new(tree, below.as_deref())?)),
                 };
-                verdict(words, stage.run(words, version)?)
+                verdict(words, stage.run(words, &version)?)
             }
         }
     }
