@@ -10,7 +10,7 @@ use std::{
 };
 
 use myriad_core::Store;
-use myriad_history::recovery::{Directory, Keeper};
+use myriad_history::recovery::{Directory, Journal, Keeper};
 use tracing::{error, info};
 
 use crate::{
@@ -34,10 +34,18 @@ impl Checkpointer {
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, waking) = (Arc::clone(&stop), Arc::clone(&keeper));
         let run = move || {
-            let mut failed = false;
+            let (mut failed, mut suspended) = (false, false);
             // Relaxed: the thread is woken after it was set.
             while !stopped.load(Relaxed) {
-                if keeper.journal().is_some_and(|journal| journal.needs_checkpoint()) {
+                let is_suspended = keeper.journal().is_some_and(Journal::is_suspended);
+                if is_suspended && !suspended {
+                    error!(
+                        "the journal is full: until a checkpoint is complete, a crash loses the \
+                         store; --journal-size gives it more room"
+                    );
+                }
+                suspended = is_suspended;
+                if keeper.is_due() {
                     failed = checkpoint(&directory, &keeper, &store, failed);
                 }
                 match failed {

@@ -2,7 +2,7 @@
 //! what is left of its connection.
 //!
 //! ```text
-//! unique id 8 │ connection 8 │ indices before: taken 4, put 4 │ after: taken 4, put 4 │ remains …
+//! incarnation 8 │ unique id 8 │ connection 8 │ indices before: taken 4, put 4 │ after: taken 4, put 4 │ remains …
 //! ```
 
 use std::collections::HashMap;
@@ -16,6 +16,8 @@ use myriad_ring::{
 /// The head of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotHead {
+    /// Which daemon says this, of those that had this state.
+    pub incarnation: u64,
     /// Which of those that had its id the domain is.
     pub unique_id: u64,
     /// The connection.
@@ -43,6 +45,7 @@ impl SlotHead {
     }
 
     fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.incarnation.to_le_bytes());
         out.extend_from_slice(&self.unique_id.to_le_bytes());
         out.extend_from_slice(&self.conn.0.to_le_bytes());
         for index in [self.before.taken, self.before.put, self.after.taken, self.after.put] {
@@ -51,6 +54,7 @@ impl SlotHead {
     }
 
     fn read(bytes: &[u8]) -> Option<(SlotHead, &[u8])> {
+        let (incarnation, bytes) = bytes.split_first_chunk()?;
         let (unique_id, bytes) = bytes.split_first_chunk()?;
         let (conn, mut bytes) = bytes.split_first_chunk()?;
         let mut indices = [0; 4];
@@ -60,6 +64,7 @@ impl SlotHead {
         }
         let [taken, put, next_taken, next_put] = indices;
         let head = SlotHead {
+            incarnation: u64::from_le_bytes(*incarnation),
             unique_id: u64::from_le_bytes(*unique_id),
             conn: ConnId(u64::from_le_bytes(*conn)),
             before: Indices { taken, put },
@@ -70,11 +75,16 @@ impl SlotHead {
 }
 
 impl Former {
-    /// Reads a slot; `requests`: those that the journal has, by connection.
-    pub(super) fn read(bytes: &[u8], requests: &HashMap<ConnId, Vec<Answered>>) -> Option<Former> {
+    /// Reads a slot; `requests`: those that the journal of a daemon has, by connection. Those of
+    /// another one's were put into the slot when that journal went.
+    pub(super) fn read(
+        bytes: &[u8],
+        (incarnation, requests): (u64, &HashMap<ConnId, Vec<Answered>>),
+    ) -> Option<Former> {
         let (head, rest) = SlotHead::read(bytes)?;
         let mut remains = Remains::read(rest).ok()?;
-        let journal = requests.get(&head.conn).into_iter().flatten();
+        let journal = requests.get(&head.conn).filter(|_| head.incarnation == incarnation);
+        let journal = journal.into_iter().flatten();
         let found: Vec<Answered> =
             journal.filter(|one| one.upto > remains.executed).copied().collect();
         if !found.is_empty() {

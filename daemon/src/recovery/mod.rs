@@ -76,6 +76,8 @@ pub struct Kept {
     pub keeper: Arc<Keeper>,
     /// A slot for each ring, by domain id.
     pub slots: Arc<Slots>,
+    /// Which daemon this is, of those that had this state.
+    pub incarnation: u64,
 }
 
 impl Recovery {
@@ -142,10 +144,18 @@ impl Recovery {
                 note(&mut requests, &entry);
             }
         }
-        self.read_slots(&requests)?;
-        let sockets: HashMap<ConnId, u32> =
-            self.idle.iter().map(|(number, former)| (former.head.conn, *number)).collect();
-        let own = self.formers.get(&DomId::ZERO).map(|former| former.head.conn);
+        let incarnation = found.incarnation();
+        self.read_slots((incarnation, &requests))?;
+        let is_last = |former: &&Former| former.head.incarnation == incarnation;
+        let conn = |former: &Former| former.head.conn;
+        // A daemon that ended while it came back has left both: some slots that it has written,
+        // and some watches that it hasn't given to anyone.
+        let last = self.idle.iter().filter(|(_, former)| is_last(former));
+        let sockets: HashMap<ConnId, u32> = last
+            .map(|(number, former)| (conn(former), *number))
+            .chain(self.idle.keys().map(|number| (interim_socket(*number), *number)))
+            .collect();
+        let own = self.formers.get(&DomId::ZERO).filter(is_last).map(conn);
         restore.connections(|old, caller| match caller {
             Caller::Guest { domid, .. } => Some(interim(*domid)),
             Caller::Control if Some(old) == own || old == interim(DomId::ZERO) => {
@@ -182,7 +192,8 @@ impl Recovery {
         let segments = self.journal_bytes.checked_div(segment_bytes).unwrap_or(0);
         let config = JournalConfig { segments, segment_bytes, at };
         self.keeper.begin(Journal::create(&self.directory, &config, &base)?);
-        Ok(Kept { keeper: Arc::clone(&self.keeper), slots })
+        let (keeper, incarnation) = (Arc::clone(&self.keeper), self.incarnation);
+        Ok(Kept { keeper, slots, incarnation })
     }
 
     /// The sockets that systemd has kept and whose programs had nothing under way; it lets go of
@@ -231,14 +242,14 @@ impl Recovery {
 
     fn read_slots(
         &mut self,
-        requests: &HashMap<ConnId, Vec<Answered>>,
+        journal: (u64, &HashMap<ConnId, Vec<Answered>>),
     ) -> Result<(), RecoverError> {
         for used in Slots::open(&self.directory)?.used()? {
             if let Some(number) = stored::place(used.slot) {
                 // One that says nothing was in the middle of something.
                 let content =
                     used.content.map(|content| [content.inline, content.overflow].concat());
-                let former = content.ok().and_then(|content| Former::read(&content, requests));
+                let former = content.ok().and_then(|content| Former::read(&content, journal));
                 self.idle.extend(former.map(|former| (number, former)));
                 continue;
             }
@@ -250,7 +261,7 @@ impl Recovery {
                     continue;
                 }
             };
-            match Former::read(&content, requests) {
+            match Former::read(&content, journal) {
                 Some(former) => drop(self.formers.insert(domid, former)),
                 None => warn!("what was kept of the ring of domain {domid} can't be read"),
             }

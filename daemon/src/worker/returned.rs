@@ -19,22 +19,22 @@ use crate::recovery::{Former, interim, interim_socket};
 impl Worker {
     /// Where what is kept of a domain's ring goes.
     pub(super) fn keeping(&self, domid: DomId) -> Option<Box<Keeping>> {
-        let slots = &self.shared.kept.as_ref()?.slots;
-        Keeping::of(slots, domid, self.shared.unique_id(domid).unwrap_or(0))
+        let kept = self.shared.kept.as_ref()?;
+        Keeping::of(kept, domid, self.shared.unique_id(domid).unwrap_or(0))
     }
 
     /// Where what is kept of a program's socket goes, where it outlives the daemon.
     pub(super) fn keeping_of(&self, peer: Peer, socket: &OwnedFd) -> Option<Box<SocketKeeping>> {
-        let slots = &self.shared.kept.as_ref()?.slots;
+        let kept = self.shared.kept.as_ref()?;
         let places = self.shared.places.as_ref().filter(|_| matches!(peer, Peer::Socket(_)))?;
-        SocketKeeping::of(slots, places.keep(socket))
+        SocketKeeping::of(kept, places.keep(socket))
     }
 
     /// A program's socket has outlived the daemon, and with it the program its end.
     pub(super) fn add_returned(&mut self, socket: OwnedFd, number: u32, remains: Remains) {
         let Some(kept) = &self.shared.kept else { return };
         let place = self.shared.places.as_ref().and_then(|places| places.again(number));
-        let keeping = SocketKeeping::of(&kept.slots, place);
+        let keeping = SocketKeeping::of(kept, place);
         let link = SocketLink::new(socket).with_keeping(keeping);
         let peer = Peer::Socket(RETURNED + u64::from(number));
         let client = |conn| Client::on_socket(conn, link);

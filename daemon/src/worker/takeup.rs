@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use myriad_core::{DomId, DomainInfo, Instance};
+use myriad_history::recovery::SlotWriter;
 use myriad_ring::v1::connection::Remains;
 use rustix::fd::OwnedFd;
 use tracing::{info, warn};
@@ -38,6 +39,10 @@ pub(super) fn take_up(shared: &Shared, formers: HashMap<DomId, Former>) {
     for domain in &gone {
         let conn = Some(interim(domain.domid));
         control::bury(&shared.store, domain.domid, domain.instance, conn);
+        if let Some(kept) = &shared.kept {
+            // What was kept of its ring is of no use.
+            let _ = kept.slots.writer(domain.domid.0.into()).map(SlotWriter::free);
+        }
         // Nobody will ask for it again: the simulated host keeps an id until it is.
         shared.host.buried(domain.domid);
     }

@@ -129,6 +129,14 @@ impl Keeper {
         write(directory, &store.snapshot(), incarnation)
     }
 
+    /// Whether a checkpoint is due. Who asks is told of the next one, too: by being woken.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        // Before the look: who finds it set has asked for one that isn't begun. Relaxed: a hint.
+        self.asked.store(false, Relaxed);
+        self.journal.get().is_some_and(Journal::needs_checkpoint)
+    }
+
     /// Writes a checkpoint, and releases what the journal need not keep any more. For one thread.
     ///
     /// # Errors

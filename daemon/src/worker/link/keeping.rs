@@ -1,11 +1,11 @@
 //! What is kept of a ring, so that the next daemon can go on with it.
 
-use std::{cell::RefCell, sync::Arc};
+use std::cell::RefCell;
 
 use myriad_core::DomId;
 use myriad_history::{
     limits::SLOT_INLINE_BYTES,
-    recovery::{SlotError, SlotWriter, Slots},
+    recovery::{SlotError, SlotWriter},
 };
 use myriad_ring::{
     page::{Indices, ServerEnd},
@@ -13,7 +13,10 @@ use myriad_ring::{
 };
 use tracing::warn;
 
-use crate::{recovery::SlotHead, stored::Place};
+use crate::{
+    recovery::{Kept, SlotHead},
+    stored::Place,
+};
 
 thread_local! {
     static CONTENT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -23,19 +26,21 @@ thread_local! {
 pub(in crate::worker) struct SocketKeeping {
     slot: SlotWriter,
     is_idle: bool,
+    incarnation: u64,
     /// Given back with the socket.
     _place: Place,
 }
 
 impl SocketKeeping {
     /// Has a client's socket kept; none where that isn't offered.
-    pub(in crate::worker) fn of(
-        slots: &Arc<Slots>,
-        place: Option<Place>,
-    ) -> Option<Box<SocketKeeping>> {
+    pub(in crate::worker) fn of(kept: &Kept, place: Option<Place>) -> Option<Box<SocketKeeping>> {
         let place = place?;
-        let slot = slots.writer(place.slot()).ok()?;
-        Some(Box::new(SocketKeeping { slot, is_idle: false, _place: place }))
+        let slot = kept.slots.writer(place.slot()).ok()?;
+        let incarnation = kept.incarnation;
+        let mut keeping = SocketKeeping { slot, is_idle: false, incarnation, _place: place };
+        // The slot may have another's content.
+        keeping.say(&[]);
+        Some(Box::new(keeping))
     }
 
     /// Something is about to be read or sent: from now on a crash leaves the client in doubt.
@@ -51,7 +56,13 @@ impl SocketKeeping {
         if !self.is_idle {
             self.is_idle = true;
             let nowhere = Indices::default();
-            let head = SlotHead { unique_id: 0, conn: conn.id(), before: nowhere, after: nowhere };
+            let head = SlotHead {
+                incarnation: self.incarnation,
+                unique_id: 0,
+                conn: conn.id(),
+                before: nowhere,
+                after: nowhere,
+            };
             let mut content = Vec::new();
             head.keep(conn, &mut content);
             self.say(&content);
@@ -77,6 +88,7 @@ impl SocketKeeping {
 /// A ring's slot.
 pub(in crate::worker) struct Keeping {
     slot: SlotWriter,
+    incarnation: u64,
     unique_id: u64,
     /// What it says was executed, if it says anything yet.
     executed: u64,
@@ -85,13 +97,10 @@ pub(in crate::worker) struct Keeping {
 impl Keeping {
     /// Takes the slot of a domain; none, with a word in the log, where it can't be had: then a
     /// crash loses the ring.
-    pub(in crate::worker) fn of(
-        slots: &Arc<Slots>,
-        domid: DomId,
-        unique_id: u64,
-    ) -> Option<Box<Keeping>> {
-        match slots.writer(domid.0.into()) {
-            Ok(slot) => Some(Box::new(Keeping { slot, unique_id, executed: NOTHING })),
+    pub(in crate::worker) fn of(kept: &Kept, domid: DomId, unique_id: u64) -> Option<Box<Keeping>> {
+        let incarnation = kept.incarnation;
+        match kept.slots.writer(domid.0.into()) {
+            Ok(slot) => Some(Box::new(Keeping { slot, incarnation, unique_id, executed: NOTHING })),
             Err(error) => {
                 warn!("the ring of domain {domid} would not survive a crash: {error}");
                 None
@@ -107,7 +116,8 @@ impl Keeping {
     /// Keeps what is about to be: the indices come after.
     pub(super) fn keep(&mut self, end: &ServerEnd, conn: &Connection) -> Result<(), SlotError> {
         let (before, after) = (end.indices(), end.intended());
-        let head = SlotHead { unique_id: self.unique_id, conn: conn.id(), before, after };
+        let (incarnation, unique_id) = (self.incarnation, self.unique_id);
+        let head = SlotHead { incarnation, unique_id, conn: conn.id(), before, after };
         CONTENT.with_borrow_mut(|content| {
             content.clear();
             head.keep(conn, content);
