@@ -17,6 +17,25 @@ fail() {
   exit 1
 }
 
+# launch: starts the daemon under test, at boot and afterwards.
+launch() {
+  # shellcheck disable=SC2086 # a list of words
+  ./xenstored --no-fork --pid-file /run/daemon.pid ${arguments:-} >>/out/xenstored.log 2>&1 \
+    </dev/null &
+}
+
+# daemon_answers: whether it does. A client that finds no socket takes /dev/xen/xenbus, and then waits
+# in the kernel until a daemon is there: so none may start before the socket is there, and this one
+# insists on it (-s).
+daemon_answers() {
+  [ -S /run/xenstored/socket ] && timeout 5 xenstore-read -s / >/dev/null 2>&1
+}
+
+# launch_consoles: starts xenconsoled.
+launch_consoles() {
+  xenconsoled --pid-file=/run/xen/xenconsoled.pid --log=guest --log-dir=/out
+}
+
 # await SECONDS COMMAND…: until the command succeeds; fails after that many seconds.
 await() {
   await_until=$(($(cut -d. -f1 /proc/uptime) + $1))
@@ -60,7 +79,8 @@ CONFIG
   xl create -q "./$1.cfg" >&2 && xl domid "$1"
 }
 
-# create_linux NAME: starts a Linux guest (needs the lab's option -l), prints its domid.
+# create_linux NAME: starts a Linux guest (needs the lab's option -l), prints its domid. Its disks are in
+# the variable DISK, in quotes.
 create_linux() {
   step "creating $1"
   cat >"./$1.cfg" <<CONFIG
@@ -70,6 +90,7 @@ memory = 160
 vcpus = 1
 kernel = "/lab/vmlinuz"
 ramdisk = "/lab/linux.cpio"
+disk = [ ${DISK:-} ]
 extra = "console=hvc0 quiet mitigations=off"
 CONFIG
   xl create -q "./$1.cfg" >&2 && xl domid "$1"
