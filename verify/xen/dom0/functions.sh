@@ -79,8 +79,7 @@ CONFIG
   xl create -q "./$1.cfg" >&2 && xl domid "$1"
 }
 
-# create_linux NAME: starts a Linux guest (needs the lab's option -l), prints its domid. Its disks are in
-# the variable DISK, in quotes.
+# create_linux NAME: starts a Linux guest (needs the lab's option -l), prints its domid.
 create_linux() {
   step "creating $1"
   cat >"./$1.cfg" <<CONFIG
@@ -90,7 +89,6 @@ memory = 160
 vcpus = 1
 kernel = "/lab/vmlinuz"
 ramdisk = "/lab/linux.cpio"
-disk = [ ${DISK:-} ]
 extra = "console=hvc0 quiet mitigations=off"
 CONFIG
   xl create -q "./$1.cfg" >&2 && xl domid "$1"
@@ -168,11 +166,15 @@ watch_console() {
   rm -f keys
   mkfifo keys
   xl console "$1" <keys >console.log 2>&1 &
+  console=$!
   exec 3>keys
 }
 
 close_console() {
   exec 3>&-
+  # It doesn't end by itself, and there can be one for each guest.
+  kill $console 2>/dev/null
+  wait $console
 }
 
 # raw TYPE STRING…: sends a request of that number over dom0's own ring, and prints the reply: OK, or
