@@ -1,5 +1,6 @@
 #!/bin/bash
-# Publication, turns, the feed, pages and doorbells keep their rules in all interleavings of models.
+# Publication, turns, the feed, pages, doorbells and the journal keep their rules in all
+# interleavings of models.
 #
 # That the models would find a fault is shown by hand: verify/loom-mutants.sh.
 set -euo pipefail

@@ -4,8 +4,9 @@
 #   .ci/packages.sh [PACKAGE...]
 set -euo pipefail
 
-# A linker; libFuzzer's compiler; jemalloc's tools, for the benches that compare allocators.
-packages=${*:-gcc libc6-dev g++ make}
+# A linker; libFuzzer's compiler; jemalloc's tools, for the benches that compare allocators; git,
+# which exports of the history go to.
+packages=${*:-gcc libc6-dev g++ make git}
 
 missing=
 for package in $packages; do

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Breaks publication and the feed, one fault at a time, and sees the models of verify/tests/loom_*
+# Breaks publication, the feed and the journal, one fault at a time, and sees the models of verify/tests/loom_*
 # find each. Works on a copy below target/mutants; takes a few minutes.
 #
 #   verify/loom-mutants.sh           all mutants
@@ -9,9 +9,10 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 work=$root/target/mutants
 only=" $* "
 failed=0 caught=0
+crate=core # whose files the mutants change
 
 # A package of the models alone: the same relative places, loom as the one dependency.
-mkdir -p "$work/verify/src" "$work/core"
+mkdir -p "$work/verify/src" "$work/core" "$work/history"
 : >"$work/verify/src/lib.rs"
 cat >"$work/verify/Cargo.toml" <<'TOML'
 [package]
@@ -21,6 +22,7 @@ edition = "2024"
 [workspace]
 [dev-dependencies]
 loom = "0.7"
+thiserror = "2"
 [lints.rust]
 unexpected_cfgs = "allow"
 TOML
@@ -34,14 +36,15 @@ run() {
 # mutant NAME MODEL TEST FILE SED: the test of the model must fail on the file so changed.
 mutant() {
   case $only in "  " | *" $1 "*) ;; *) return 0 ;; esac
-  rm -rf "$work/core/src" "$work/verify/tests"
+  rm -rf "$work/core/src" "$work/history/src" "$work/verify/tests"
   cp -r "$root/core/src" "$work/core/src"
+  cp -r "$root/history/src" "$work/history/src"
   mkdir "$work/verify/tests"
   cp -r "$root"/verify/tests/loom_* "$work/verify/tests/"
-  sed -i -E "$5" "$work/core/src/$4"
+  sed -i -E "$5" "$work/$crate/src/$4"
   if ! grep -q "^fn $3()" "$root/verify/tests/$2.rs"; then
     echo "$1: $2 has no test $3" && failed=1
-  elif cmp -s "$root/core/src/$4" "$work/core/src/$4"; then
+  elif cmp -s "$root/$crate/src/$4" "$work/$crate/src/$4"; then
     echo "$1: the source has changed, the mutant with it must" && failed=1
   elif run "$2" "$3"; then
     echo "$1: NOT CAUGHT by $3" && failed=1
@@ -148,6 +151,28 @@ mutant comes-back loom_trim a_record_that_comes_back_goes_again feed.rs \
   's/self.remove\(slot, record.seq, &guard\);//'
 mutant goes-through-what-laps-took loom_trim what_laps_took_is_not_gone_through feed.rs \
   's/before.max\(.*\);/before;/'
+
+crate=history
+
+# J5, J6: a segment is used again when nobody writes in it, and nothing of it is left.
+mutant done-before-it-writes loom_journal a_segment_is_released_when_nobody_writes_in_it \
+  recovery/log.rs 's/^( *)record::write\(/\1self.end(Place { id, lines });\n\1let lines = 0;\n&/'
+mutant leaves-stamps loom_journal a_segment_is_released_when_nobody_writes_in_it \
+  recovery/log.rs 's/record::clear\(&self.words, self.shape, line\);/let _ = line;/'
+mutant free-before-it-is-clean loom_journal a_segment_is_used_again \
+  recovery/log.rs 's/^( *)(for line in begin\.\.end)/\1segment.store(FREE, Release);\n\1\2/'
+mutant releases-what-is-needed loom_journal a_segment_is_released_when_nobody_writes_in_it \
+  recovery/log.rs 's/if newest > seq \{/if newest > seq + 1 {/'
+mutant closed-before-it-moves loom_journal two_committers_share_segments \
+  recovery/log.rs 's/compare_exchange\(tail, tail \+ lines, Relaxed, Relaxed\).is_ok\(\)/compare_exchange(tail, tail + lines, Relaxed, Relaxed) != Ok(0)/'
+
+# J7, J8: commits go without a record only when the file says so, and until a checkpoint has them.
+mutant does-not-wait loom_journal a_checkpoint_ends_a_suspension_when_it_holds_all \
+  recovery/state.rs 's/REJOINING if word & COUNT == 0 =>/REJOINING =>/'
+mutant goes-without-at-any-time loom_journal a_checkpoint_ends_a_suspension_when_it_holds_all \
+  recovery/state.rs 's/\(word & MODES == SUSPENDED\).then_some\(word \+ 1\)/Some(word + 1)/'
+mutant resumes-what-began-anew loom_journal a_suspension_that_begins_anew_stays \
+  recovery/state.rs 's/\(word == rejoined.0\)/(rejoined.0 > 0 || word == 0)/'
 
 echo "$caught caught"
 exit $failed

@@ -12,10 +12,10 @@ use crossbeam_queue::ArrayQueue;
 use crate::cell::{RootCell, SwapCell};
 use crate::config::Config;
 use crate::feed::Ring;
-use crate::journal::{Entry, Journal};
+use crate::journal::{Entry, Journal, Place};
 use crate::limits::{INLINE_DROP_BYTES, RECLAIM_QUEUE, TURN_DOUBLINGS, TURN_YIELDS};
 use crate::prepared::Prepared;
-use crate::publish::{Attempt, Built, Hooks, Root, Slot};
+use crate::publish::{Attempt, Built, Hooks, Root, Slot, Versioned};
 use crate::state::Env;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
 use crate::version::Version;
@@ -110,6 +110,13 @@ impl Inner {
         }
     }
 
+    /// The journal need not keep a record for us any more.
+    pub(crate) fn done(&self, place: Option<Place>) {
+        if let (Some(journal), Some(place)) = (&self.journal, place) {
+            journal.done(place);
+        }
+    }
+
     #[cold]
     fn mark_now(&self, version: &Version) {
         let Some(journal) = &self.journal else { return };
@@ -151,13 +158,21 @@ impl Hooks<Version> for Inner {
             let ids = (record.seq, record.generation);
             let entry = Entry::new(ids, base.kept.place, record.origin, &record.delta);
             new.kept.place = journal.keep(&entry);
+            if base.applied() != new.applied()
+                && let Some(helped) = new.helped.as_mut().and_then(Arc::get_mut)
+            {
+                helped.place = new.kept.place;
+            }
         }
     }
 
-    fn tried(&self, new: &Version) {
-        if let (Some(journal), Some(place)) = (&self.journal, new.kept.place) {
-            journal.done(place);
+    fn tried(&self, base: &Version, new: &Version, won: bool) {
+        // What an announced commit has published is its owner's to be done with.
+        let is_others = won && base.applied() != new.applied();
+        if is_others {
+            return;
         }
+        self.done(new.kept.place);
     }
 
     fn building_on(&self, base: &Arc<Version>) {

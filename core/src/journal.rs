@@ -50,7 +50,8 @@ pub trait Journal: std::fmt::Debug + Send + Sync {
     /// A version was published whose record was not kept. Said by anyone who saw it.
     fn unkept(&self, seq: u64);
 
-    /// Who kept the record is done with it: its version was published, or has lost.
+    /// Who kept the record is done with it: its version was published, or has lost. (Of a commit
+    /// that another thread has published for its owner the owner says so.)
     fn done(&self, place: Place);
 }
 

@@ -163,7 +163,7 @@ impl Proposal<Version> for Arc<Prepared> {
                 (work, Err(error))
             }
         };
-        let helped = Some(Arc::new(Helped { id, seq, result }));
+        let helped = Some(Arc::new(Helped { id, seq, result, place: None }));
         Version { helped, ..base.next(work) }
     }
 }

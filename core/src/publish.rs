@@ -49,8 +49,8 @@ pub(crate) trait Hooks<V> {
     /// `new` may be published next on top of `base`: a journal keeps its record.
     fn keep(&self, _base: &V, _new: &mut V) {}
 
-    /// `new` has been published, or has lost.
-    fn tried(&self, _new: &V) {}
+    /// `new`, built on `base`, has been published (`won`), or has lost.
+    fn tried(&self, _base: &V, _new: &V, _won: bool) {}
 
     /// `new` has replaced `old`.
     fn replaced(&self, old: Arc<V>, new: &Arc<V>);
@@ -180,7 +180,7 @@ impl<C, S> Root<C, S> {
         if won {
             hooks.replaced(Arc::clone(base), &new);
         }
-        hooks.tried(&new);
+        hooks.tried(base, &new, won);
         won
     }
 

@@ -286,9 +286,13 @@ fn publish(store: &Store, prepared: &Arc<Prepared>) -> Outcome<()> {
             let outcome = |version: &crate::version::Version| {
                 let helped = version.helped.as_ref();
                 let result = helped.map_or(Err(Error::Conflict), |h| h.result.clone());
-                Outcome { result, seq: helped.map_or(version.seq, |h| h.seq) }
+                let outcome = Outcome { result, seq: helped.map_or(version.seq, |h| h.seq) };
+                (outcome, helped.and_then(|helped| helped.place))
             };
-            if let Ok(outcome) = inner.root.announce(prepared.clone(), outcome, inner) {
+            let announced = inner.root.announce(prepared.clone(), outcome, inner);
+            if let Ok((outcome, place)) = announced {
+                // Whoever published it has left that to us: what follows from it is ours.
+                inner.done(place);
                 return outcome;
             }
         }

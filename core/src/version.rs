@@ -38,6 +38,8 @@ pub(crate) struct Helped {
     pub(crate) id: u64,
     pub(crate) seq: u64,
     pub(crate) result: Result<(), Error>,
+    /// Where the journal has its record: its owner is who is done with that.
+    pub(crate) place: Option<Place>,
 }
 
 impl Versioned for Version {

@@ -14,6 +14,7 @@ pub mod reclaim;
 pub mod recovery;
 pub mod server;
 pub mod sim;
+pub mod stored;
 mod sync;
 pub mod tool;
 pub mod tree;

@@ -82,10 +82,15 @@ pub const HOT_RINGS: usize = 64;
 /// Clients with answers that wait, in one sweep, before they are sent: so that ten thousand who
 /// ask at once aren't held in memory all together.
 pub const DIRTY_MAX: usize = 64;
-/// Bytes of the journal by which a killed daemon comes back, unless told otherwise: it is in memory.
-pub const JOURNAL_BYTES: u64 = 32 << 20;
+/// The smallest journal: a message, or a transaction of a guest, fits into a segment …
+pub const JOURNAL_LEAST: u64 = 1 << 20;
+/// … and the largest.
+pub const JOURNAL_MOST: u64 = 64 << 30;
 /// Segments that a small journal has at least; a large one has segments of the usual size.
 pub const JOURNAL_SEGMENTS: u64 = 16;
+/// Descriptors of clients that systemd is given to keep, at most: those of its own bound that are
+/// left for others.
+pub const FDSTORE_SPARE: u32 = 8;
 /// Generations that are passed over when the daemon comes back: those that a version had which
 /// nobody has seen are among them.
 pub const GENERATION_GAP: u64 = 1 << 16;

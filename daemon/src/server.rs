@@ -18,11 +18,11 @@ use tracing::{info, warn};
 use crate::{
     claim::{ClaimError, PidFile, Socket},
     detach,
-    history::HistoryFile,
+    history::{HistoryFile, HistoryThread},
     limits,
     logs::{self, LogError},
     options::{Options, Places},
-    recovery::{RecoverError, Recovery},
+    recovery::{Checkpointer, RecoverError, Recovery},
     sim::{self, SimError, TableError},
     tree,
     worker::{Content, Settings, Team, Xen},
@@ -104,42 +104,10 @@ pub fn run(options: Options) -> Result<(), ServeError> {
     let real = xen::is_here()?.then(|| Xen::open(options.workers())).transpose()?;
     let is_real = real.is_some();
     let host = simulated_host(&options, &places, is_real)?;
-    let control = options.priv_domid;
-    let mut recovery = options.recovery(&places)?;
-    let history = options.history(&places);
-    let feed = match history {
-        Some(_) => (limits::HISTORY_FEED_SLOTS, limits::HISTORY_FEED_BYTES),
-        None => (FEED_SLOTS, FEED_BYTES),
-    };
-    let config = Config {
-        control,
-        quotas: options.quotas(),
-        features: features::OFFERED,
-        keep_orphans: options.keep_orphans,
-        reclaimer: true,
-        journal: recovery.as_ref().map(Recovery::journal),
-        generation: history.as_ref().map_or(0, HistoryFile::generation),
-        feed_slots: feed.0,
-        feed_bytes: feed.1,
-        ..Config::default()
-    };
-    let former = recovery.as_mut().map(|recovery| recovery.restore(&config)).transpose()?;
-    let store = match former.flatten() {
-        Some(store) => store,
-        None => {
-            let store = Store::new(&config)?;
-            tree::build(&store, control, !options.no_domain_init)?;
-            store
-        }
-    };
-    let kept = recovery.as_ref().map(|recovery| recovery.begin(&store)).transpose()?;
-    let formers = recovery.as_mut().map(|recovery| std::mem::take(&mut recovery.formers));
-    let _checkpointer = recovery.map(|recovery| recovery.checkpointer(&store)).transpose()?;
-    let _history = history.map(|history| history.follow(store.clone())).transpose()?;
-    let content = Content { store, kept, formers: formers.unwrap_or_default() };
+    let (content, keepers) = content(&options, &places)?;
     let settings = Settings {
         workers: options.workers(),
-        control,
+        control: options.priv_domid,
         store_domid: options.master_domid,
         sim_dir: places.sim_dir(),
         watch_event_timeout: options.watch_event_timeout(),
@@ -166,12 +134,59 @@ pub fn run(options: Options) -> Result<(), ServeError> {
     }
     tell(&[NotifyState::Stopping]);
     info!("ending");
-    // From here on no client can connect, and a new daemon may start.
-    drop(socket);
     team.stop();
+    drop(keepers);
+    // From here on a new daemon may start.
+    drop(socket);
     drop(pid_file);
     logs.flush();
     if asked { Ok(()) } else { Err(ServeError::Worker) }
+}
+
+/// The threads that keep what happens to the store; dropped, they end.
+struct Keepers {
+    _checkpointer: Option<Checkpointer>,
+    _history: Option<HistoryThread>,
+}
+
+/// The store: the one that an earlier daemon has left, or an empty one. What happens to it from now
+/// on is kept.
+fn content(options: &Options, places: &Places) -> Result<(Content, Keepers), ServeError> {
+    let control = options.priv_domid;
+    let mut recovery = options.recovery(places)?;
+    let history = options.history(places);
+    let feed = match history {
+        Some(_) => (limits::HISTORY_FEED_SLOTS, limits::HISTORY_FEED_BYTES),
+        None => (FEED_SLOTS, FEED_BYTES),
+    };
+    let config = Config {
+        control,
+        quotas: options.quotas(),
+        features: features::OFFERED,
+        keep_orphans: options.keep_orphans,
+        reclaimer: true,
+        journal: recovery.as_ref().map(Recovery::journal),
+        generation: history.as_ref().map_or(0, HistoryFile::generation),
+        feed_slots: feed.0,
+        feed_bytes: feed.1,
+        ..Config::default()
+    };
+    let former = recovery.as_mut().map(|recovery| recovery.restore(&config)).transpose()?;
+    let store = match former.flatten() {
+        Some(store) => store,
+        None => {
+            let store = Store::new(&config)?;
+            tree::build(&store, control, !options.no_domain_init)?;
+            store
+        }
+    };
+    let kept = recovery.as_ref().map(|recovery| recovery.begin(&store)).transpose()?;
+    let sockets = recovery.as_mut().map(Recovery::sockets).unwrap_or_default();
+    let formers = recovery.as_mut().map(|recovery| std::mem::take(&mut recovery.formers));
+    let checkpointer = recovery.map(|recovery| recovery.checkpointer(&store)).transpose()?;
+    let history = history.map(|history| history.follow(store.clone())).transpose()?;
+    let content = Content { store, kept, formers: formers.unwrap_or_default(), sockets };
+    Ok((content, Keepers { _checkpointer: checkpointer, _history: history }))
 }
 
 /// The simulated host: the one that is there, with the domains that were asked for. On a real one

@@ -124,7 +124,7 @@ fn a_later_tenant_of_an_id_gets_nothing_of_the_earlier_one() {
     let story = Story::empty();
     let mut maker = Maker::new(&story.file);
     story.tell(&mut maker);
-    maker.commit(DOM0, &[Do::Note("@releaseDomain", "released 5")]);
+    maker.commit(DOM0, &[Do::Note("/local/domain/5", "released")]);
     maker.close();
     let (_, _, err) = restore(&story, &daemon, &["12:/local/domain/5"]);
     assert!(err.contains("belonged to domain 5, which is gone"), "{err}");

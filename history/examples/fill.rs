@@ -150,49 +150,52 @@ impl Store {
 
     fn fill(&mut self, writer: &mut Writer, commits: u64, small: bool) -> Done<Took> {
         let mut took = Took::default();
-        for n in 0..=commits {
+        let mut left = commits;
+        while left > 0 {
             if writer.wants_snapshot() {
                 let clock = cpu();
                 writer.snapshot(self.seq, self.generation, self.at, self.nodes())?;
                 took.snapshots += cpu().saturating_sub(clock);
                 took.count += 1;
             }
-            let (count, len) = match if small { 9999 } else { self.below(10_000) } {
-                0 => (200, 2000),
-                1..1000 => (40, 10),
-                _ => (1, 1 + self.below(12)),
-            };
-            self.seq += 1;
-            self.generation += 1;
-            self.at += 500_000;
-            let mut at = self.below(self.paths.len());
-            let mut wanted = Vec::with_capacity(count);
-            for _ in 0..count {
-                at = (at + 1) % self.paths.len();
-                let value: Vec<u8> =
-                    (0..len).map(|_| b'a' + u8::try_from(self.below(16)).unwrap_or(0)).collect();
-                if let Some(place) = self.values.get_mut(at) {
-                    *place = value;
-                }
-                wanted.push(at);
-            }
-            let changes: Vec<Change<'_>> =
-                wanted.iter().filter_map(|at| self.change(*at)).collect();
-            let (seq, generation, at) = (self.seq, self.generation, self.at);
-            let commit = Commit { seq, generation, at, changes: &changes };
+            let batch: Vec<Vec<(usize, Vec<u8>)>> =
+                (0..left.min(BATCH)).map(|_| self.changes(small)).collect();
+            left -= left.min(BATCH);
             let clock = cpu();
-            writer.append(&commit)?;
-            if n % 500 == 0 {
-                writer.tick(self.at)?;
+            for changes in &batch {
+                (self.seq, self.generation) = (self.seq + 1, self.generation + 1);
+                self.at += 500_000;
+                let changes: Vec<Change<'_>> =
+                    changes.iter().filter_map(|(at, value)| self.change(*at, value)).collect();
+                let (seq, generation, at) = (self.seq, self.generation, self.at);
+                writer.append(&Commit { seq, generation, at, changes: &changes })?;
             }
+            writer.tick(self.at)?;
             took.commits += cpu().saturating_sub(clock);
+            for (at, value) in batch.into_iter().flatten() {
+                self.values.get_mut(at).into_iter().for_each(|place| place.clone_from(&value));
+            }
         }
         Ok(took)
     }
 
-    fn change(&self, at: usize) -> Option<Change<'_>> {
+    /// The nodes that a commit writes, and what.
+    fn changes(&mut self, small: bool) -> Vec<(usize, Vec<u8>)> {
+        let (count, len) = match if small { 9999 } else { self.below(10_000) } {
+            0 => (200, 2000),
+            1..1000 => (40, 10),
+            _ => (1, 1 + self.below(12)),
+        };
+        let first = self.below(self.paths.len());
+        let place = |n: usize| (first + n) % self.paths.len();
+        let places: Vec<usize> = (0..count).map(place).collect();
+        let mut digit = || b'a' + u8::try_from(self.below(16)).unwrap_or(0);
+        places.into_iter().map(|at| (at, (0..len).map(|_| digit()).collect())).collect()
+    }
+
+    fn change<'c>(&'c self, at: usize, value: &'c [u8]) -> Option<Change<'c>> {
         let author = Author { domid: 0, instance: 1, conn: 3, request: 5, transaction: 0, op: 11 };
-        let what = What::Written { value: self.values.get(at)? };
+        let what = What::Written { value };
         Some(Change { author, generation: self.generation, path: self.paths.get(at)?, what })
     }
 
@@ -208,3 +211,6 @@ impl Store {
         usize::try_from((self.random >> 16) % n as u64).unwrap_or(0)
     }
 }
+
+/// Commits between two looks at the clock.
+const BATCH: u64 = 256;

@@ -2,8 +2,8 @@
 //!
 //! Two files with two jobs:
 //!
-//! - [`file`]: the past, in a file whose size never changes: every recent commit, then ever coarser
-//!   versions. Read by a library that needs no daemon.
+//! - [`mod@file`]: the past, in a file whose size never changes: every recent commit, then ever
+//!   coarser versions. Read by a library that needs no daemon.
 //! - [`recovery`]: what a killed daemon comes back from: a journal of commits, checkpoints of the
 //!   whole store, and a slot for each ring. On tmpfs, gone with the host's memory.
 

@@ -25,11 +25,11 @@ pub const FILTER_PROBES: u64 = 8;
 pub const FILTER_WORDS: usize = 8 << 10;
 /// Bytes of changes that wait to be merged into a tier's next version, about: one of so many parts
 /// of the file. Past that the tier gets a version sooner.
-pub const MERGE_PART: u64 = 16;
+pub const MERGE_PART: u64 = 6;
 /// The least of these bytes …
 pub const MERGE_BYTES_MIN: u64 = 256 << 10;
 /// … and the most.
-pub const MERGE_BYTES_MAX: u64 = 16 << 20;
+pub const MERGE_BYTES_MAX: u64 = 32 << 20;
 /// How hard commits are compressed …
 pub const DELTA_LEVEL: i32 = 1;
 /// … and snapshots.
@@ -69,8 +69,12 @@ pub const FULL_PATIENCE: Duration = Duration::from_secs(1);
 pub const REJOIN_YIELDS: u32 = 1 << 10;
 /// Bytes that the writer of a checkpoint gathers before it writes them.
 pub const CHECKPOINT_BUFFER: usize = 256 << 10;
-/// Slots for rings: one for each domain id that a guest can have.
-pub const SLOTS: u32 = 32_752;
+/// Slots: one for each domain id that a guest can have …
+pub const RING_SLOTS: u32 = 32_752;
+/// … and for sockets whose descriptors outlive the daemon.
+pub const SOCKET_SLOTS: u32 = 4_096;
+/// All of them.
+pub const SLOTS: u32 = RING_SLOTS + SOCKET_SLOTS;
 /// Bytes of a slot that are written without a system call.
 pub const SLOT_INLINE_BYTES: usize = 112;
 /// Bytes of a slot beyond those: a partial request and what waits to be sent.

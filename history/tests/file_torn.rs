@@ -1,9 +1,9 @@
 //! Torn files: what a host that lost power, or a disk that lies, may leave of a history.
 //!
-//! Every write is recorded. Each prefix of the writes, and prefixes of which later pages came to the
-//! disk and earlier ones didn't, must read as versions that were, or as an error that says what is
-//! the matter; and a writer must be able to go on. Writes that are lost are lost by pages of 512 or
-//! 4096 bytes, as disks lose them.
+//! Every write is recorded. Each prefix of the writes, and prefixes of which later pages came to
+//! the disk and earlier ones didn't, must read as versions that were, or as an error that says
+//! what is the matter; and a writer must be able to go on. Writes that are lost are lost by pages
+//! of 512 or 4096 bytes, as disks lose them.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 #![allow(clippy::cast_possible_truncation, clippy::panic, reason = "tests")]
 
@@ -138,7 +138,8 @@ fn each_prefix_of_the_writes_is_an_earlier_state() {
         check(&torn.0, &past, &mut random);
         disk.write_at(bytes, *at).unwrap();
         let versions = check(&disk.0, &past, &mut random);
-        assert!(n < 3 || versions > 0, "nothing is left after write {n}");
+        // The first snapshot takes that long: two superblocks, and three writes for each tier.
+        assert!(n < 14 || versions > 0, "nothing is left after write {n}");
         most = most.max(versions);
         last = versions;
     }

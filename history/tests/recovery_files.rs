@@ -235,3 +235,39 @@ fn a_file_that_no_killed_daemon_leaves_is_an_error() {
     let error = Recovered::read(&directory).unwrap_err();
     assert!(matches!(error, RecoveryError::Damaged { .. }), "{error}");
 }
+
+/// K1, K2: whatever of a checkpoint is in its file, the one before it holds until the new one does.
+#[test]
+fn a_checkpoint_that_is_cut_short_leaves_the_one_before() {
+    let temp = tempfile::tempdir().unwrap();
+    let directory = directory(temp.path());
+    let base = checkpoint(&directory, 1, RecordId::NONE, &[1; 1000]);
+    drop(Journal::create(&directory, &small(), &base).unwrap());
+    checkpoint(&directory, 2, RecordId::NONE, &[2; 1000]);
+    let found = || Recovered::read(&directory).unwrap().unwrap().covered().seq;
+    assert_eq!(found(), 2);
+    let mut writer = CheckpointWriter::begin(&directory, 1).unwrap();
+    assert_eq!(found(), 2);
+    writer.write(&vec![3; 1 << 20]).unwrap();
+    assert_eq!(found(), 2);
+    drop(writer);
+    // A third, in the file of the first, of whose head ever more bytes are there.
+    checkpoint(&directory, 3, RecordId::NONE, &[3; 1000]);
+    let path = directory.path().join("checkpoint.0");
+    let whole = fs::read(&path).unwrap();
+    assert_eq!((found(), whole.len()), (3, 1128));
+    for len in 0..128 {
+        let mut torn = whole.clone();
+        torn[len..128].fill(0);
+        fs::write(&path, &torn).unwrap();
+        // The last bytes of the head are those of its sum, of which four are 0 anyway.
+        assert_eq!(found(), if torn == whole { 3 } else { 2 }, "{len} bytes of the head");
+    }
+    // And one whose body was lost is none, however well its head holds.
+    let mut torn = whole.clone();
+    torn[600] ^= 1;
+    fs::write(&path, &torn).unwrap();
+    assert_eq!(found(), 2);
+    fs::write(&path, &whole[..1100]).unwrap();
+    assert_eq!(found(), 2);
+}

@@ -1,5 +1,5 @@
-//! The journal under every interleaving: `history/src/recovery/{log,record,recorder,state,chain}.rs`
-//! as they are, over a few lines of memory with loom's atomics.
+//! The journal under every interleaving: `log`, `record`, `recorder`, `state` and `chain` of
+//! `history/src/recovery` as they are, over a few lines of memory with loom's atomics.
 //!
 //! What is data has one of loom's `UnsafeCell`s: nobody reads or writes a record that another is
 //! writing, and where an ordering is missing somebody would. At the end each model is killed, and

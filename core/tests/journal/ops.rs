@@ -138,16 +138,22 @@ pub fn run(store: &Store, op: &Op, number: u32) {
         Op::Unwatch(c, p, t) => {
             edit(&|e| e.unwatch(conn(*c), WatchPath::Node(Path::new(p)?), &[*t]));
         }
-        Op::DropWatches(c) => edit(&|e| {
-            e.drop_watches(conn(*c));
-            Ok(())
-        }),
-        Op::MoveWatches(c) => edit(&|e| {
-            e.move_watches(conn(*c), ConnId::new(7, number.into()));
-            Ok(())
-        }),
+        Op::DropWatches(c) => edit(&|e| moved(e, conn(*c), None)),
+        Op::MoveWatches(c) => {
+            let (from, to) = (conn(*c), ConnId::new(7, number.into()));
+            edit(&|e| moved(e, from, Some(to)));
+        }
         op => edit(&|e| domain(e, op)),
     }
+}
+
+/// All watches of a connection go, or become another's.
+fn moved(edit: &mut Edit<'_>, from: ConnId, to: Option<ConnId>) -> Result<(), Error> {
+    match to {
+        Some(to) => edit.move_watches(from, to),
+        None => edit.drop_watches(from),
+    }
+    Ok(())
 }
 
 /// The operations on domains and quotas.

@@ -161,6 +161,7 @@ pub struct Options {
     /// Memory (below the run directory) for what a killed daemon comes back from; `off`: it comes
     /// back empty, and domains must start anew
     #[arg(long, value_name = "SIZE|off", default_value = "32M", help_heading = OURS)]
+    #[arg(value_parser = values::journal_size)]
     journal_size: SizeOrOff,
 
     /// Size of the file that history is kept in, from 1M; it never grows. `off`: none is kept. The
@@ -222,8 +223,8 @@ impl Options {
         })
     }
 
-    /// What an earlier daemon has left, and where this one keeps what the next one needs; none where
-    /// nothing is to be kept.
+    /// What an earlier daemon has left, and where this one keeps what the next one needs; none
+    /// where nothing is to be kept.
     ///
     /// # Errors
     /// [`RecoverError`].

@@ -199,6 +199,16 @@ fn pair<'a>(text: &'a str, value_name: &str) -> Result<(&'a str, u32), String> {
     Ok((what, number(value)?))
 }
 
+/// The size of the journal.
+pub(super) fn journal_size(text: &str) -> Result<SizeOrOff, String> {
+    let size: SizeOrOff = text.parse()?;
+    let range = limits::JOURNAL_LEAST..=limits::JOURNAL_MOST;
+    match size.bytes().is_none_or(|bytes| range.contains(&bytes)) {
+        true => Ok(size),
+        false => Err(format!("a journal has 1M to 64G, and not {text}")),
+    }
+}
+
 /// A number of bytes, or `off`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SizeOrOff {

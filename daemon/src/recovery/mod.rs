@@ -24,13 +24,17 @@ use myriad_history::limits::{SEGMENT_BYTES, SLOT_INLINE_BYTES};
 use myriad_history::recovery::{
     BootId, Directory, Journal, JournalConfig, Keeper, Recovered, RecoveryError, Slots,
 };
-use myriad_ring::v1::connection::Answered;
+use myriad_ring::v1::connection::{Answered, Remains};
+use rustix::{fd::OwnedFd, net::Shutdown};
 use tracing::{info, warn};
 
 pub use checkpointer::Checkpointer;
 pub use former::{Former, SlotHead};
 
-use crate::limits::{self, JOURNAL_SEGMENTS};
+use crate::{
+    limits::{self, JOURNAL_SEGMENTS},
+    stored,
+};
 
 /// Why the recovery state can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +65,8 @@ pub struct Recovery {
     keeper: Arc<Keeper>,
     /// What the rings were about to do, by domain.
     pub formers: HashMap<DomId, Former>,
+    /// What is known of programs whose sockets systemd may have kept, by their places.
+    pub idle: HashMap<u32, Former>,
 }
 
 /// What workers need of it.
@@ -81,8 +87,8 @@ impl Recovery {
         let boot = BootId::of_host().map_err(RecoverError::Boot)?;
         let directory = Directory::open(&run_dir.join(FOLDER), boot)?;
         let keeper = Arc::new(Keeper::default());
-        let formers = HashMap::new();
-        Ok(Recovery { directory, incarnation: 1, journal_bytes, keeper, formers })
+        let (formers, idle) = (HashMap::new(), HashMap::new());
+        Ok(Recovery { directory, incarnation: 1, journal_bytes, keeper, formers, idle })
     }
 
     /// Removes what an earlier daemon has left.
@@ -136,15 +142,17 @@ impl Recovery {
                 note(&mut requests, &entry);
             }
         }
-        self.formers = self.read_slots(&requests)?;
+        self.read_slots(&requests)?;
+        let sockets: HashMap<ConnId, u32> =
+            self.idle.iter().map(|(number, former)| (former.head.conn, *number)).collect();
         let own = self.formers.get(&DomId::ZERO).map(|former| former.head.conn);
         restore.connections(|old, caller| match caller {
             Caller::Guest { domid, .. } => Some(interim(*domid)),
-            // Those of sockets are gone.
-            Caller::Control => {
-                let is_own = Some(old) == own || old == interim(DomId::ZERO);
-                is_own.then(|| interim(DomId::ZERO))
+            Caller::Control if Some(old) == own || old == interim(DomId::ZERO) => {
+                Some(interim(DomId::ZERO))
             }
+            // Those of other sockets are gone.
+            Caller::Control => sockets.get(&old).map(|number| interim_socket(*number)),
         });
         let store = restore.finish(limits::GENERATION_GAP);
         info!(
@@ -177,6 +185,27 @@ impl Recovery {
         Ok(Kept { keeper: Arc::clone(&self.keeper), slots })
     }
 
+    /// The sockets that systemd has kept and whose programs had nothing under way; it lets go of
+    /// the others, whose programs see the end of their connections.
+    pub fn sockets(&mut self) -> Vec<(u32, OwnedFd, Remains)> {
+        let returned = stored::returned().unwrap_or_else(|error| {
+            warn!("what systemd has kept can't be understood: {error}");
+            Vec::new()
+        });
+        let mut sockets = Vec::new();
+        for (number, socket) in returned {
+            match self.idle.remove(&number) {
+                Some(former) => sockets.push((number, socket, former.remains)),
+                None => {
+                    // Its program sees the end now, whoever else has the socket.
+                    let _ = rustix::net::shutdown(&socket, Shutdown::Both);
+                    stored::forget(number);
+                }
+            }
+        }
+        sockets
+    }
+
     /// Starts the thread that writes checkpoints.
     ///
     /// # Errors
@@ -201,11 +230,18 @@ impl Recovery {
     }
 
     fn read_slots(
-        &self,
+        &mut self,
         requests: &HashMap<ConnId, Vec<Answered>>,
-    ) -> Result<HashMap<DomId, Former>, RecoverError> {
-        let mut formers = HashMap::new();
+    ) -> Result<(), RecoverError> {
         for used in Slots::open(&self.directory)?.used()? {
+            if let Some(number) = stored::place(used.slot) {
+                // One that says nothing was in the middle of something.
+                let content =
+                    used.content.map(|content| [content.inline, content.overflow].concat());
+                let former = content.ok().and_then(|content| Former::read(&content, requests));
+                self.idle.extend(former.map(|former| (number, former)));
+                continue;
+            }
             let domid = DomId(u16::try_from(used.slot).unwrap_or(u16::MAX));
             let content = match used.content {
                 Ok(content) => [content.inline, content.overflow].concat(),
@@ -215,11 +251,11 @@ impl Recovery {
                 }
             };
             match Former::read(&content, requests) {
-                Some(former) => drop(formers.insert(domid, former)),
+                Some(former) => drop(self.formers.insert(domid, former)),
                 None => warn!("what was kept of the ring of domain {domid} can't be read"),
             }
         }
-        Ok(formers)
+        Ok(())
     }
 }
 
@@ -227,6 +263,12 @@ impl Recovery {
 #[must_use]
 pub fn interim(domid: DomId) -> ConnId {
     ConnId::new(u16::MAX, domid.0.into())
+}
+
+/// The same of a program's socket, by its place.
+#[must_use]
+pub fn interim_socket(number: u32) -> ConnId {
+    ConnId::new(u16::MAX - 1, number.into())
 }
 
 /// Notes the requests that a record executed, where it is the newest of its connection.

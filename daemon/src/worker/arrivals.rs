@@ -29,6 +29,9 @@ impl Worker {
             Message::Client { socket, number } => {
                 self.add(Peer::Socket(number), Caller::Control, socket);
             }
+            Message::Returned { socket, number, remains } => {
+                self.add_returned(socket, number, *remains);
+            }
             Message::Former(domid, former) => drop(self.formers.insert(domid, former)),
             Message::Listen { domid, life, socket } => self.add_arrival(domid, life, socket),
             Message::Machine(machine) => {

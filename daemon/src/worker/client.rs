@@ -99,6 +99,14 @@ impl Client {
         self.ring().is_some_and(|ring| ring.must_keep(&self.conn))
     }
 
+    /// It is no more: nothing is kept of it.
+    pub(super) fn end(&mut self) {
+        match &mut self.link {
+            Link::Socket(socket) => socket.end(),
+            Link::Ring(ring) => ring.end(),
+        }
+    }
+
     /// Whether no request may be executed before answers have left.
     pub(super) fn is_clogged(&self) -> bool {
         self.ring().is_some_and(|ring| ring.is_clogged(&self.conn))

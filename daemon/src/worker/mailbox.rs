@@ -10,7 +10,10 @@ use std::{
 };
 
 use myriad_core::{ConnId, DomId, Errno, Instance};
-use myriad_ring::{page::ServerEnd, v1::connection::Ticket};
+use myriad_ring::{
+    page::ServerEnd,
+    v1::connection::{Remains, Ticket},
+};
 use rustix::fd::OwnedFd;
 
 use super::{bell::Bell, doorbell::Doorbell, guests::GuestSocket, machine::Machine};
@@ -25,6 +28,8 @@ use crate::recovery::Former;
 pub(super) enum Message {
     /// A program has connected; it's the worker's from now on.
     Client { socket: OwnedFd, number: u64 },
+    /// A program's socket, which has outlived the daemon that had it.
+    Returned { socket: OwnedFd, number: u32, remains: Box<Remains> },
     /// What an earlier daemon was about to do with a domain's ring, which may be there again soon.
     Former(DomId, Box<Former>),
     /// A domain can be reached here.

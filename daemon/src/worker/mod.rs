@@ -60,7 +60,7 @@ use std::{
 };
 
 use myriad_core::{DomId, Store};
-use myriad_ring::page::Doorbells;
+use myriad_ring::{page::Doorbells, v1::connection::Remains};
 use rustix::fd::OwnedFd;
 use tracing::{error, warn};
 
@@ -71,6 +71,7 @@ use crate::{
     reclaim::Reclaimer,
     recovery::{Former, Kept},
     sim,
+    stored::Places,
     xen::DomainWatch,
 };
 use mailbox::{Mailboxes, Message};
@@ -116,6 +117,8 @@ struct Shared {
     reclaimer: Reclaimer,
     /// What is kept for the next daemon, where anything is.
     kept: Option<Kept>,
+    /// Places for programs' sockets that outlive the daemon.
+    places: Option<Places>,
     /// The time when all times begin.
     began: SystemTime,
 }
@@ -145,6 +148,8 @@ pub struct Content {
     pub kept: Option<Kept>,
     /// What the rings were about to do.
     pub formers: HashMap<DomId, Former>,
+    /// Programs' sockets that have outlived the daemon before, by their places.
+    pub sockets: Vec<(u32, OwnedFd, Remains)>,
 }
 
 /// All workers.
@@ -168,7 +173,7 @@ impl Team {
         listener: &OwnedFd,
         failed: impl Fn() + Clone + Send + 'static,
     ) -> io::Result<Team> {
-        let Content { store, kept, formers } = content;
+        let Content { store, kept, formers, sockets } = content;
         let (xen, mut watch) = xen.unzip();
         let (reclaimer, reclaiming) = Reclaimer::start(store.clone())?;
         let (mailboxes, inboxes) = Mailboxes::new(settings.workers)?;
@@ -188,11 +193,13 @@ impl Team {
             rings: rings::Rings::new(),
             lives: lives::Lives::new(),
             reclaimer,
+            places: kept.as_ref().and_then(|_| Places::offered()),
             kept,
             began: SystemTime::now(),
         });
         let found = !formers.is_empty();
         takeup::take_up(&shared, formers);
+        takeup::take_sockets(&shared, sockets);
         if shared.xen.is_some() {
             let own = real::own_ring(&shared, found).map_err(io::Error::other)?;
             shared.mailboxes.post(shared.mailboxes.owner(DomId::ZERO), own);

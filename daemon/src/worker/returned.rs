@@ -4,20 +4,52 @@
 //! indices that count. So the worker's end of it begins at these indices, nothing is emptied, and
 //! the domain is rung for, since it may have slept over the end of the daemon.
 
-use myriad_core::{ConnId, DomId};
+use myriad_core::{Caller, ConnId, DomId};
+use myriad_ring::v1::connection::{Peer, Remains};
+use rustix::fd::OwnedFd;
 
 use super::{
-    link::Keeping,
+    client::Client,
+    link::{Keeping, SocketKeeping, SocketLink},
     mailbox::{Origin, RingOf},
     run::Worker,
 };
-use crate::recovery::{Former, interim};
+use crate::recovery::{Former, interim, interim_socket};
 
 impl Worker {
     /// Where what is kept of a domain's ring goes.
     pub(super) fn keeping(&self, domid: DomId) -> Option<Box<Keeping>> {
         let slots = &self.shared.kept.as_ref()?.slots;
         Keeping::of(slots, domid, self.shared.unique_id(domid).unwrap_or(0))
+    }
+
+    /// Where what is kept of a program's socket goes, where it outlives the daemon.
+    pub(super) fn keeping_of(&self, peer: Peer, socket: &OwnedFd) -> Option<Box<SocketKeeping>> {
+        let slots = &self.shared.kept.as_ref()?.slots;
+        let places = self.shared.places.as_ref().filter(|_| matches!(peer, Peer::Socket(_)))?;
+        SocketKeeping::of(slots, places.keep(socket))
+    }
+
+    /// A program's socket has outlived the daemon, and with it the program its end.
+    pub(super) fn add_returned(&mut self, socket: OwnedFd, number: u32, remains: Remains) {
+        let Some(kept) = &self.shared.kept else { return };
+        let place = self.shared.places.as_ref().and_then(|places| places.again(number));
+        let keeping = SocketKeeping::of(&kept.slots, place);
+        let link = SocketLink::new(socket).with_keeping(keeping);
+        let peer = Peer::Socket(RETURNED + u64::from(number));
+        let client = |conn| Client::on_socket(conn, link);
+        let Some(added) = self.add_client(peer, Caller::Control, client) else { return };
+        let new = ConnId::new(self.id, added);
+        self.shared.store.edit(|edit| {
+            edit.move_watches(interim_socket(number), new);
+            Ok(())
+        });
+        if let Some(client) = self.clients.get(added) {
+            client.conn.resume(remains);
+            client.conn.overrun(&self.shared.store, self.now);
+        }
+        self.clients.note_output(added);
+        self.clients.note_busy(added);
     }
 
     /// The watches that a domain had under an earlier daemon become its connection's, which goes on
@@ -34,7 +66,7 @@ impl Worker {
             && let Some(client) = self.clients.get(number)
         {
             let former = former.filter(|former| Some(former.head.unique_id) == unique_id);
-            // Its slot names it before its watches do, and what an earlier daemon has begun is done.
+            // Its slot names it before its watches do; what an earlier daemon has begun is done.
             client.resume(former, &self.shared.store);
         }
         let before = interim(domid);
@@ -78,3 +110,6 @@ impl Worker {
         None
     }
 }
+
+/// Programs whose sockets have outlived a daemon are numbered from here on.
+const RETURNED: u64 = 1 << 48;

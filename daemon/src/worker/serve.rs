@@ -21,7 +21,9 @@ use crate::{
 impl Worker {
     /// Takes a client in; its number, unless the system has no room for it.
     pub(super) fn add(&mut self, peer: Peer, caller: Caller, socket: OwnedFd) -> Option<u64> {
-        self.add_client(peer, caller, |conn| Client::on_socket(conn, SocketLink::new(socket)))
+        let keeping = self.keeping_of(peer, &socket);
+        let link = SocketLink::new(socket).with_keeping(keeping);
+        self.add_client(peer, caller, |conn| Client::on_socket(conn, link))
     }
 
     /// The same for any link.
@@ -56,14 +58,12 @@ impl Worker {
 
     pub(super) fn close(&mut self, number: u64) {
         let Some(mut client) = self.clients.all.remove(number) else { return };
+        client.end();
         client.conn.close(&self.shared.store);
         let peer = client.conn.peer();
         if let Peer::Domain(domid) = peer {
             if let Some(Doorbell::Port(port)) = client.ring().map(RingLink::doorbell) {
                 self.ports.ended(port, number);
-            }
-            if let Some(ring) = client.ring_mut() {
-                ring.end();
             }
             self.guests.ended(domid, number);
             self.shared.rings.ended(domid, client.conn.id());

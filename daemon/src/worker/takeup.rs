@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 
 use myriad_core::{DomId, DomainInfo, Instance};
+use myriad_ring::v1::connection::Remains;
+use rustix::fd::OwnedFd;
 use tracing::{info, warn};
 
 use super::{Shared, mailbox::Message, real};
@@ -53,6 +55,20 @@ pub(super) fn take_up(shared: &Shared, formers: HashMap<DomId, Former>) {
     }
     if shared.xen.is_some() {
         find_rings(shared);
+    }
+}
+
+/// Programs go on whose sockets have outlived the daemon.
+pub(super) fn take_sockets(shared: &Shared, sockets: Vec<(u32, OwnedFd, Remains)>) {
+    let count = sockets.len();
+    for (number, socket, remains) in sockets {
+        let worker = number.checked_rem(shared.mailboxes.count().into()).unwrap_or(0);
+        let remains = Box::new(remains);
+        let message = Message::Returned { socket, number, remains };
+        shared.mailboxes.post(u16::try_from(worker).unwrap_or(0), message);
+    }
+    if count > 0 {
+        info!("{count} programs go on over the sockets that systemd has kept");
     }
 }
 

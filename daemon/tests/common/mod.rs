@@ -21,7 +21,9 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Daemon {
     pub child: Child,
     pub dir: TempDir,
-    notify: UnixDatagram,
+    pub notify: UnixDatagram,
+    /// What systemd was told before that it serves.
+    pub told: Vec<String>,
 }
 
 /// A command that runs the daemon in `dir`.
@@ -62,7 +64,7 @@ impl Daemon {
         Daemon::spawn(dir, limited)
     }
 
-    fn spawn(dir: TempDir, mut command: Command) -> Daemon {
+    pub fn spawn(dir: TempDir, mut command: Command) -> Daemon {
         let notify_path = dir.path().join("notify");
         let _ = std::fs::remove_file(&notify_path);
         let notify = UnixDatagram::bind(&notify_path).unwrap();
@@ -70,9 +72,14 @@ impl Daemon {
         let log = File::create(dir.path().join("stderr")).unwrap();
         let child =
             command.arg("-N").env("NOTIFY_SOCKET", &notify_path).stderr(log).spawn().unwrap();
-        let daemon = Daemon { child, dir, notify };
-        assert!(daemon.notified().contains("READY=1"));
-        daemon
+        let mut daemon = Daemon { child, dir, notify, told: Vec::new() };
+        loop {
+            let told = daemon.notified();
+            if told.contains("READY=1") {
+                return daemon;
+            }
+            daemon.told.push(told);
+        }
     }
 
     /// What systemd would be told next.

@@ -4,8 +4,8 @@
 //! **M2** Of a path that was removed it is kept that it was, and what came after: so what was below
 //! it before is gone, and what is below it now was made since.
 //!
-//! A removal marks its path with its turn; what lies below and is of an earlier turn is dropped when
-//! the paths are sorted. So a removal costs the same whatever lies below it.
+//! A removal marks its path with its turn; what lies below and is of an earlier turn is dropped
+//! when the paths are sorted. So a removal costs the same whatever lies below it.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The tiered file: the past of a store in a fixed number of bytes.
 //!
-//! [`History`] reads a file, a [`Writer`] fills it. `history/FORMAT.md` has every byte of the format
-//! and the rules behind it.
+//! [`History`] reads a file, a [`Writer`] fills it. `history/FORMAT.md` has every byte of the
+//! format and the rules behind it.
 
 mod codec;
 mod delta;

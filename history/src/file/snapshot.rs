@@ -55,11 +55,26 @@ impl NodeBlock {
     }
 }
 
+/// A node in an unpacked block.
+#[derive(Clone, Debug)]
+pub(crate) struct StoredNode<'a> {
+    value: &'a [u8],
+    perms: Arc<[Perm]>,
+    generation: u64,
+}
+
+impl StoredNode<'_> {
+    pub(crate) fn to_node(&self) -> Node {
+        let (perms, generation) = (self.perms.clone(), self.generation);
+        Node { value: self.value.into(), perms, generation }
+    }
+}
+
 /// Reads the nodes of an unpacked block, in order, until one isn't wanted any more.
 pub(crate) fn read_nodes(
     raw: &[u8],
     generation: u64,
-    mut show: impl FnMut(&str, Node) -> bool,
+    mut show: impl FnMut(&str, StoredNode<'_>) -> bool,
 ) -> Result<(), &'static str> {
     let mut take = Take(raw);
     let (mut path, mut list) = (Vec::new(), Vec::new());
@@ -75,15 +90,15 @@ pub(crate) fn read_nodes(
     Ok(())
 }
 
-fn read_node(
-    take: &mut Take<'_>,
+fn read_node<'a>(
+    take: &mut Take<'a>,
     now: u64,
     path: &mut Vec<u8>,
     list: &mut Vec<Perm>,
     perms: &mut Arc<[Perm]>,
-) -> Option<Node> {
+) -> Option<StoredNode<'a>> {
     read_path(take, path)?;
-    let value = take.counted()?.into();
+    let value = take.counted()?;
     if take.u8()? == 0 {
         read_perms(take, list)?;
         *perms = Arc::from(list.as_slice());
@@ -92,7 +107,7 @@ fn read_node(
         0 => 0,
         age => now.checked_sub(age - 1)?,
     };
-    Some(Node { value, perms: perms.clone(), generation })
+    Some(StoredNode { value, perms: perms.clone(), generation })
 }
 
 /// Where the blocks of a snapshot are.

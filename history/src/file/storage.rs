@@ -59,8 +59,10 @@ impl Disk {
                 error => Err(fail(error.into())),
             };
         }
-        let new = file.metadata().map_err(fail)?.len() == 0;
-        if new {
+        let len = file.metadata().map_err(fail)?.len();
+        // One that was killed while it made the file has left nothing but zeroes.
+        let new = len == 0 || len == size && is_blank(&file).map_err(fail)?;
+        if len == 0 {
             // What can't be allocated is given up at once, so that the next try starts anew.
             allocate(&file, size).map_err(|error| {
                 _ = file.set_len(0);
@@ -97,6 +99,13 @@ impl Storage for Disk {
     fn write_at(&mut self, bytes: &[u8], at: u64) -> io::Result<()> {
         self.file.write_all_at(bytes, at)
     }
+}
+
+/// Whether nothing has been written where the superblocks go.
+fn is_blank(file: &File) -> io::Result<bool> {
+    let mut start = vec![0; 2 * superblock::BYTES];
+    file.read_exact_at(&mut start, 0)?;
+    Ok(start.iter().all(|byte| *byte == 0))
 }
 
 /// Every block of the file, or an error; where the file system knows no such call, by zeroes.

@@ -1,7 +1,7 @@
 //! The superblock: what the file is, its tiers, and where the segments of each lie.
 //!
-//! **S1** There are two, written in turns, each with a number one higher: while one is being written
-//! the other is whole. The one with the higher number whose CRC holds is the best.
+//! **S1** There are two, written in turns, each with a number one higher: while one is being
+//! written the other is whole. The one with the higher number whose CRC holds is the best.
 //! **S2** A segment is in the superblock before its first record is written, and those that it
 //! overwrites aren't any more.
 

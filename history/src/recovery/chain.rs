@@ -53,8 +53,8 @@ pub(crate) fn scan(words: &impl Words, shape: Shape, key: u64) -> Vec<Found> {
     found
 }
 
-/// The marked records after a checkpoint, of whose publication and record `base` tells; each follows
-/// from the one before.
+/// The marked records after a checkpoint, of whose publication and record `base` tells; each
+/// follows from the one before.
 pub(crate) fn chain(
     words: &impl Words,
     (shape, key): (Shape, u64),

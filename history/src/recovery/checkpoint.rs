@@ -207,7 +207,8 @@ impl Head {
         let [all @ .., crc] = words;
         let [magic, version, boot_1, boot_2, incarnation, number, seq, generation, ..] = all;
         let [.., record, at, len, body, _, _, _] = all;
-        if magic != MAGIC {
+        // First of all: a head that isn't there whole may look as if it were of another boot.
+        if magic != MAGIC || crc != sum(&all) {
             return Ok(Kind::Torn);
         }
         if [boot_1, boot_2] != boot.words() {
@@ -217,9 +218,7 @@ impl Head {
             let (path, found) = (path.to_owned(), version);
             return Err(RecoveryError::Version { path, found, known: VERSION });
         }
-        let (true, Ok(body)) = (crc == sum(&all), u32::try_from(body)) else {
-            return Ok(Kind::Torn);
-        };
+        let Ok(body) = u32::try_from(body) else { return Ok(Kind::Torn) };
         let covered = Covered { seq, generation, record: RecordId(record), at };
         Ok(Kind::Whole(Head { boot, incarnation, number, covered, len, crc: body }))
     }
@@ -274,7 +273,7 @@ fn salt(number: u64) -> u32 {
 }
 
 const MAGIC: u64 = u64::from_le_bytes(*b"MYRCHKP1");
-/// The format that is written here. Words 0 to 3 are the same in every one.
+/// The format that is written here. Words 0 to 3 and the sum are the same in every one.
 const VERSION: u64 = 1;
 const HEAD_WORDS: usize = 16;
 const HEAD_BYTES: usize = HEAD_WORDS * WORD;

@@ -74,14 +74,15 @@ impl Header {
         if magic != MAGIC {
             return Err(RecoveryError::damaged(path, "it does not begin as a journal"));
         }
-        if [boot_1, boot_2] != boot.words() {
+        let is_whole = words.get(FIXED) == sum(&all);
+        if is_whole && [boot_1, boot_2] != boot.words() {
             return Ok(None);
         }
         if version != VERSION {
             let (path, found) = (path.to_owned(), version);
             return Err(RecoveryError::Version { path, found, known: VERSION });
         }
-        if words.get(FIXED) != sum(&all) || lines == 0 || segments == 0 {
+        if !is_whole || lines == 0 || segments == 0 {
             return Err(RecoveryError::damaged(path, "its head is damaged"));
         }
         Ok(Some(Header { boot, incarnation, key, lines, segments, made_at }))
@@ -101,7 +102,7 @@ pub(crate) fn sum(words: &[u64]) -> u64 {
 }
 
 const MAGIC: u64 = u64::from_le_bytes(*b"MYRJRNL1");
-/// The format that is written here. Words 0 to 3 are the same in every one.
+/// The format that is written here. Words 0 to 3 and the sum are the same in every one.
 const VERSION: u64 = 1;
 /// Words that never change, but for their sum.
 const FIXED: usize = 9;

@@ -1,20 +1,20 @@
 //! One slot: two halves of two lines each, of which the newer one counts, and overflow for each.
 //!
 //! ```text
-//! word 0   turn: grows by one with each content; 0: this half has none
+//! word 0   turn: grows by one with each content; 0: never written
 //!      1   bytes here 2 │ bytes of overflow 2 │ CRC32C 4
 //!      2…  up to 112 bytes
 //! ```
 //!
-//! **S1** A half is changed only while it has no turn, and gets one when all of its content is
-//! there, overflow included. The other half stands meanwhile. So at any store the newer half that
-//! has a turn is whole, and it is the old content or the new one.
+//! **S1** The half that is changed is the one with the older turn, and it gets the next turn when
+//! all of its content is there, overflow included. So at any store the half with the newer turn is
+//! whole, and it is the old content or the new one; the other isn't looked at.
 //! **S2** The length [`FREED`] says that the slot is free: freeing is a content like others.
 //!
 //! # Synchronization
 //! A slot has one writer, and no reader while that lives. What orders its stores is for those who
-//! read the file after a kill: a fence of Release after the turn was taken, and the Release of the
-//! new one; both pair with the end of the process.
+//! read the file after a kill: a fence of Release, so that the turn before is there before the
+//! other half is touched, and the Release of the turn; both pair with the end of the process.
 
 use std::io;
 
@@ -25,10 +25,7 @@ use super::{
 };
 use crate::{
     limits::{SLOT_INLINE_BYTES, SLOT_OVERFLOW_BYTES},
-    sync::{
-        Ordering::{Relaxed, Release},
-        fence,
-    },
+    sync::{Ordering::Release, fence},
 };
 
 /// The bytes of a slot that don't lie in the words.
@@ -109,9 +106,7 @@ fn put(
 ) -> io::Result<()> {
     let at = spot.word(turn);
     failpoint::hit(Point::Slot);
-    words.store(at, 0, Relaxed); // Relaxed: the fence below keeps it before what follows.
     fence(Release); // Release: pairs with the end of the process, see the module's text.
-    failpoint::hit(Point::Slot);
     if !overflow.is_empty() {
         to.write(spot.overflow(turn, slots), overflow)?;
     }

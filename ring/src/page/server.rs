@@ -216,21 +216,20 @@ impl ServerEnd {
         self.end.intended()
     }
 
-    /// Stores its own indices, where they have moved. (A page that the guest has rewritten
-    /// meanwhile has the last word.)
+    /// Stores its own indices. (A page that was rewritten meanwhile has the last word.)
     pub fn commit(&mut self) {
         self.commit_responses();
         self.commit_requests();
     }
 
-    /// The first half of [`ServerEnd::commit`]: the responses are there.
+    /// The first half of [`ServerEnd::commit`].
     pub fn commit_responses(&mut self) {
         if self.failure.is_none() {
             self.end.commit_put();
         }
     }
 
-    /// The second half: the requests are taken.
+    /// The second half.
     pub fn commit_requests(&mut self) {
         if self.failure.is_none() {
             self.end.commit_taken();

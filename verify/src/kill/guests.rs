@@ -51,7 +51,7 @@ impl Guests {
         let (verified, looked, closing) = (0, Instant::now(), None);
         let mut all =
             Guests { stage, reporter, machine, seats, ready, seed, verified, looked, closing };
-        all.attach(1, guests, Ledger::new)?;
+        all.attach(1, guests, 0, Ledger::new)?;
         Ok(all)
     }
 
@@ -156,16 +156,23 @@ impl Guests {
         }
         self.reporter.tell(Note::Pause(begin.elapsed()));
         for (domid, why) in refused {
-            if self.seats.remove(&domid).is_some() && !self.is_dead(domid) {
+            if let Some(seat) = self.seats.remove(&domid)
+                && !self.has_died(domid, seat.number)
+            {
                 let wrong = (Kind::Restart, format!("its page is refused: {why}"));
                 self.reporter.fault_of(&self.stage, format!("guest {domid}"), wrong);
             }
         }
-        for domid in self.stage.mortals() {
-            if self.is_dead(domid) && self.seats.remove(&domid).is_some() {
-                let wrong = (Kind::Dead, "it is dead, and its page is taken".to_owned());
-                self.reporter.fault_of(&self.stage, format!("guest {domid}"), wrong);
-            }
+        let dead: Vec<u16> = self
+            .seats
+            .iter()
+            .filter(|(d, s)| self.has_died(**d, s.number))
+            .map(|(d, _)| *d)
+            .collect();
+        for domid in dead {
+            self.seats.remove(&domid);
+            let wrong = (Kind::Dead, "it is dead, and its page is taken".to_owned());
+            self.reporter.fault_of(&self.stage, format!("guest {domid}"), wrong);
         }
         for (domid, seat) in &mut self.seats {
             seat.news = Instant::now();
@@ -177,8 +184,11 @@ impl Guests {
         Ok(())
     }
 
-    fn is_dead(&self, domid: u16) -> bool {
-        self.stage.mortal(domid).is_some_and(|(state, _)| state == Mortal::Dead)
+    /// Whether this one of those that had an id died while the daemon was down; the next may have
+    /// been introduced since.
+    fn has_died(&self, domid: u16, number: u64) -> bool {
+        let now = self.stage.mortal(domid);
+        now.is_some_and(|(state, current)| state == Mortal::Dead || current != number)
     }
 
     /// Those whose next life was introduced take their rings.
@@ -190,7 +200,7 @@ impl Guests {
             };
             let grants = overseer::grants(domid, number);
             let ledger = |domid, seed| Ledger::new(domid, seed ^ number << 48).with_grants(grants);
-            match self.attach(domid, domid, ledger) {
+            match self.attach(domid, domid, number, ledger) {
                 Ok(()) => self.stage.set_mortal(domid, Mortal::Alive, number),
                 // The daemon has ended meanwhile: with the next one.
                 Err(MachineError::Io(_)) => return Ok(()),
@@ -204,11 +214,12 @@ impl Guests {
         &mut self,
         first: u16,
         last: u16,
+        number: u64,
         ledger: impl FnOnce(u16, u64) -> Ledger + Clone,
     ) -> Ended {
         let (seats, ready, seed) = (&mut self.seats, &mut self.ready, self.seed);
         self.machine.attach(DomId(first), DomId(last), |domid, page| {
-            seats.insert(domid.0, Seat::new(domid.0, page, ledger.clone()(domid.0, seed)));
+            seats.insert(domid.0, Seat::new(domid.0, number, page, ledger.clone()(domid.0, seed)));
             ready.push_back(domid.0);
         })
     }

@@ -137,11 +137,13 @@ impl Director<'_> {
     /// Begins the next daemon; whether it serves.
     pub(super) fn start(&mut self, failpoint: Option<(Point, usize)>) -> Result<bool, KillError> {
         let life = self.stage.begin_life();
-        let point = self.before.unwrap_or(Point::Random);
+        self.waiting.extend(self.before);
         self.program.note(life, failpoint)?;
         match self.program.start(life, failpoint)? {
             Started::Ready(daemon) => {
-                self.summary.points.entry(point).or_default().recovered += 1;
+                for point in self.waiting.drain(..) {
+                    self.summary.points.entry(point).or_default().recovered += 1;
+                }
                 self.summary.starts.push(daemon.start);
                 self.daemon = Some(daemon);
                 Ok(true)

@@ -125,6 +125,8 @@ pub(super) struct Director<'a> {
     pub(super) daemon: Option<Daemon>,
     /// Where the one before was killed.
     pub(super) before: Option<Point>,
+    /// Where those were killed from which none has come back yet.
+    pub(super) waiting: Vec<Point>,
 }
 
 impl<'a> Director<'a> {
@@ -175,6 +177,7 @@ impl<'a> Director<'a> {
             reach: BTreeMap::new(),
             daemon: Some(daemon),
             before: None,
+            waiting: Vec::new(),
         })
     }
 

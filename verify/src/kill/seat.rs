@@ -19,6 +19,8 @@ use super::{
 pub(super) struct Seat {
     pub(super) client: Client,
     pub(super) ledger: Ledger,
+    /// Which of those that had its id, for one that may die.
+    pub(super) number: u64,
     /// When something came for it last.
     pub(super) news: Instant,
     /// It is past help, which was told.
@@ -26,11 +28,12 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    pub(super) fn new(domid: u16, page: Page, ledger: Ledger) -> Seat {
+    pub(super) fn new(domid: u16, number: u64, page: Page, ledger: Ledger) -> Seat {
         // Linux, older MiniOS, and one that rings always.
         let habits = [Habits::LINUX, Habits::MINIOS, Habits::default()];
         let habits = habits.into_iter().cycle().nth(usize::from(domid) % 3).unwrap_or_default();
-        Seat { client: Client::new(page, habits), ledger, news: Instant::now(), is_lost: false }
+        let client = Client::new(page, habits);
+        Seat { client, ledger, number, news: Instant::now(), is_lost: false }
     }
 
     /// Moves what can be moved, and acts; whether the ring is quiet then.

@@ -11,7 +11,7 @@ mod stream;
 
 use std::path::Path;
 
-use myriad_history::file::{History, Kept, OwnedCommit};
+use myriad_history::file::{History, Kept, OwnedChange, OwnedCommit};
 use serde_json::json;
 
 use self::{
@@ -99,30 +99,41 @@ fn write(
         let tree = history.tree(last.generation).ok()?;
         (tree.version().generation == last.generation).then_some(tree)
     });
-    let mut old = known.map(|tree| (tree.version().generation, Live::of(&tree)));
+    let mut old = known.map(|tree| (*tree.version(), Live::of(&tree)));
     for kept in new {
-        let mut merged = Vec::new();
+        let mut told = Vec::new();
         while let Some(commit) = commits.next_if(|commit| is_upto(commit, kept.generation)) {
-            merged.extend(commit?.changes);
+            told.push(commit?);
         }
-        stream.commit(kept, &merged, old.is_none())?;
+        stream.commit(kept, &told, old.is_none())?;
         match &mut old {
-            Some((generation, live)) => {
-                let step = differences(history, *generation, kept.generation, "/")?;
+            Some((before, live)) => {
+                let step = match only(&told, before, kept).and_then(|one| live.step_of(one)) {
+                    Some(step) => step,
+                    None => differences(history, before.generation, kept.generation, "/")?,
+                };
                 live.apply(&step);
                 let changed = step.iter().map(|difference| difference.path.as_str());
                 stream.files(&live.before(&step), &*live, changed)?;
-                *generation = kept.generation;
+                *before = *kept;
             }
             None => {
                 let tree = history.tree(kept.generation)?;
                 stream.files(&Nothing, &tree, paths(&tree))?;
-                old = Some((kept.generation, Live::of(&tree)));
+                old = Some((*kept, Live::of(&tree)));
             }
         }
         progress.step();
     }
     stream.end()
+}
+
+/// The changes of a version's commit, where that is all that lies between it and the one before.
+fn only<'c>(told: &'c [OwnedCommit], before: &Kept, kept: &Kept) -> Option<&'c [OwnedChange]> {
+    let [commit] = told else { return None };
+    let follows = before.seq.checked_add(1) == Some(commit.head.seq);
+    let is_whole = !commit.head.merged && commit.head.generation == kept.generation;
+    (follows && is_whole && before.incarnation == kept.incarnation).then_some(&*commit.changes)
 }
 
 type Read = Result<OwnedCommit, myriad_history::file::ReadError>;

@@ -68,8 +68,9 @@ pub(crate) fn steps<'p, E>(
     Ok(())
 }
 
-/// The nodes whose files may differ: those that changed, their parents (which hold the
-/// permissions), and the parents of those that became a file or a directory by it.
+/// The nodes whose files may differ: those that changed; their parents, which hold the permissions,
+/// unless a file has another value and that is all; and the parents of those that became a file
+/// or a directory by it.
 fn affected<'p>(
     old: &dyn Picture,
     new: &dyn Picture,
@@ -79,6 +80,10 @@ fn affected<'p>(
     for path in changed {
         affected.insert(path);
         let Some(parent) = parent(path) else { continue };
+        let is_file = |tree: &dyn Picture| tree.value(path).is_some() && !tree.has_children(path);
+        if is_file(old) && is_file(new) && old.perms(path) == new.perms(path) {
+            continue;
+        }
         if affected.insert(parent) && old.has_children(parent) != new.has_children(parent) {
             affected.extend(self::parent(parent));
         }

@@ -6,9 +6,10 @@ use std::{
     ops::Bound,
 };
 
-use myriad_history::file::{Difference, Node, Tree, order};
+use myriad_history::file::{Difference, Node, OwnedChange, OwnedWhat, Tree, order};
 
 use super::{
+    diff::is_one,
     layout::{Picture, join, parent},
     source::paths,
     words,
@@ -50,6 +51,43 @@ impl Live {
                 None => drop(self.nodes.remove(&key)),
             }
         }
+    }
+
+    /// What a commit makes different, the one right after this version; none where it doesn't fit
+    /// it, since something is missing.
+    pub(crate) fn step_of(&self, changes: &[OwnedChange]) -> Option<Vec<Difference>> {
+        let mut after: BTreeMap<Key, Option<Node>> = BTreeMap::new();
+        for change in changes.iter().filter(|change| change.path.starts_with('/')) {
+            let key = Key(change.path.as_str().into());
+            let generation = change.generation;
+            let is = after.get(&key).cloned().unwrap_or_else(|| self.nodes.get(&key).cloned());
+            let node = match &change.what {
+                OwnedWhat::Noted(_) => continue,
+                OwnedWhat::Created { value, perms } => {
+                    let (value, perms) = (value.as_slice().into(), perms.clone());
+                    Some(Node { value, perms, generation })
+                }
+                OwnedWhat::Written { value } => {
+                    Some(Node { value: value.as_slice().into(), generation, ..is? })
+                }
+                OwnedWhat::Perms(perms) => Some(Node { perms: perms.clone(), generation, ..is? }),
+                OwnedWhat::Removed => {
+                    let within = |key: &&Key| order::is_within(&key.0, &change.path);
+                    let from = || (Bound::Included(key.clone()), Bound::Unbounded);
+                    let there = self.nodes.range(from()).map(|(key, _)| key).take_while(within);
+                    let made = after.range(from()).map(|(key, _)| key).take_while(within);
+                    let all: Vec<Key> = there.chain(made).cloned().collect();
+                    after.extend(all.into_iter().map(|key| (key, None)));
+                    None
+                }
+            };
+            after.insert(key, node);
+        }
+        let differences = after.into_iter().map(|(key, after)| {
+            let before = self.nodes.get(&key).cloned();
+            Difference { path: key.0.into(), before, after }
+        });
+        Some(differences.filter(is_one).collect())
     }
 
     /// How it was before a step that was just made.
@@ -161,67 +199,4 @@ impl PartialOrd for Key {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tool::history::layout::tests::Model;
-
-    fn node(value: &str) -> Node {
-        Node { value: value.as_bytes().into(), perms: [].into(), generation: 1 }
-    }
-
-    fn model(live: &Live) -> Model {
-        let nodes = live.nodes.iter().map(|(key, node)| {
-            (key.0.to_string(), (node.value.to_vec(), words::perms(&node.perms)))
-        });
-        Model(nodes.collect())
-    }
-
-    fn same(picture: &dyn Picture, model: &Model, all: &[&str]) {
-        for path in all {
-            assert_eq!(picture.value(path), model.value(path), "{path}");
-            assert_eq!(picture.has_children(path), model.has_children(path), "{path}");
-            let (mut mine, mut theirs) = (picture.children(path), model.children(path));
-            assert!(mine.is_sorted(), "{mine:?}");
-            mine.sort_unstable();
-            theirs.sort_unstable();
-            assert_eq!(mine, theirs, "{path}");
-        }
-    }
-
-    #[test]
-    fn a_step_and_what_was_before_it_are_as_a_model_has_them() {
-        let all = ["/", "/a", "/a/b", "/a/b/c", "/a/b-c", "/a/d", "/aa", "/aa/b", "/e"];
-        let mut live = Live::default();
-        let mut state = 7u64;
-        let mut random = || {
-            state =
-                state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
-            state >> 33
-        };
-        for _ in 0..500 {
-            let old = model(&live);
-            let mut step = Vec::new();
-            for path in all.iter().skip(1) {
-                let before = live.get(path).cloned();
-                let is_orphan = parent(path).is_some_and(|parent| {
-                    let changed = step.iter().rev().find(|one: &&Difference| one.path == parent);
-                    changed.map_or(parent != "/" && live.get(parent).is_none(), |one| {
-                        one.after.is_none()
-                    })
-                });
-                let after = match random() % 4 {
-                    _ if is_orphan => None,
-                    0 => None,
-                    1 => Some(node(&random().to_string())),
-                    _ => before.clone(),
-                };
-                if before != after {
-                    step.push(Difference { path: (*path).into(), before, after });
-                }
-            }
-            live.apply(&step);
-            same(&live, &model(&live), &all);
-            same(&live.before(&step), &old, &all);
-        }
-    }
-}
+mod tests;

@@ -109,7 +109,10 @@ fn is_utf8() -> bool {
 }
 
 fn json_stats(stats: &Stats, file: &Path) -> Value {
-    let end = |(generation, at): (u64, u64)| json!({"generation": generation, "time": words::json_time(at)});
+    let end = |(generation, at): (u64, u64)| {
+        let time = words::json_time(at);
+        json!({"generation": generation, "time": time})
+    };
     let tier = |tier: &TierStats| {
         json!({
             "tier": tier.tier.0,

@@ -4,6 +4,6 @@ mod keeping;
 mod ring;
 mod socket;
 
-pub(super) use keeping::Keeping;
+pub(super) use keeping::{Keeping, SocketKeeping};
 pub(super) use ring::RingLink;
 pub(super) use socket::SocketLink;

@@ -4,7 +4,9 @@ use std::io;
 
 use myriad_core::Store;
 use myriad_ring::v1::connection::Connection;
-use rustix::{fd::OwnedFd, io::Errno};
+use rustix::{fd::OwnedFd, io::Errno, net::Shutdown};
+
+use super::SocketKeeping;
 
 use crate::worker::{
     poll::{Interest, Poll},
@@ -25,6 +27,8 @@ pub(in crate::worker) struct SocketLink {
     gone: bool,
     /// The last send found the socket full.
     blocked: bool,
+    /// What is kept of it where its socket outlives the daemon.
+    keeping: Option<Box<SocketKeeping>>,
 }
 
 impl SocketLink {
@@ -37,7 +41,32 @@ impl SocketLink {
             mute: false,
             gone: false,
             blocked: false,
+            keeping: None,
         }
+    }
+
+    /// The socket outlives the daemon.
+    pub(in crate::worker) fn with_keeping(
+        mut self,
+        keeping: Option<Box<SocketKeeping>>,
+    ) -> SocketLink {
+        self.keeping = keeping;
+        self
+    }
+
+    /// The client is no more, and nothing of it is kept.
+    pub(in crate::worker) fn end(&mut self) {
+        if let Some(keeping) = self.keeping.take() {
+            // Others have this socket too: it ends for all of them.
+            let _ = rustix::net::shutdown(&self.socket, Shutdown::Both);
+            keeping.end();
+        }
+    }
+
+    /// Whether nothing is under way.
+    fn is_quiet(&self, conn: &Connection) -> bool {
+        let waits = conn.has_output() || conn.is_waiting() || conn.requests_waiting() > 0;
+        self.carry.is_empty() && !waits
     }
 
     pub(in crate::worker) fn add_to(&self, poll: &Poll, number: u64) -> io::Result<()> {
@@ -52,6 +81,9 @@ impl SocketLink {
         }
         if self.ended || !self.carry.is_empty() || !conn.wants_input() {
             return false;
+        }
+        if let Some(keeping) = &mut self.keeping {
+            keeping.busy();
         }
         match rustix::io::read(&self.socket, &mut *scratch) {
             Ok(0) => self.ended = true,
@@ -95,6 +127,9 @@ impl SocketLink {
 
     /// Sends what the socket takes.
     pub(in crate::worker) fn send(&mut self, conn: &mut Connection, store: &Store) {
+        if let Some(keeping) = &mut self.keeping {
+            keeping.busy();
+        }
         let sent = if self.mute { Sent::Closed } else { send(&self.socket, conn, store) };
         self.blocked = sent == Sent::Blocked;
         if sent == Sent::Closed {
@@ -129,6 +164,11 @@ impl SocketLink {
         poll: &Poll,
         number: u64,
     ) -> io::Result<()> {
+        if self.is_quiet(conn)
+            && let Some(keeping) = &mut self.keeping
+        {
+            keeping.idle(conn);
+        }
         let wants = !self.ended && !paused && self.carry.is_empty() && conn.wants_input();
         if self.gone {
             return Ok(());

@@ -1,7 +1,7 @@
 //! Commits in order of generation, from all tiers.
 //!
-//! **L1** Each change is told once: by the finest tier that reaches back to it. A tier tells what is
-//! older than the first segment of those finer than it.
+//! **L1** Each change is told once: by the finest tier that reaches back to it. A tier tells what
+//! is older than the first segment of those finer than it.
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -11,7 +11,8 @@ use crate::file::errors::ReadError;
 use crate::file::model::{Head, OwnedCommit, Tier};
 use crate::file::record::Moment;
 
-use super::position::{Keys, Reader};
+use super::keys::{Keys, of_interest};
+use super::position::Reader;
 use super::scan::{Block, Index, SegmentIndex};
 
 /// Blocks that are still to be told of, and the commits of the last one.
@@ -21,6 +22,8 @@ pub(crate) struct Walk<'h> {
     sources: VecDeque<Origin<'h>>,
     ready: VecDeque<OwnedCommit>,
     range: RangeInclusive<u64>,
+    /// What is of interest: a path, and whether also what is below it.
+    of: (String, bool),
     back: bool,
 }
 
@@ -33,13 +36,14 @@ struct Origin<'h> {
 }
 
 impl<'h> Walk<'h> {
-    /// Of blocks that may hold these keys, forth or back.
+    /// Of the commits that concern a path, or also what is below it; forth or back.
     pub(crate) fn new(
         reader: Reader<'h>,
         range: RangeInclusive<u64>,
-        keys: &Keys,
+        of: (&str, bool),
         back: bool,
     ) -> Walk<'h> {
+        let keys = Keys::new(of.0, of.1);
         let index = reader.index;
         let mut sources = VecDeque::new();
         for (tier, segments) in index.tiers.iter().enumerate().rev() {
@@ -56,12 +60,16 @@ impl<'h> Walk<'h> {
                 }
             }
         }
-        Walk { reader, sources, ready: VecDeque::new(), range, back }
+        let of = (of.0.to_owned(), of.1);
+        Walk { reader, sources, ready: VecDeque::new(), range, of, back }
     }
 
     fn read(&mut self, origin: &Origin<'_>) -> Result<(), ReadError> {
         let Origin { segment, block, floor } = *origin;
         let mut commits: Vec<OwnedCommit> = Vec::new();
+        let (top, below) = &self.of;
+        let all = *below && top == "/";
+        let mut late: Option<u64> = None;
         let (tier, incarnation) = (Tier(segment.entry.tier), segment.entry.incarnation);
         self.reader.commits_of(segment, block, |head, item| match item {
             None => {
@@ -72,17 +80,23 @@ impl<'h> Walk<'h> {
             }
             // What is later a finer tier tells.
             Some(Item::Change(change)) if change.generation <= floor => {
-                let last = commits.last_mut();
-                last.into_iter().for_each(|commit| commit.changes.push(change.to_owned()));
+                let Some(commit) = commits.last_mut() else { return };
+                if commit.head.generation > floor {
+                    late = late.max(Some(change.generation));
+                }
+                if of_interest(&change, top, *below).is_some() {
+                    commit.changes.push(change.to_owned());
+                }
             }
             Some(_) => {}
         })?;
+        // The one commit that reaches beyond the floor is named by what is told of it.
         for commit in commits.iter_mut().filter(|commit| commit.head.generation > floor) {
-            let last = commit.changes.iter().map(|change| change.generation).max();
-            commit.head.generation = last.unwrap_or(0);
+            commit.head.generation = late.take().unwrap_or(0);
         }
         commits.retain(|commit| {
-            let silent = commit.changes.is_empty() && (commit.head.merged || tier > Tier(0));
+            let empty = commit.head.merged || tier > Tier(0) || !all;
+            let silent = commit.changes.is_empty() && empty;
             !silent && self.range.contains(&commit.head.generation)
         });
         if self.back {

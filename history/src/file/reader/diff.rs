@@ -8,8 +8,9 @@ use crate::file::merge::Merge;
 use crate::file::model::{Difference, Node};
 use crate::file::order;
 
+use super::keys::of_interest;
 use super::lookup::Found;
-use super::position::{Position, Reader, of_interest};
+use super::position::{Position, Reader};
 use super::tree::Tree;
 
 impl Reader<'_> {

@@ -7,8 +7,10 @@ use crate::file::errors::ReadError;
 use crate::file::merge::{Merge, Merged};
 use crate::file::model::{Change, Node, What};
 use crate::file::order;
+use crate::file::snapshot::read_nodes;
 
-use super::position::{Keys, Position, Reader};
+use super::keys::Keys;
+use super::position::{Position, Reader};
 use super::scan::{Block, SegmentIndex};
 
 /// What a version has at a path.
@@ -100,8 +102,8 @@ impl Reader<'_> {
         let (segment, base) = self.base(position)?;
         let doubts = self.doubts(position);
         let mut found = Vec::with_capacity(sought.len());
-        // The nodes of the block that was unpacked last.
-        let (mut unpacked, mut nodes) = (None, Vec::new());
+        // The block that was unpacked last.
+        let (mut unpacked, mut raw) = (None, Vec::new());
         for one in sought {
             if doubts.iter().any(|top| order::is_within(one.path, top)) {
                 found.push(Found::Unknown);
@@ -116,18 +118,23 @@ impl Reader<'_> {
                 found.push(Found::Unknown);
                 continue;
             }
-            let block = base.index.blocks_of(path).first();
-            if let Some(block) = block.filter(|block| unpacked != Some(block.number)) {
-                nodes.clear();
+            let Some(block) = base.index.blocks_of(path).first() else {
+                found.push(Found::Node(one.later.apply(None)));
+                continue;
+            };
+            if unpacked != Some(block.number) {
                 unpacked = Some(block.number);
-                self.nodes(segment, base, block, |at, node| {
-                    nodes.push((Box::<str>::from(at), node));
-                    true
-                })?;
+                raw = self.nodes(segment, block)?;
             }
-            let before = nodes.binary_search_by(|node| order::compare(&node.0, path));
-            let before = before.ok().filter(|_| block.is_some()).and_then(|at| nodes.get(at));
-            found.push(Found::Node(one.later.apply(before.map(|(_, node)| node.clone()))));
+            let mut before = None;
+            let read = read_nodes(&raw, base.moment.generation, |at, node| {
+                let order = order::compare(at, path);
+                before = order.is_eq().then(|| node.to_node());
+                order.is_lt()
+            });
+            let at = segment.entry.offset + block.offset;
+            read.map_err(|what| ReadError::Damaged { at, what })?;
+            found.push(Found::Node(one.later.apply(before)));
         }
         Ok(found)
     }

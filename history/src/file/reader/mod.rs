@@ -2,8 +2,9 @@
 
 mod commits;
 mod diff;
+mod keys;
 mod lookup;
-mod position;
+pub(crate) mod position;
 pub(crate) mod scan;
 mod stats;
 mod tree;
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use commits::{Walk, floor};
-use position::{Keys, Position, Reader, of_interest};
+use position::{Position, Reader};
 use scan::{Index, RefreshError};
 pub use stats::{Stats, TierStats};
 pub use tree::Tree;
@@ -92,8 +93,8 @@ impl History {
         Ok(newer)
     }
 
-    /// Every version that a tree can be given for, oldest first. Generations ascend. Reads the whole
-    /// file when it is first called.
+    /// Every version that a tree can be given for, oldest first. Generations ascend. Reads the
+    /// whole file when it is first called.
     #[must_use]
     pub fn versions(&self) -> &[Kept] {
         self.kept.get_or_init(|| self.read_versions())
@@ -116,7 +117,7 @@ impl History {
         &self,
         range: impl RangeBounds<u64>,
     ) -> impl Iterator<Item = Result<OwnedCommit, ReadError>> {
-        self.walk(range, Keys::new("/", true), false)
+        self.walk(range, ("/", true), false)
     }
 
     /// The same, newest first.
@@ -124,7 +125,7 @@ impl History {
         &self,
         range: impl RangeBounds<u64>,
     ) -> impl Iterator<Item = Result<OwnedCommit, ReadError>> {
-        self.walk(range, Keys::new("/", true), true)
+        self.walk(range, ("/", true), true)
     }
 
     /// What differs between the newest kept versions up to two generations, in a node and below it,
@@ -156,15 +157,10 @@ impl History {
         path: &str,
         recursive: bool,
     ) -> impl Iterator<Item = Result<(Head, OwnedChange), ReadError>> {
-        let path = path.to_owned();
-        let walk = self.walk(.., Keys::new(&path, recursive), true);
-        walk.flat_map(move |commit| match commit {
+        let walk = self.walk(.., (path, recursive), true);
+        walk.flat_map(|commit| match commit {
             Err(error) => vec![Err(error)],
-            Ok(OwnedCommit { head, mut changes }) => {
-                changes.retain(|change| {
-                    let borrowed = change.borrowed();
-                    of_interest(&borrowed, &path, recursive).is_some()
-                });
+            Ok(OwnedCommit { head, changes }) => {
                 changes.into_iter().rev().map(|change| Ok((head, change))).collect()
             }
         })
@@ -213,10 +209,10 @@ impl History {
     fn walk(
         &self,
         range: impl RangeBounds<u64>,
-        keys: Keys,
+        of: (&str, bool),
         back: bool,
     ) -> impl Iterator<Item = Result<OwnedCommit, ReadError>> {
-        let walk = Walk::new(self.reader(), inclusive(&range), &keys, back);
+        let walk = Walk::new(self.reader(), inclusive(&range), of, back);
         let mut sight = viewer::Sight::new(self.reader(), self.viewer);
         walk.filter_map(move |commit| match commit {
             Ok(commit) => sight.commit(commit).transpose(),

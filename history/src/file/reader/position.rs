@@ -3,12 +3,13 @@
 use crate::file::delta::{CommitHead, Commits, Item};
 use crate::file::errors::ReadError;
 use crate::file::merge::Merge;
-use crate::file::model::{Change, Kept, Node, Tier};
+use crate::file::model::{Kept, Node, Tier};
+use crate::file::order;
 use crate::file::record::{Kind, Moment, Place, Record, Unzip};
 use crate::file::snapshot::{NodesAt, read_nodes};
 use crate::file::storage::Source;
-use crate::file::{filter, order};
 
+use super::keys::{Keys, of_interest};
 use super::scan::{Base, Block, Index, SegmentIndex};
 use super::tree::Tree;
 
@@ -91,7 +92,7 @@ impl<'h> Reader<'h> {
         generation: u64,
     ) -> Result<Option<(Moment, u32)>, ReadError> {
         let blocks = segment.blocks.get(..blocks).unwrap_or_default();
-        let Some(block) = blocks.last().filter(|block| block.known) else { return Ok(None) };
+        let Some(block) = blocks.iter().rfind(|block| block.known) else { return Ok(None) };
         let mut found = None;
         self.heads_of(segment, block, |head| {
             if head.moment.generation <= generation {
@@ -194,12 +195,15 @@ impl<'h> Reader<'h> {
         let (segment, base) = self.base(position)?;
         let mut nodes: Vec<(Box<str>, Node)> = Vec::new();
         for block in base.index.blocks_of(top) {
-            self.nodes(segment, base, block, |path, node| {
+            let raw = self.nodes(segment, block)?;
+            let read = read_nodes(&raw, base.moment.generation, |path, node| {
                 if order::is_within(path, top) {
-                    nodes.push((path.into(), node));
+                    nodes.push((path.into(), node.to_node()));
                 }
                 true
-            })?;
+            });
+            let at = segment.entry.offset + block.offset;
+            read.map_err(|what| ReadError::Damaged { at, what })?;
         }
         let mut merge = Merge::default();
         self.changes_up_to(position, base.moment.generation, top, |item| {
@@ -233,19 +237,15 @@ impl<'h> Reader<'h> {
         base.ok_or(ReadError::Empty)
     }
 
-    /// The nodes of a block of a snapshot, in order, until one isn't wanted.
+    /// The bytes of a block of a snapshot.
     pub(crate) fn nodes(
         &self,
         segment: &SegmentIndex,
-        base: &Base,
         block: &NodesAt,
-        show: impl FnMut(&str, Node) -> bool,
-    ) -> Result<(), ReadError> {
+    ) -> Result<Vec<u8>, ReadError> {
         let at = segment.entry.offset + block.offset;
         let place = segment.place(self.index.block.file, block.number);
-        let raw = self.raw(segment, &place, at, Kind::Nodes)?;
-        let read = read_nodes(&raw, base.moment.generation, show);
-        read.map_err(|what| ReadError::Damaged { at, what })
+        self.raw(segment, &place, at, Kind::Nodes)
     }
 
     /// The blocks from a base to a position, newest first, with their segments.
@@ -284,45 +284,4 @@ pub(crate) fn kept(segment: &SegmentIndex, moment: Moment, changes: u32) -> Kept
     let Moment { generation, seq, at } = moment;
     let (tier, incarnation) = (Tier(segment.entry.tier), segment.entry.incarnation);
     Kept { generation, seq, at, tier, changes, incarnation }
-}
-
-/// The change as one of `top` or of what is below it: the removal of what `top` lies below is its
-/// own. Nothing if it doesn't concern them.
-pub(crate) fn of_interest<'c>(
-    change: &Change<'c>,
-    top: &'c str,
-    below: bool,
-) -> Option<Change<'c>> {
-    if change.path == top || below && order::is_within(change.path, top) {
-        return Some(*change);
-    }
-    let removed = matches!(change.what, crate::file::model::What::Removed);
-    let above = removed && order::is_within(top, change.path);
-    above.then_some(Change { path: top, ..*change })
-}
-
-/// What of a path a block's filter is asked for.
-#[derive(Clone, Debug)]
-pub(crate) struct Keys {
-    own: [Option<u64>; 2],
-    /// Of what it lies below.
-    removed: Vec<u64>,
-}
-
-impl Keys {
-    pub(crate) fn new(top: &str, below: bool) -> Keys {
-        use filter::Role::{Above, Changed, Removed};
-        if below && top == "/" {
-            return Keys { own: [None; 2], removed: Vec::new() };
-        }
-        let own = [Some(filter::key(top, Changed)), below.then(|| filter::key(top, Above))];
-        let removed = order::ancestors(top).map(|path| filter::key(path, Removed)).collect();
-        Keys { own, removed }
-    }
-
-    pub(crate) fn may_be_in(&self, block: &Block) -> bool {
-        let has = |key: &u64| filter::may_have(&block.filter, *key);
-        let all = self.own == [None; 2];
-        all || self.own.iter().flatten().any(has) || block.removes && self.removed.iter().any(has)
-    }
 }

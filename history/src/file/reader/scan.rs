@@ -192,6 +192,7 @@ impl SegmentIndex {
         let (at, number, span) = (self.end, self.records, record.span);
         if let (Kind::SnapshotEnd | Kind::Delta, Some(gap)) = (record.kind, self.gaps.last_mut())
             && gap.to_seq == 0
+            && span.first.generation > gap.generation
         {
             gap.to_seq = span.first.seq;
         }

@@ -1,8 +1,8 @@
 //! Who may read what of the past.
 //!
-//! **H1** A guest sees a node of a version if it may read it in the newest version and could read it
-//! in that one, in the same life. Lives are compared, never domain ids, so that a new tenant of a
-//! domid sees nothing of the old one's past.
+//! **H1** A guest sees a node of a version if it may read it in the newest version and could read
+//! it in that one, in the same life. Lives are compared, never domain ids, so that a new tenant of
+//! a domid sees nothing of the old one's past.
 
 use crate::file::errors::ReadError;
 use crate::file::model::{CONTROL, OwnedChange, OwnedCommit, OwnedWhat, Perm, Viewer};

@@ -1,8 +1,8 @@
 //! Writing a history file: one thread, by `pwrite`, never more than the file's size.
 //!
 //! A commit goes into the open block of tier 0 and into the level of tier 1; a block that is full,
-//! or old enough at a [`tick`](Writer::tick), becomes a record. A level whose period is over becomes
-//! a version of its tier and goes into the level above.
+//! or old enough at a [`tick`](Writer::tick), becomes a record. A level whose period is over
+//! becomes a version of its tier and goes into the level above.
 //!
 //! **W1** Bytes are written only where the superblock on the disk says that a segment is being
 //! written, behind its last record.
@@ -11,6 +11,7 @@
 
 mod level;
 mod open;
+mod promote;
 mod ring;
 mod segment;
 mod share;
@@ -32,7 +33,7 @@ use super::options::Options;
 use super::record::{Moment, Zip};
 use super::storage::{Disk, Storage};
 use super::superblock::Superblock;
-use crate::limits::{BLOCK_BYTES, MERGE_BYTES_MAX, MERGE_BYTES_MIN, MERGE_PART};
+use crate::limits::BLOCK_BYTES;
 
 /// Writes a history.
 ///
@@ -265,45 +266,6 @@ impl<S: Storage> Writer<S> {
             if known { shares.judge(change, bytes) } else { Verdict::Keep }
         };
         tier.delta.push(commit, merged, judge);
-    }
-
-    fn level(&self, tier: usize) -> Option<&Level> {
-        self.levels.get(tier.checked_sub(1)?)
-    }
-
-    /// Writes what a level has as a version of its tier, and adds it to the one above. Ends: each
-    /// call of itself is for a tier above.
-    fn promote(&mut self, tier: usize) -> Result<(), WriteError> {
-        let level = tier.checked_sub(1).and_then(|at| self.levels.get_mut(at));
-        let Some((moment, merge)) = level.and_then(Level::take) else { return Ok(()) };
-        let above = tier + 1;
-        let due = self.level(above).is_some_and(|level| level.is_due(moment.at));
-        let mut done = if due { self.promote(above) } else { Ok(()) };
-        let sorted = merge.sorted();
-        let changes: Vec<Change<'_>> =
-            sorted.iter().flat_map(|(path, merged)| merged.changes(path)).collect();
-        if let Some(level) = self.levels.get_mut(tier) {
-            changes.iter().for_each(|change| level.add(moment, change));
-        }
-        let Moment { seq, generation, at } = moment;
-        self.push(tier, &Commit { seq, generation, at, changes: &changes }, true);
-        done = done.and(self.write_delta(tier));
-        done.and(if self.is_full(above) { self.promote(above) } else { Ok(()) })
-    }
-
-    /// Whether a level has no room for more.
-    fn is_full(&self, tier: usize) -> bool {
-        let most = (self.block.size / MERGE_PART).clamp(MERGE_BYTES_MIN, MERGE_BYTES_MAX);
-        self.level(tier).is_some_and(|level| level.bytes() as u64 > most)
-    }
-
-    /// Promotes what the levels have, up to that of a tier.
-    fn flush_levels(&mut self, highest: usize) -> Result<(), WriteError> {
-        let mut done = Ok(());
-        for tier in 1..=highest {
-            done = done.and(self.promote(tier));
-        }
-        done
     }
 }
 

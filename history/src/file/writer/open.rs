@@ -7,12 +7,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::level::Level;
 use super::{Missing, TierWriter, Writer};
+use crate::file::delta::Item;
 use crate::file::errors::OpenError;
 use crate::file::model::GapReason;
 use crate::file::options::Options;
+use crate::file::reader::position::Reader;
 use crate::file::reader::scan::{self, Index};
 use crate::file::record::{Moment, Zip};
-use crate::file::storage::Storage;
+use crate::file::storage::{Source, Storage};
 use crate::file::superblock::{BYTES, Extent, Superblock};
 use crate::limits::DELTA_LEVEL;
 
@@ -24,12 +26,16 @@ pub(super) fn on<S: Storage>(
     new: bool,
 ) -> Result<Writer<S>, OpenError> {
     let io = |error| OpenError::Io { path: path.into(), error };
-    let (block, last) = if new {
-        (Superblock::new(options, file_id().map_err(io)?, now()), None)
+    let (block, last, levels) = if new {
+        let block = Superblock::new(options, file_id().map_err(io)?, now());
+        let levels = new_levels(&block);
+        (block, None, levels)
     } else {
         let index = scan::open(&disk, path)?;
         check_settings(path, &index.block, options)?;
-        close_all(index)
+        let levels = unpromoted(&disk, &index);
+        let (block, last) = close_all(index);
+        (block, last, levels)
     };
     let clean = block.pid == 0;
     let tiers = block.tiers.iter().enumerate().map(|(tier, _)| {
@@ -45,8 +51,6 @@ pub(super) fn on<S: Storage>(
         TierWriter { written, gap, ..TierWriter::default() }
     });
     let tiers = tiers.collect();
-    let level = |extent: &Extent| Level::new(extent.period);
-    let levels = block.tiers.iter().skip(1).map(level).collect();
     let mut next = block.clone();
     next.incarnation = next.incarnation.saturating_add(1);
     next.pid = std::process::id();
@@ -76,6 +80,32 @@ fn check_settings(path: &Path, block: &Superblock, options: &Options) -> Result<
         return differ("other tiers, periods or shares".to_owned());
     }
     Ok(())
+}
+
+fn new_levels(block: &Superblock) -> Vec<Level> {
+    block.tiers.iter().skip(1).map(|extent| Level::new(extent.period)).collect()
+}
+
+/// What a run that was killed hadn't promoted: of each tier what the one below it has later.
+fn unpromoted(source: &dyn Source, index: &Index) -> Vec<Level> {
+    let mut levels = new_levels(&index.block);
+    let reader = Reader::new(source, index);
+    for (level, tiers) in levels.iter_mut().zip(index.tiers.windows(2)) {
+        let [finer, tier] = tiers else { continue };
+        let last = tier.iter().filter_map(|segment| segment.last).map(|last| last.generation);
+        let last = last.max().unwrap_or(0);
+        let blocks = finer.iter().flat_map(|s| s.blocks.iter().map(move |block| (s, block)));
+        for (segment, block) in blocks.filter(|(_, block)| block.span.last.generation > last) {
+            // What can't be read is missing here as it is there.
+            _ = reader.commits_of(segment, block, |head, item| match item {
+                Some(Item::Change(change)) if head.moment.generation > last => {
+                    level.add(head.moment, &change);
+                }
+                _ => {}
+            });
+        }
+    }
+    levels
 }
 
 /// Segments end where their records do. The last version that any of them tells of.

@@ -67,10 +67,8 @@ pub(crate) fn begin(
     let offset = if after + wanted > end { extent.offset } else { after };
     let len = step(&extent).max(need).min(most(&extent)).min(end - offset);
     make_room(&mut next, number, offset, len);
-    let fewest = next.segments.iter().filter(|s| s.tier == number).count();
-    if fewest >= TIER_SEGMENTS {
-        let oldest = next.segments.iter().position(|s| s.tier == number);
-        oldest.map(|at| next.segments.remove(at));
+    if next.segments.iter().filter(|s| s.tier == number).count() >= TIER_SEGMENTS {
+        spare(&mut next, number);
     }
     next.segments.push(Segment {
         tier: number,
@@ -135,6 +133,19 @@ pub(crate) fn close(block: &mut Superblock, tier: u8, open: &Open, last: Moment)
         segment.last_at = last.at;
     }
     block.segments.retain(|s| !s.closed || s.len > 0);
+}
+
+/// There are too many segments, after many restarts: the smallest goes that no other needs, so that
+/// a daemon which keeps being killed doesn't take the past before that with it.
+fn spare(block: &mut Superblock, tier: u8) {
+    let of_tier: Vec<&Segment> = block.segments.iter().filter(|s| s.tier == tier).collect();
+    let free = of_tier.windows(2).filter_map(|pair| match pair {
+        [segment, next] if !next.continues => Some((segment.len, segment.number)),
+        _ => None,
+    });
+    let oldest = of_tier.first().map(|segment| segment.number);
+    let number = free.min().map(|(_, number)| number).or(oldest);
+    block.segments.retain(|s| s.tier != tier || Some(s.number) != number);
 }
 
 fn make_room(block: &mut Superblock, tier: u8, offset: u64, len: u64) {

@@ -7,6 +7,7 @@ use crate::file::order;
 use crate::file::record::{Kind, Moment, Sealed, Span, Zip};
 use crate::file::snapshot::{NodeBlock, NodesAt, SnapshotIndex};
 use crate::file::storage::Storage;
+use crate::file::superblock::Extent;
 use crate::limits::{NODES_BYTES, SNAPSHOT_LEVEL};
 
 /// A snapshot on its way into the segments of one tier.
@@ -16,15 +17,18 @@ struct Copy {
     index: SnapshotIndex,
     /// Bytes that it takes, or would take.
     bytes: u64,
+    /// Bytes that it may take.
+    most: u64,
 }
 
 impl<S: Storage> Writer<S> {
     /// Begins segments with a snapshot: the nodes of the version after the last appended commit, in
-    /// path order ([`order::compare`]). Where they don't all fit, as many as do; the file says where
-    /// it was cut.
+    /// path order ([`order::compare`]). Where they don't all fit, as many as do; the file says
+    /// where it was cut.
     ///
     /// # Errors
-    /// [`WriteError::SnapshotSeq`], [`WriteError::Order`], [`WriteError::PathOrder`]; or the disk's.
+    /// [`WriteError::SnapshotSeq`], [`WriteError::Order`], [`WriteError::PathOrder`]; or the
+    /// disk's.
     pub fn snapshot<'n>(
         &mut self,
         seq: u64,
@@ -74,7 +78,10 @@ impl<S: Storage> Writer<S> {
         let mut copies = Vec::new();
         for tier in wanting {
             self.begin_copy(tier).inspect_err(|_| self.pause = true)?;
-            copies.push(Copy { tier, index: SnapshotIndex::default(), bytes: 0 });
+            let extent = self.block.tiers.get(tier).copied().unwrap_or_default();
+            let hint = self.tiers.get(tier).map_or(0, |tier| tier.hint);
+            let most = snapshot_most(&extent, hint);
+            copies.push(Copy { tier, index: SnapshotIndex::default(), bytes: 0, most });
         }
         let (block, zip) = (NodeBlock::default(), Zip::new(SNAPSHOT_LEVEL));
         Ok(Snapshot { writer: self, moment, copies, block, zip, last: None })
@@ -104,6 +111,13 @@ impl<S: Storage> Writer<S> {
         state.delta.push_left_out(state.written, &left_out);
         self.write_delta(tier)
     }
+}
+
+/// Bytes that a snapshot may take, given those that the last one took or would have: three quarters
+/// of a segment, and half of one where it doesn't fit anyway.
+fn snapshot_most(extent: &Extent, hint: u64) -> u64 {
+    let most = ring::most(extent) / 4;
+    if hint > most * 3 { most * 2 } else { most * 3 }
 }
 
 /// A snapshot that is being written.
@@ -158,9 +172,7 @@ impl<S: Storage> Snapshot<'_, S> {
                 continue;
             }
             let writer = &mut *self.writer;
-            let extent = writer.block.tiers.get(copy.tier).copied().unwrap_or_default();
-            let most = ring::most(&extent) / 4 * 3;
-            let room = writer.make_room(copy.tier, sealed.len(), most);
+            let room = writer.make_room(copy.tier, sealed.len(), copy.most);
             if !room.inspect_err(|_| writer.pause = true)? {
                 copy.index.cut = Some(self.block.first.as_str().into());
                 continue;
@@ -195,7 +207,7 @@ impl<S: Storage> Snapshot<'_, S> {
         tier.known = true;
         tier.written = self.moment;
         tier.hint = bytes;
-        tier.again = copy.index.cut.is_some() && bytes <= most / 4 * 3;
+        tier.again = copy.index.cut.is_some() && bytes <= snapshot_most(&extent, bytes);
         let Some(open) = &mut tier.open else { return Ok(()) };
         open.snapshot = open.used();
         open.target = ring::target(&extent, open.snapshot);

@@ -9,7 +9,7 @@ use crate::recovery::{
     header::{HEADER_WORDS, Header, NEEDED, STATE},
     log::{Log, Place},
     record::{Found, LINE_WORDS},
-    recorder::Recorder,
+    recorder::{Begun, Recorder},
     state::says_recording,
     words::Words,
 };
@@ -107,9 +107,19 @@ impl Small {
 
     /// A whole checkpoint; whether it has resumed the journal.
     pub(super) fn checkpoint(&self) -> bool {
+        let begun = self.begin();
+        self.finish(begun)
+    }
+
+    /// A checkpoint begins: its version is taken.
+    pub(super) fn begin(&self) -> (Begun, Version) {
         let mut waits = 0..3;
         let begun = self.recorder.begin_checkpoint(|| waits.next().is_some());
-        let version = *self.root.lock().unwrap();
+        (begun, *self.root.lock().unwrap())
+    }
+
+    /// A checkpoint is complete.
+    pub(super) fn finish(&self, (begun, version): (Begun, Version)) -> bool {
         let number = {
             let mut number = self.number.lock().unwrap();
             *number += 1;

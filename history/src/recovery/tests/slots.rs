@@ -54,7 +54,8 @@ proptest! {
                 // As the writer does when memory is scarce.
                 for half in 0..2 {
                     // A little of it: the tape has a store for each word.
-                    tape.forget(spot.overflow(half, FEW), SLOT_OVERFLOW_BYTES as u64 / 128).unwrap();
+                    let len = SLOT_OVERFLOW_BYTES as u64 / 128;
+                    tape.forget(spot.overflow(half, FEW), len).unwrap();
                 }
             }
         }
@@ -63,7 +64,8 @@ proptest! {
             for spot in 0..FEW as usize {
                 // The last that is done, and the one that may be in the doing.
                 let of = |upto: usize| {
-                    (0..upto).rev().find(|n| n % FEW as usize == spot).and_then(|n| contents[n].clone())
+                    let mine = (0..upto).rev().find(|n| n % FEW as usize == spot);
+                    mine.and_then(|n| contents[n].clone())
                 };
                 let next = of((done + 1).min(contents.len()));
                 let here = found(image, Spot(spot as u32));

@@ -3,6 +3,7 @@
 use std::{
     io,
     sync::{Arc, Mutex},
+    thread,
 };
 
 use crate::{
@@ -19,11 +20,12 @@ pub(super) struct Store {
 
 /// Words, and all stores so far. Clones are the same memory. One access at a time, so that the
 /// order of the tape is the order of the stores.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Tape(Arc<Mutex<Inner>>);
 
-#[derive(Debug)]
 struct Inner {
+    /// What happens right after the store of this number.
+    interrupt: Option<(usize, Box<dyn FnOnce() + Send>)>,
     words: Vec<u64>,
     stores: Vec<Store>,
     /// What the protocol's users have done, by the length of the tape then.
@@ -45,8 +47,17 @@ pub(super) enum Note {
 
 impl Tape {
     pub(super) fn new(words: usize) -> Tape {
-        let inner = Inner { words: vec![0; words], stores: Vec::new(), notes: Vec::new() };
+        let (words, stores, notes) = (vec![0; words], Vec::new(), Vec::new());
+        let inner = Inner { interrupt: None, words, stores, notes };
         Tape(Arc::new(Mutex::new(inner)))
+    }
+
+    /// Right after so many more stores another does something, all of it before the next store;
+    /// whether what was to happen so before has happened.
+    pub(super) fn interrupt(&self, after: usize, with: impl FnOnce() + Send + 'static) -> bool {
+        let mut inner = self.0.lock().unwrap();
+        let at = inner.stores.len() + after;
+        inner.interrupt.replace((at, Box::new(with))).is_none()
     }
 
     /// Notes something, behind the stores so far.
@@ -88,6 +99,12 @@ impl Tape {
     }
 }
 
+impl std::fmt::Debug for Tape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tape of {} stores", self.stores())
+    }
+}
+
 impl Inner {
     fn store(&mut self, at: usize, value: u64) {
         self.words[at] = value;
@@ -101,7 +118,19 @@ impl Words for Tape {
     }
 
     fn store(&self, at: usize, value: u64, _: Ordering) {
-        self.0.lock().unwrap().store(at, value);
+        let (number, interrupt) = {
+            let mut inner = self.0.lock().unwrap();
+            inner.store(at, value);
+            let number = inner.stores.len();
+            (number, inner.interrupt.take_if(|(at, _)| *at == number))
+        };
+        if let Some((_, with)) = interrupt {
+            with();
+        }
+        // Others come in between, now here and now there.
+        if number.wrapping_mul(0x9e37_79b9) >> 7 & 7 == 0 {
+            thread::yield_now();
+        }
     }
 
     fn exchange(&self, at: usize, old: u64, new: u64) -> Result<u64, u64> {

@@ -11,18 +11,26 @@ use super::commits::Small;
 fn race(segments: u64, lines: u64, suspends: bool) -> usize {
     let small = Small::new(segments, lines);
     let over = AtomicBool::new(false);
+    // A fault that makes a thread wait for ever is one, too: each gives up after so many turns.
+    let goes_on = |turn: &mut u32| {
+        *turn += 1;
+        assert!(*turn < TURNS, "somebody waits for ever");
+        thread::yield_now();
+        !over.load(Relaxed)
+    };
     thread::scope(|scope| {
         let committers: Vec<_> = (1..=3_usize)
             .map(|me| {
                 let small = &small;
+                let goes_on = &goes_on;
                 scope.spawn(move || {
-                    let mut won = 0;
-                    while won < COMMITS {
+                    let (mut won, mut turn) = (0, 0);
+                    while won < COMMITS && goes_on(&mut turn) {
                         match small.commit((won * 37 + me * 11) % 150) {
                             Ok(true) => won += 1,
                             Ok(false) => {}
                             Err(_) if suspends => drop(small.recorder.suspend(won as u64)),
-                            Err(_) => thread::yield_now(),
+                            Err(_) => {}
                         }
                     }
                 })
@@ -42,15 +50,17 @@ fn race(segments: u64, lines: u64, suspends: bool) -> usize {
                 thread::yield_now();
             }
         });
-        committers.into_iter().for_each(|thread| thread.join().unwrap());
+        let ended: Vec<_> = committers.into_iter().map(|thread| thread.join()).collect();
         over.store(true, Relaxed);
+        ended.into_iter().for_each(|ended| ended.unwrap());
     });
     let suspended = small.kill_everywhere();
     assert_eq!(small.base().seq as usize, COMMITS * 3);
     // At rest everything is found, once it has been resumed.
-    while small.recorder.is_suspended() {
+    (0..3).for_each(|_| {
         small.checkpoint();
-    }
+    });
+    assert!(!small.recorder.is_suspended());
     small.answer();
     small.kill_everywhere();
     suspended
@@ -70,3 +80,5 @@ fn threads_that_go_on_without_records_say_so() {
 }
 
 const COMMITS: usize = 60;
+/// Far more than it takes.
+const TURNS: u32 = 1_000_000;

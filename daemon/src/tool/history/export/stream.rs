@@ -6,7 +6,7 @@ use std::{
     process::{Child, ChildStdin},
 };
 
-use myriad_history::file::{Kept, OwnedChange, order};
+use myriad_history::file::{Kept, OwnedChange, OwnedCommit, order};
 
 use super::git::{BRANCH, GENERATION, HISTORY, Last, Repository, failed};
 use crate::tool::history::{
@@ -41,7 +41,7 @@ impl Stream {
         Ok(Stream { git, input, follows: last.is_some(), id })
     }
 
-    /// Begins a commit: a version, and the changes that led to it. `is_whole`: all of its files
+    /// Begins a commit: a version, and the commits that led to it. `is_whole`: all of its files
     /// will be given.
     ///
     /// # Errors
@@ -49,10 +49,11 @@ impl Stream {
     pub(super) fn commit(
         &mut self,
         kept: &Kept,
-        changes: &[OwnedChange],
+        commits: &[OwnedCommit],
         is_whole: bool,
     ) -> Result<(), PastError> {
-        let mut head = head(kept, changes, self.id);
+        let changes: Vec<&OwnedChange> = commits.iter().flat_map(|c| &c.changes).collect();
+        let mut head = head(kept, &changes, self.id);
         if std::mem::take(&mut self.follows) {
             head.push_str(&format!("from {BRANCH}^0\n"));
         }
@@ -125,7 +126,7 @@ fn put(input: &mut BufWriter<ChildStdin>, step: Step) -> io::Result<()> {
 }
 
 /// All of a commit but its files.
-fn head(kept: &Kept, changes: &[OwnedChange], id: u64) -> String {
+fn head(kept: &Kept, changes: &[&OwnedChange], id: u64) -> String {
     let seconds = kept.at / 1_000_000_000;
     let (name, mail) = author(changes);
     let message = message(kept, changes, id);
@@ -137,7 +138,7 @@ fn head(kept: &Kept, changes: &[OwnedChange], id: u64) -> String {
 }
 
 /// Who: by name and something that looks like an address.
-fn author(changes: &[OwnedChange]) -> (String, String) {
+fn author(changes: &[&OwnedChange]) -> (String, String) {
     let all: BTreeMap<String, ()> =
         changes.iter().map(|change| (words::who(&change.author), ())).collect();
     let name = match (all.first_key_value(), all.len()) {
@@ -149,7 +150,7 @@ fn author(changes: &[OwnedChange]) -> (String, String) {
     (name, format!("{}@xenstore", mail.replace(' ', "-")))
 }
 
-fn message(kept: &Kept, changes: &[OwnedChange], id: u64) -> String {
+fn message(kept: &Kept, changes: &[&OwnedChange], id: u64) -> String {
     let mut text = String::new();
     let subject = match changes {
         [] => "the oldest version that is kept".to_owned(),
@@ -174,7 +175,7 @@ fn message(kept: &Kept, changes: &[OwnedChange], id: u64) -> String {
 }
 
 /// What all changes are below, where that isn't everything.
-fn below(changes: &[OwnedChange]) -> String {
+fn below(changes: &[&OwnedChange]) -> String {
     let Some((first, rest)) = changes.split_first() else { return String::new() };
     let mut above = std::iter::once(first.path.as_str()).chain(order::ancestors(&first.path));
     let common = above
@@ -201,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_commit_says_who_when_and_what() {
-        let text = head(&kept(), &[change(5, "/a", b"x\ny")], 9);
+        let text = head(&kept(), &[&change(5, "/a", b"x\ny")], 9);
         let mut lines = text.lines();
         assert_eq!(lines.next(), Some("commit refs/heads/main"));
         assert_eq!(lines.next(), Some("author domain 5 <domain-5@xenstore> 1500000000 +0000"));
@@ -217,14 +218,15 @@ mod tests {
     #[test]
     fn many_changes_are_summed_up() {
         let all: Vec<_> = (0..150).map(|n| change(n % 2 * 5, &format!("/a/b/{n}"), b"")).collect();
+        let all: Vec<_> = all.iter().collect();
         let text = message(&kept(), &all, 9);
         assert!(text.starts_with("7: 150 changes below /a/b\n"), "{text}");
         assert!(text.contains("\nand 50 more\n"));
         assert_eq!(author(&all), ("several".into(), "several@xenstore".into()));
-        let apart = [change(0, "/a", b""), change(0, "/b", b"")];
+        let apart = [&change(0, "/a", b""), &change(0, "/b", b"")];
         assert!(message(&kept(), &apart, 9).starts_with("7: 2 changes\n"));
         assert_eq!(author(&apart).1, "control@xenstore");
         let long = change(0, "/a", &[b'v'; 4000]);
-        assert!(message(&kept(), &[long], 9).lines().next().unwrap().len() <= EXPORT_SUBJECT);
+        assert!(message(&kept(), &[&long], 9).lines().next().unwrap().len() <= EXPORT_SUBJECT);
     }
 }

@@ -105,12 +105,20 @@ impl Since {
                 perms.iter().for_each(|entry| self.note_life(entry.domid, entry.instance));
             }
             OwnedWhat::Removed => self.anew |= change.path == "/",
-            OwnedWhat::Noted(text) => {
-                let ends = text.contains("released") || text.contains("introduced");
-                self.ended
-                    .extend(domid_in(text).or_else(|| domid_in(&change.path)).filter(|_| ends));
-            }
+            OwnedWhat::Noted(text) => self.note_text(&change.path, text),
             OwnedWhat::Written { .. } => {}
+        }
+    }
+
+    /// A note on a domain, at its home: see `myriad_history::Recorder`.
+    fn note_text(&mut self, path: &str, text: &str) {
+        let home = path.strip_prefix("/local/domain/").and_then(|domid| domid.parse().ok());
+        let Some(domid) = home else { return };
+        let life = text.strip_prefix("life ").and_then(|life| life.parse().ok());
+        match (text, life) {
+            ("released" | "introduced", _) => drop(self.ended.insert(domid)),
+            (_, Some(life)) => self.note_life(domid, life),
+            _ => {}
         }
     }
 
@@ -123,12 +131,6 @@ impl Since {
         let is_last = self.last.get(&domid).is_none_or(|last| *last <= instance);
         is_last && !self.ended.contains(&domid) && !self.anew
     }
-}
-
-/// The domain id in a note, such as `released 5`, or at the end of a path.
-fn domid_in(text: &str) -> Option<u16> {
-    let mut words = text.split(|c: char| !c.is_ascii_digit()).filter(|word| !word.is_empty());
-    words.next_back().and_then(|number| number.parse().ok())
 }
 
 #[cfg(test)]
@@ -159,9 +161,12 @@ mod tests {
             (vec![change(5, 10, "/a", written())], false),
             (vec![change(0, CONTROL, "/a", perms(9))], true),
             (vec![change(0, CONTROL, "/a", perms(11))], false),
-            (vec![change(0, CONTROL, "@releaseDomain", note("released 5"))], false),
+            (vec![change(0, CONTROL, "/local/domain/5", note("released"))], false),
             (vec![change(0, CONTROL, "/local/domain/5", note("introduced"))], false),
-            (vec![change(0, CONTROL, "@releaseDomain", note("released 6"))], true),
+            (vec![change(0, CONTROL, "/local/domain/5", note("life 9"))], true),
+            (vec![change(0, CONTROL, "/local/domain/5", note("life 10"))], false),
+            (vec![change(0, CONTROL, "/local/domain/5", note("shut down"))], true),
+            (vec![change(0, CONTROL, "/local/domain/6", note("released"))], true),
             (vec![change(0, CONTROL, "/local/domain/5", OwnedWhat::Removed)], true),
             (vec![change(0, CONTROL, "/", OwnedWhat::Removed)], false),
         ];

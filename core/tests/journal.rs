@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_types, reason = "a journal of a test may have a lock")]
 #![allow(unreachable_pub, reason = "a module of a test")]
 
+#[path = "journal/ops.rs"]
 mod ops;
 
 use std::sync::{Arc, Mutex};
@@ -186,4 +187,39 @@ fn requests_of_one_publication_are_told_apart() {
     let notes = notes.0.lock().unwrap();
     let requests: Vec<_> = notes[0].entry().requests().map(|(o, r)| (o.upto, r)).collect();
     assert_eq!(requests, [(10, Ok(())), (20, Err(Errno::EACCES)), (30, Ok(()))]);
+}
+
+#[test]
+fn a_commit_that_others_publish_is_its_owners_to_be_done_with() {
+    let notes = Arc::new(Notes::default());
+    let store = Store::new(&config(Some(notes.clone()))).unwrap();
+    let started = std::sync::Barrier::new(5);
+    std::thread::scope(|scope| {
+        for thread in 0..4_u32 {
+            let (store, started) = (&store, &started);
+            scope.spawn(move || {
+                started.wait();
+                for round in 0..200_u32 {
+                    let path = format!("/{thread}/{round}");
+                    let path = Path::new(&path).unwrap();
+                    store.edit(|edit| edit.write(&Caller::Control, path, b"x")).result.unwrap();
+                }
+            });
+        }
+        // Large enough to lose against the small ones, until it is announced.
+        started.wait();
+        for round in 0..20 {
+            let mut tx = store.begin(0);
+            for node in 0..200 {
+                let path = format!("/tx/{round}/{node}");
+                tx.write(&Caller::Control, Path::new(&path).unwrap(), b"x").unwrap();
+            }
+            tx.commit().result.unwrap();
+        }
+    });
+    let notes = notes.0.lock().unwrap();
+    // Every record: those that were published, and those that lost.
+    assert!(notes.iter().all(|note| note.done));
+    let marked = notes.iter().filter(|note| note.marked).count() as u64;
+    assert_eq!(marked, store.pin().seq() - 1);
 }
