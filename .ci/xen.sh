@@ -1,5 +1,6 @@
 #!/bin/bash
-# Real Xen under QEMU: toolstack and guests with ours as with C xenstored, and hostile guests.
+# Real Xen under QEMU: toolstack and guests with ours as with C xenstored, hostile guests, and a daemon
+# that is killed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 runs=target/xen-runs
@@ -27,3 +28,4 @@ lab guests-stock stock guests -l -e NANOS=3 -e LINUXES=1
 lab guests-ours "$ours" guests -l -e NANOS=3 -e LINUXES=1
 verify/xen/compare.sh "$runs/guests-stock" "$runs/guests-ours"
 lab hostile "$ours" hostile
+lab crash "$ours" crash -l -e LINUXES=1 -e ROUNDS=2

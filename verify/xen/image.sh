@@ -25,13 +25,19 @@ packages=(
 xen_programs=(xl xenstored oxenstored xenconsoled xenconsole xen-init-dom0 xenstore-control
   libxl-save-helper lsevtchn test-xenstore)
 modules=(xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs/xenfs)
+# Loaded by scripts that want them: dom0's disk and its backend, and the guest's frontend.
+block_modules=(brd xen-blkback/xen-blkback)
+guest_modules=(xen-blkfront)
+
+kernel_files=('./boot/vmlinuz-*' './lib/modules/*/kernel/drivers/xen/*'
+  './lib/modules/*/kernel/drivers/block/*')
 
 main() {
   exec 9>lock
   flock 9
   local stamp
-  stamp=$(cat "$here/image.sh" "$here"/dom0/init "$here"/guests/linux-init "$here"/guests/nano/* |
-    sha256sum)
+  stamp=$(cat "$here/image.sh" "$here"/dom0/{init,destroy.c} "$here"/guests/linux-init \
+    "$here"/guests/nano/* | sha256sum)
   [ "$(cat stamp 2>/dev/null)" != "$stamp" ] || return 0
   install_programs
   unpack_packages
@@ -80,16 +86,19 @@ unpack_packages() {
   for package in "$kernel" "${packages[@]}"; do
     local to=unpacked/$package
     [ "$package" != "$kernel" ] || to=unpacked/linux
-    [ ! -e "$to/.done" ] || continue
+    # Which files of it are there, so that a folder of an older list is made again.
+    local files=all
+    [ "$package" != "$kernel" ] || files=${kernel_files[*]}
+    [ "$(cat "$to/.done" 2>/dev/null)" != "$files" ] || continue
     rm -rf "$to"
     mkdir -p "$to"
     if [ "$to" = unpacked/linux ]; then # 400 MB, of which little is needed.
       dpkg-deb --fsys-tarfile packages/"${package}"_*.deb |
-        tar -x -C "$to" --wildcards './boot/vmlinuz-*' './lib/modules/*/kernel/drivers/xen/*'
+        tar -x -C "$to" --wildcards "${kernel_files[@]}"
     else
       dpkg-deb -x packages/"${package}"_*.deb "$to"
     fi
-    touch "$to/.done"
+    echo "$files" >"$to/.done"
   done
 }
 
@@ -112,7 +121,7 @@ download() {
 make_dom0() {
   local root=$work/dom0 from=$work/unpacked name
   rm -rf "$root"
-  mkdir -p "$root"/{bin,dev,etc/xen,lib64,modules,out,proc,run,sys,tmp} \
+  mkdir -p "$root"/{bin,dev,etc/xen,lib64,modules/block,out,proc,run,sys,tmp} \
     "$root"/usr/{bin,lib/xen-4.17/bin,lib/x86_64-linux-gnu} "$root"/var/{lib/xen,log/xen}
   ln -s ../run "$root/var/run"
   ln -s ../run/lock "$root/var/lock"
@@ -127,6 +136,10 @@ make_dom0() {
   for name in "${modules[@]}"; do
     cp "$from"/linux/lib/modules/*/kernel/drivers/xen/"$name.ko" "$root/modules/"
   done
+  for name in "${block_modules[@]}"; do
+    cp "$from"/linux/lib/modules/*/kernel/drivers/block/"$name.ko" "$root/modules/block/"
+  done
+  freestanding -o "$root/bin/destroy" "$here/dom0/destroy.c"
   echo 'root:x:0:0:root:/:/bin/sh' >"$root/etc/passwd"
   echo 'root:x:0:' >"$root/etc/group"
   cp "$here/dom0/init" "$root/init"
@@ -163,12 +176,15 @@ needed() {
 }
 
 make_linux_guest() {
-  local root=$work/linux-guest
+  local root=$work/linux-guest name
   rm -rf "$root"
   mkdir -p "$root"/{bin,dev,proc,sbin,sys,usr/bin}
   cp "$work/unpacked/busybox-static/bin/busybox" "$root/bin/"
   ln -s busybox "$root/bin/sh"
   cp "$work/unpacked/xenstore-utils/usr/bin/xenstore" "$root/usr/bin/"
+  for name in "${guest_modules[@]}"; do
+    cp "$work"/unpacked/linux/lib/modules/*/kernel/drivers/block/"$name.ko" "$root/"
+  done
   cp "$here/guests/linux-init" "$root/init"
   chmod +x "$root/init"
   add_libraries "$root"
@@ -176,10 +192,15 @@ make_linux_guest() {
 }
 
 make_nano() {
-  (cd "$here/guests/nano" && gcc -O2 -Wall -Wextra -Werror -std=gnu11 -ffreestanding -fno-builtin \
-    -fno-pic -fno-pie -no-pie -static -nostdlib -mno-red-zone -mgeneral-regs-only \
-    -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none \
-    -Wl,--build-id=none,--no-warn-rwx-segments -Wl,-T,nano.lds -o "$work/nano.elf" entry.S nano.c)
+  (cd "$here/guests/nano" &&
+    freestanding -Wl,--no-warn-rwx-segments -Wl,-T,nano.lds -o "$work/nano.elf" entry.S nano.c)
+}
+
+# A program that needs nobody, nor headers of a C library.
+freestanding() {
+  gcc -O2 -Wall -Wextra -Werror -std=gnu11 -ffreestanding -fno-builtin -fno-pic -fno-pie -no-pie \
+    -static -nostdlib -mno-red-zone -mgeneral-regs-only -fno-stack-protector \
+    -fno-asynchronous-unwind-tables -fcf-protection=none -Wl,--build-id=none "$@"
 }
 
 pack() {

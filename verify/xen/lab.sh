@@ -88,7 +88,7 @@ case $daemon in
     ;;
 esac
 {
-  printf 'export daemon=%q\narguments=%q\nlimit=%q\n' "$kind" "$arguments" $((seconds * 9 / 10 - 20))
+  printf 'export daemon=%q arguments=%q\nlimit=%q\n' "$kind" "$arguments" $((seconds * 9 / 10 - 20))
   for variable in "${variables[@]}"; do
     printf 'export %s=%q\n' "${variable%%=*}" "${variable#*=}"
   done

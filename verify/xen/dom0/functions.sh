@@ -17,6 +17,25 @@ fail() {
   exit 1
 }
 
+# launch: starts the daemon under test, at boot and afterwards.
+launch() {
+  # shellcheck disable=SC2086 # a list of words
+  ./xenstored --no-fork --pid-file /run/daemon.pid ${arguments:-} >>/out/xenstored.log 2>&1 \
+    </dev/null &
+}
+
+# daemon_answers: whether it does. A client that finds no socket takes /dev/xen/xenbus, and then waits
+# in the kernel until a daemon is there: so none may start before the socket is there, and this one
+# insists on it (-s).
+daemon_answers() {
+  [ -S /run/xenstored/socket ] && timeout 5 xenstore-read -s / >/dev/null 2>&1
+}
+
+# launch_consoles: starts xenconsoled.
+launch_consoles() {
+  xenconsoled --pid-file=/run/xen/xenconsoled.pid --log=guest --log-dir=/out
+}
+
 # await SECONDS COMMAND…: until the command succeeds; fails after that many seconds.
 await() {
   await_until=$(($(cut -d. -f1 /proc/uptime) + $1))
@@ -147,11 +166,15 @@ watch_console() {
   rm -f keys
   mkfifo keys
   xl console "$1" <keys >console.log 2>&1 &
+  console=$!
   exec 3>keys
 }
 
 close_console() {
   exec 3>&-
+  # It doesn't end by itself, and there can be one for each guest.
+  kill $console 2>/dev/null
+  wait $console
 }
 
 # raw TYPE STRING…: sends a request of that number over dom0's own ring, and prints the reply: OK, or

@@ -8,6 +8,8 @@
  *   hang                   does nothing any more
  *   spin N                 N times: writes data/spin and reads it back; "spin N bad B"
  *   tx N                   N transactions that write data/tx; "tx N bad B again A"
+ *   remake N               N times: makes data/made by writing it, and removes it, which can be done
+ *                          once; "remake N bad B"
  *   watches N              watches data/w0 .. data/w(N-1); "watches N bad B"
  *   events N               watches data/seen, writes it N times, takes the N + 1 events, ends the
  *                          watch; "events N bad B"
@@ -423,6 +425,16 @@ static void transact(uint64_t n)
   write(0, "data/answer", text.at);
 }
 
+static void remake(uint64_t n)
+{
+  uint64_t bad = 0;
+  for (uint64_t i = 0; i < n; i++) {
+    bad += write(0, "data/made", "here") < 0;
+    bad += request(XS_RM, 0, "data/made", sizeof "data/made") < 0;
+  }
+  answer_numbers("remake", n, bad);
+}
+
 static void watch_many(uint64_t n)
 {
   uint64_t bad = 0;
@@ -588,6 +600,8 @@ static void obey(const char *command)
     spin(number(argument));
   else if ((argument = after(command, "tx")))
     transact(number(argument));
+  else if ((argument = after(command, "remake")))
+    remake(number(argument));
   else if ((argument = after(command, "watches")))
     watch_many(number(argument));
   else if ((argument = after(command, "events")))
