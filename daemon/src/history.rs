@@ -107,6 +107,11 @@ impl Follower {
     }
 
     fn run(mut self, stop: &AtomicBool) {
+        // Where there is too little processor time for all, clients have their answers, and history
+        // a gap. (On Linux this is of the thread alone.)
+        if let Err(error) = rustix::process::nice(limits::HISTORY_NICE) {
+            warn!("history competes with the workers for processor time: {error}");
+        }
         loop {
             // Relaxed: the thread is woken after it was set, and looks again.
             let last = stop.load(Relaxed);

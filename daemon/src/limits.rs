@@ -100,6 +100,8 @@ pub const GENERATION_GAP: u64 = 1 << 16;
 pub const HISTORY_FEED_SLOTS: usize = 1 << 16;
 /// … and their bytes, about.
 pub const HISTORY_FEED_BYTES: u64 = 16 << 20;
+/// By how much the writer of history is nicer than the workers.
+pub const HISTORY_NICE: i32 = 10;
 /// How long the writer of history sleeps between two looks …
 pub const HISTORY_PAUSE: Duration = Duration::from_millis(100);
 /// … and when the last look has found more than so many commits.

@@ -37,6 +37,9 @@ impl<'t> Walk<'t> {
         let here = self.path.len();
         let first = self.stack.len();
         match node.dir {
+            Some(dir) if self.by_name => {
+                self.stack.extend(dir.children.iter().map(|child| (here, child.node())));
+            }
             Some(dir) => {
                 self.stack.extend(dir.ordered().into_iter().map(|child| (here, child.node())));
             }
