@@ -172,6 +172,14 @@ impl Client {
         }
     }
 
+    /// Whether there is more to be read since something was sent, and nothing else will say so.
+    pub(super) fn was_added_to(&mut self, store: &Store) -> bool {
+        match &mut self.link {
+            Link::Socket(_) => false,
+            Link::Ring(ring) => ring.was_added_to(&mut self.conn, store),
+        }
+    }
+
     /// Whether there is something to do for a ring whose doorbell was rung, or that is looked at
     /// again.
     pub(super) fn calls(&mut self, store: &Store) -> bool {

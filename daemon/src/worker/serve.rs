@@ -209,8 +209,8 @@ impl Worker {
     pub(super) fn flush(&mut self, number: u64) {
         let Some(client) = self.clients.get(number) else { return };
         let (peer, own) = (client.conn.peer(), OfConnection::of(&client.conn));
-        if client.send(&self.shared.store) && client.is_deaf() {
-            // It may be below its limit now.
+        let below_limit = client.send(&self.shared.store) && client.is_deaf();
+        if client.was_added_to(&self.shared.store) || below_limit {
             self.clients.note_busy(number);
         }
         self.note_usage(peer, own);

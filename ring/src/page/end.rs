@@ -52,7 +52,7 @@ pub(crate) struct End<S> {
     /// Its own indices before the first move that the other side wasn't told of.
     untold: Option<(u32, u32)>,
     /// The other side must be told, whatever moved.
-    forced: bool,
+    pub(super) forced: bool,
     /// Its own indices were not as it had left them.
     pub(super) rewritten: bool,
 }

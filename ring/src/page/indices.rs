@@ -64,9 +64,11 @@ impl<S: Shared> End<S> {
     }
 
     /// Brings the page to where an end before this one was about to bring it: from `old` to
-    /// `intended`. False where the page says neither: someone else has written it since.
+    /// `intended`. False where the page says neither: someone else has written it since. The other
+    /// side is told in any case: it may sleep over what is stored now, or was before.
     pub(crate) fn resume(&mut self, old: Indices, intended: Indices) -> bool {
         self.adopt();
+        self.forced = true;
         let known = |now: u32, old: u32, intended: u32| now == old || now == intended;
         let is_known =
             known(self.taken, old.taken, intended.taken) && known(self.put, old.put, intended.put);

@@ -21,14 +21,17 @@ pub(in crate::worker) struct RingLink {
     /// Something has moved since the guest's doorbell was thought of.
     moved: bool,
     deaf: bool,
+    /// Requests were done with since the ring was looked at: what its domain has added before it
+    /// knew that, it has not rung for.
+    unseen: bool,
     /// What is kept of it for the next daemon.
     keeping: Option<Box<Keeping>>,
 }
 
 impl RingLink {
     pub(in crate::worker) fn new(end: ServerEnd, domid: DomId, doorbell: Doorbell) -> RingLink {
-        let (blocked, moved, deaf) = (false, true, false);
-        RingLink { end, domid, doorbell, blocked, moved, deaf, keeping: None }
+        let (blocked, moved, deaf, unseen) = (false, true, false, false);
+        RingLink { end, domid, doorbell, blocked, moved, deaf, unseen, keeping: None }
     }
 
     /// From now on what it is about to do is kept first.
@@ -167,6 +170,7 @@ impl RingLink {
         self.end.commit_responses();
         failpoint::hit(Point::RspProd);
         failpoint::hit(Point::ReqCons);
+        self.unseen |= self.end.indices().taken != self.end.intended().taken;
         self.end.commit_requests();
         failpoint::hit(Point::ReqCons);
         true
@@ -182,6 +186,11 @@ impl RingLink {
         let wants = self.wants_input(conn) && !self.deaf;
         let found = self.end.look_again(wants, self.blocked);
         or_failed(found, conn, store)
+    }
+
+    /// The same after a sending, which may have told the guest only now what was taken.
+    pub(in crate::worker) fn was_added_to(&mut self, conn: &mut Connection, store: &Store) -> bool {
+        std::mem::take(&mut self.unseen) && self.left_something(conn, store)
     }
 
     /// The same for one whose doorbell was rung, or who is looked at again.
