@@ -2,7 +2,8 @@
 //! what is left of its connection.
 //!
 //! ```text
-//! incarnation 8 │ unique id 8 │ connection 8 │ indices before: taken 4, put 4 │ after: taken 4, put 4 │ remains …
+//! incarnation 8 │ unique id 8 │ connection 8
+//! │ indices before: taken 4, put 4 │ after: taken 4, put 4 │ remains …
 //! ```
 
 use std::collections::HashMap;
