@@ -28,4 +28,4 @@ lab guests-stock stock guests -l -e NANOS=3 -e LINUXES=1
 lab guests-ours "$ours" guests -l -e NANOS=3 -e LINUXES=1
 verify/xen/compare.sh "$runs/guests-stock" "$runs/guests-ours"
 lab hostile "$ours" hostile
-lab crash "$ours" crash -l -e LINUXES=1 -e ROUNDS=2
+lab crash "$ours" crash -e ROUNDS=2

@@ -228,3 +228,45 @@ fn or_failed(found: Result<bool, BadIndex>, conn: &mut Connection, store: &Store
         true
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::recovery::Kept;
+    use myriad_core::{Caller, Config, ConnId};
+    use myriad_history::recovery::{BootId, Directory, Slots};
+    use myriad_ring::{
+        page::{
+            Memfd,
+            guest::{GuestEnd, Habits},
+        },
+        v1::{connection::Peer, features::OFFERED},
+    };
+
+    #[test]
+    fn what_a_guest_adds_before_it_knows_what_was_taken_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::open(folder.path(), BootId::of_host().unwrap()).unwrap();
+        let slots = Arc::new(Slots::create(&directory).unwrap());
+        let kept = Kept { keeper: Arc::default(), slots, incarnation: 1 };
+        let page = Memfd::create().unwrap().map().unwrap();
+        let mut guest = GuestEnd::new(page.clone(), Habits::LINUX);
+        let domid = DomId(5);
+        let mut link = RingLink::new(ServerEnd::new(page, OFFERED), domid, Doorbell::None)
+            .with_keeping(Keeping::of(&kept, domid, 77));
+        let store = Store::new(&Config::default()).unwrap();
+        let mut conn = Connection::new(ConnId::new(0, 1), Peer::Domain(domid), Caller::Control);
+
+        guest.send(b"half a h").unwrap();
+        assert!(guest.take_doorbell());
+        assert!(link.read(&mut conn, &mut Scratch::default(), &store));
+        assert!(!link.left_something(&mut conn, &store));
+        guest.send(b"eader").unwrap();
+        assert!(!guest.take_doorbell(), "Linux doesn't ring before it has seen what was taken");
+        link.send(&mut conn, &store);
+        assert!(link.was_added_to(&mut conn, &store), "so nobody else would find it");
+        assert!(!link.was_added_to(&mut conn, &store), "once");
+    }
+}
