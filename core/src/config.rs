@@ -33,8 +33,8 @@ pub struct Config {
     /// Whether the nodes of a domain that dies go to the control domain, instead of being removed
     /// (C's `--keep-orphans`).
     pub keep_orphans: bool,
-    /// Whether someone calls [`Store::reclaim`]: large versions wait for it then, instead of
-    /// being freed by whoever lets go of them last.
+    /// Whether someone calls [`Store::reclaim`](crate::Store::reclaim): large versions wait for it
+    /// then, instead of being freed by whoever lets go of them last.
     pub reclaimer: bool,
 }
 

@@ -45,7 +45,8 @@ pub(crate) struct Log<M> {
 #[repr(align(64))]
 struct Apart(AtomicU64);
 
-/// Space that was taken, and who takes it has to give back by [`Log::end`]. With
+/// Space that was taken, and who takes it has to give back by
+/// [`Journal::end`](super::Journal::end). With
 /// [`RecordId::NONE`]: leave to commit without a record.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "its segment can't be used again before `end`"]
