@@ -190,7 +190,8 @@ The tree of the version to be judged is given to the command of `run` twice:
   XENSTORED_PATH   a socket that serves it read-only: xenstore-ls, xenstore-read, myriad ls …
   MYRIAD_TREE      a directory. A node without children is a file with its value; one with
                    children a directory, its value (where it has one) in the file .value; .perms
-                   has the permissions of the directory and of the files in it, a line each
+                   has the permissions of the directory and of the files in it, a line each.
+                   It lies in memory (/dev/shm), or where TMPDIR says
   MYRIAD_GENERATION, MYRIAD_TIME say which version it is.
 
 Example: since when has domain 5 no network device?

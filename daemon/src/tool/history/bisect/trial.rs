@@ -76,7 +76,12 @@ impl Judge {
 
 impl Stage {
     fn new(tree: Tree, below: Option<&str>) -> Result<Stage, PastError> {
-        let temporary = tempfile::Builder::new().prefix("myriad-bisect-").tempdir();
+        let mut builder = tempfile::Builder::new();
+        let builder = builder.prefix("myriad-bisect-");
+        let temporary = match std::env::var_os("TMPDIR") {
+            None => builder.tempdir_in(IN_MEMORY).or_else(|_| builder.tempdir()),
+            Some(_) => builder.tempdir(),
+        };
         let temporary = temporary.map_err(PastError::place("can't make a temporary directory"))?;
         let place = temporary.path().join("tree");
         std::fs::create_dir(&place).map_err(PastError::place("can't make a directory"))?;
@@ -139,6 +144,9 @@ fn verdict(words: &[OsString], status: ExitStatus) -> Result<Verdict, PastError>
         }
     }
 }
+
+/// Where thousands of small files cost little. TMPDIR says otherwise.
+const IN_MEMORY: &str = "/dev/shm";
 
 #[cfg(test)]
 mod tests {
