@@ -8,6 +8,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
+use myriad_history::limits::SLOTS;
 use myriad_history::recovery::{
     BootId, CheckpointWriter, Complete, Covered, Directory, Journal, JournalConfig, RecordHead,
     RecordId, Recovered, RecoveryError, SlotError, Slots,
@@ -169,9 +170,9 @@ fn slots_are_found_as_they_were_written_last() {
     let slots = Arc::new(Slots::create(&directory).unwrap());
     assert!(slots.used().unwrap().is_empty());
     let mut one = slots.writer(1).unwrap();
-    let mut last = slots.writer(32_751).unwrap();
+    let mut last = slots.writer(SLOTS - 1).unwrap();
     assert!(matches!(slots.writer(1), Err(SlotError::Taken(1))));
-    assert!(matches!(slots.writer(32_752), Err(SlotError::Taken(_))));
+    assert!(matches!(slots.writer(SLOTS), Err(SlotError::Taken(_))));
     let mut freed = slots.writer(2).unwrap();
     for n in 0..50_u8 {
         one.write(&[n; 112], &vec![n; usize::from(n % 3) * 8192]).unwrap();
@@ -186,7 +187,7 @@ fn slots_are_found_as_they_were_written_last() {
     let slots = Arc::new(Slots::open(&directory).unwrap());
     let used = slots.used().unwrap();
     let numbers: Vec<u32> = used.iter().map(|used| used.slot).collect();
-    assert_eq!(numbers, [1, 32_751]);
+    assert_eq!(numbers, [1, SLOTS - 1]);
     let content = used[0].content.as_ref().unwrap();
     assert_eq!((&content.inline[..], &content.overflow[..]), (&[49; 112][..], &[49; 8192][..]));
     let content = used[1].content.as_ref().unwrap();
