@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use myriad_core::limits::FEED_SLOTS;
+use myriad_core::limits::{FEED_SLOTS, GUEST_TRANSACTION_BYTES};
 
 /// Workers that are started when the command line doesn't say (or one per core, if fewer).
 pub const DEFAULT_WORKERS: u16 = 4;
@@ -88,8 +88,11 @@ pub const RECORDS_HELD: usize = 16;
 pub const JOURNAL_LEAST: u64 = 1 << 20;
 /// … and the largest.
 pub const JOURNAL_MOST: u64 = 64 << 30;
-/// Segments that a small journal has at least; a large one has segments of the usual size.
-pub const JOURNAL_SEGMENTS: u64 = 16;
+/// Segments that a journal has at least …
+pub const JOURNAL_SEGMENTS: u64 = 8;
+/// … and bytes that one has at most: twice what a guest's largest transaction takes, so that none
+/// is too large for a journal of the usual size.
+pub const JOURNAL_SEGMENT_BYTES: u64 = 4 << 20;
 /// Descriptors of clients that systemd is given to keep, at most: those of its own bound that are
 /// left for others.
 pub const FDSTORE_SPARE: u32 = 8;
@@ -135,3 +138,5 @@ pub const PAUSE_REMEMBERED: Duration = Duration::from_secs(10);
 /// Requests of other workers' guests whose events a worker has not queued yet. Each guest has a
 /// bounded number outstanding; past this the rest count as done.
 pub const TICKETS_KEPT: usize = 1 << 16;
+
+const _: () = assert!(JOURNAL_SEGMENT_BYTES >= 2 * GUEST_TRANSACTION_BYTES as u64);

@@ -20,7 +20,7 @@ use myriad_core::{
     Caller, Config, ConnId, DomId, Restore, RestoreError, Store,
     journal::{Entry, Journal as StoreJournal},
 };
-use myriad_history::limits::{SEGMENT_BYTES, SLOT_INLINE_BYTES};
+use myriad_history::limits::SLOT_INLINE_BYTES;
 use myriad_history::recovery::{
     BootId, Directory, Journal, JournalConfig, Keeper, Recovered, RecoveryError, Slots,
 };
@@ -32,7 +32,7 @@ pub use checkpointer::Checkpointer;
 pub use former::{Former, SlotHead};
 
 use crate::{
-    limits::{self, JOURNAL_SEGMENTS},
+    limits::{self, JOURNAL_SEGMENT_BYTES, JOURNAL_SEGMENTS},
     stored,
 };
 
@@ -188,7 +188,7 @@ impl Recovery {
         let base = self.keeper.write_checkpoint(&self.directory, store, self.incarnation)?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let at = now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX));
-        let segment_bytes = (self.journal_bytes / JOURNAL_SEGMENTS).min(SEGMENT_BYTES);
+        let segment_bytes = (self.journal_bytes / JOURNAL_SEGMENTS).min(JOURNAL_SEGMENT_BYTES);
         let segments = self.journal_bytes.checked_div(segment_bytes).unwrap_or(0);
         let config = JournalConfig { segments, segment_bytes, at };
         self.keeper.begin(Journal::create(&self.directory, &config, &base)?);
