@@ -21,7 +21,7 @@ show() { printf '\n$ %s\n' "$*"; "$@"; }
 # It returns when the daemon serves.
 show xenstored --pid-file "$run/pid" --trace-file "$run/log" --access-log "$run/access"
 
-show head -n 1 "$run/log"
+show tail -n 1 "$run/log"
 show myriad control sim create 7
 show myriad write /local/domain/7/name web /local/domain/7/memory/target 262144
 show myriad read /local/domain/7/name
@@ -40,4 +40,12 @@ printf '\nThe clients that people use: xenstore-ls is the same program by anothe
 ln -s "$PWD/target/debug/myriad" "$run/xenstore-ls"
 show xenstore-ls -f -p /local/domain/7
 show grep -E 'write|commit|w event' "$run/access"
+printf '\nIt remembers what was (written some tenths of a second later) ...\n'
+until myriad log /local/domain/7/memory | grep -q 131072; do sleep 0.1; done
+show myriad log /local/domain/7/memory
+
+printf '\n... and, killed, comes back with all that anyone has seen.\n'
+show kill -KILL "$(cat "$run/pid")"
+show xenstored --pid-file "$run/pid" --trace-file "$run/log" --access-log "$run/access"
+show myriad read /local/domain/7/memory/target
 printf '\nThat was it: xenstored ends, and its folder goes.\n'

@@ -10,6 +10,7 @@ use myriad_benches::load::{
     Peer,
     scenario::soak::{Sample, Soak},
 };
+use myriad_core::Quotas;
 use myriad_verify::peer::{DomainChange, Server};
 
 #[test]
@@ -21,7 +22,9 @@ fn domains_come_and_go_and_leave_nothing_behind() {
             std::process::abort();
         }
     });
-    let mut server = Server::start_myriad(1).unwrap();
+    // A journal whose memory is soon all in use.
+    let options = ["--journal-size", "1M", "--history-size", "off"];
+    let mut server = Server::start_myriad_and(1, &Quotas::default(), &options).unwrap();
     server.domain(DomainChange::Destroy(1)).unwrap();
     let peer = Peer::new("myriad", server.socket(), None).unwrap();
     // Each id is used seven times; the first samples see the daemon grow to its size.

@@ -126,6 +126,18 @@ impl Server {
     /// # Errors
     /// [`PeerError`].
     pub fn start_myriad_with(domains: u32, quotas: &Quotas) -> Result<Server, PeerError> {
+        Server::start_myriad_and(domains, quotas, &[])
+    }
+
+    /// The same with more options.
+    ///
+    /// # Errors
+    /// [`PeerError`].
+    pub fn start_myriad_and(
+        domains: u32,
+        quotas: &Quotas,
+        options: &[&str],
+    ) -> Result<Server, PeerError> {
         let program = myriad_program("xenstored", "MYRIAD_XENSTORED")?;
         let folder = folder()?;
         let notify = folder.path().join("notify");
@@ -141,6 +153,7 @@ impl Server {
             .arg("--sim-domains")
             .arg(format!("1-{domains}"))
             .args(quota_options(quotas))
+            .args(options)
             .env("NOTIFY_SOCKET", &notify)
             .stdin(Stdio::null());
         let host = Host::simulated(folder.path());
