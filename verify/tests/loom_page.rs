@@ -45,6 +45,7 @@ use std::sync::Arc;
 
 use doorbells::Doorbells;
 use end::End;
+use indices::Indices;
 use layout::Lane;
 use loom::{sync::Notify, thread};
 use memory::{Memory, Mutant, RING, Small, explore};
@@ -160,7 +161,11 @@ fn reconnection(mutant: Mutant) {
                 return false;
             }
             guest.adopt();
-            assert_eq!(guest.own(), (0, 0), "reconnected before the rings were emptied");
+            assert_eq!(
+                guest.own(),
+                Indices::default(),
+                "reconnected before the rings were emptied"
+            );
             assert_eq!(guest.send([&[1u8][..]]), Ok(1));
             true
         });

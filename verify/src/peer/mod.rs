@@ -121,10 +121,7 @@ impl Server {
         Server::start_myriad_with(domains, &Quotas::default())
     }
 
-    /// The same with other quotas than the defaults.
-    ///
-    /// # Errors
-    /// [`PeerError`].
+    /// The same with other quotas than the defaults; fails likewise.
     pub fn start_myriad_with(domains: u32, quotas: &Quotas) -> Result<Server, PeerError> {
         Server::start_myriad_and(domains, quotas, &[])
     }
