@@ -115,7 +115,9 @@ impl Follower {
         loop {
             // Relaxed: the thread is woken after it was set, and looks again.
             let last = stop.load(Relaxed);
-            let (read, done) = self.drain(u64::MAX);
+            // No further: what is published meanwhile may not end.
+            let newest = self.store.pin().seq();
+            let (read, done) = self.drain(newest);
             self.note(done);
             if self.recorder.writer().wants_snapshot() {
                 let done = self.snapshot();

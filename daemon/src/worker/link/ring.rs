@@ -158,13 +158,15 @@ impl RingLink {
     /// Keeps what the ring has come to, then lets the guest know of it. False while a request waits
     /// for its answer: it would have to be executed again.
     fn keep(&mut self, conn: &Connection) -> bool {
-        let Some(keeping) = &mut self.keeping else { return true };
-        if conn.is_waiting() {
-            return false;
-        }
-        if let Err(error) = keeping.keep(&self.end, conn) {
-            warn!("the ring of domain {} would not survive a crash: {error}", self.domid);
-            self.end();
+        if let Some(keeping) = &mut self.keeping {
+            if conn.is_waiting() {
+                return false;
+            }
+            if let Err(error) = keeping.keep(&self.end, conn) {
+                warn!("the ring of domain {} would not survive a crash: {error}", self.domid);
+                // It is served all the same: its indices are stored below, now and from now on.
+                self.end();
+            }
         }
         failpoint::hit(Point::RspProd);
         self.end.commit_responses();
@@ -268,5 +270,11 @@ mod tests {
         link.send(&mut conn, &store);
         assert!(link.was_added_to(&mut conn, &store), "so nobody else would find it");
         assert!(!link.was_added_to(&mut conn, &store), "once");
+
+        // Where its slot can't be written any more it is served all the same.
+        link.end();
+        assert!(link.read(&mut conn, &mut Scratch::default(), &store));
+        link.send(&mut conn, &store);
+        assert_eq!(link.end.indices(), link.end.intended());
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Backlog {
     /// The events that may be given up, and when: in order.
     deadlines: VecDeque<(Duration, u64)>,
     waiting: usize,
+    /// The replies among the messages, and their bytes.
+    replies: (usize, usize),
 }
 
 /// A message, or what is left of an event that was given up: no bytes.
@@ -58,14 +60,15 @@ impl Backlog {
 
     /// Bytes of the replies that wait, counted likewise.
     pub(crate) fn replies(&self) -> usize {
-        let replies = self.messages.iter().filter(|message| message.is_reply);
-        replies.map(|message| message.bytes.len()).sum()
+        self.replies.1
     }
 
     /// What is left of a message that is being sent, and the replies behind it: what a server that
     /// comes back must send. Events it fires anew.
     pub(crate) fn unanswered(&self) -> impl Iterator<Item = &[u8]> {
-        let pieces = self.messages.iter().enumerate().map(|(at, message)| {
+        // Most have no replies: then it is the first one at most.
+        let last = if self.replies.0 == 0 { 1 } else { self.messages.len() };
+        let pieces = self.messages.iter().take(last).enumerate().map(|(at, message)| {
             let sent = if at == 0 { self.sent } else { 0 };
             let owed = message.is_reply || sent > 0;
             message.bytes.get(sent..).filter(|_| owed).unwrap_or_default()
@@ -149,7 +152,12 @@ impl Backlog {
     }
 
     fn push(&mut self, message: Queued) {
-        self.waiting = self.waiting.saturating_add(message.bytes.len());
+        let bytes = message.bytes.len();
+        self.waiting = self.waiting.saturating_add(bytes);
+        if message.is_reply {
+            let (count, sum) = self.replies;
+            self.replies = (count.saturating_add(1), sum.saturating_add(bytes));
+        }
         self.messages.push_back(message);
     }
 
@@ -161,7 +169,12 @@ impl Backlog {
         let Some(message) = self.messages.pop_front() else { return };
         self.front = number.wrapping_add(1);
         self.sent = 0;
-        self.waiting = self.waiting.saturating_sub(message.bytes.len());
+        let bytes = message.bytes.len();
+        self.waiting = self.waiting.saturating_sub(bytes);
+        if message.is_reply {
+            let (count, sum) = self.replies;
+            self.replies = (count.saturating_sub(1), sum.saturating_sub(bytes));
+        }
         if self.deadlines.front().is_some_and(|&(_, due)| due == number) {
             self.deadlines.pop_front();
         }
