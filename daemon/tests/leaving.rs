@@ -129,7 +129,8 @@ fn a_guest_that_leaves_with_requests_under_way_can_come_back() {
 
 #[test]
 fn clients_beyond_the_limit_of_files_wait_for_others_to_leave() {
-    let daemon = Daemon::start_with_files(64, &["--workers", "2"]);
+    let daemon = Daemon::start(&["--workers", "2"]);
+    daemon.leave_descriptors(45);
     let mut first = daemon.connect();
     first.write("/a", "1").unwrap();
     // More than there are descriptors: the system keeps those that the daemon can't take in.

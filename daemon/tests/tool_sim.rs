@@ -214,7 +214,8 @@ fn what_cant_work_is_refused_before_the_first_guest() {
 
 #[test]
 fn a_daemon_with_too_few_descriptors_is_told_which_limit_to_raise() {
-    let daemon = Daemon::start_with_files(96, &[]);
+    let daemon = Daemon::start(&[]);
+    daemon.leave_descriptors(75);
     let output =
         sim(&daemon.path("socket"), &["--guests", "100", "--parallel", "100"]).output().unwrap();
     assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));

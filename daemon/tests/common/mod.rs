@@ -13,6 +13,7 @@ use std::{
 };
 
 use myriad_ring::v1::{HEADER_LEN, Header, Op};
+use rustix::process::{Resource, Rlimit};
 use tempfile::TempDir;
 
 /// Ends a test whose daemon hangs; no test depends on how long anything takes.
@@ -46,22 +47,6 @@ impl Daemon {
     pub fn start_in(dir: TempDir, args: &[&str]) -> Daemon {
         let command = command(dir.path(), args);
         Daemon::spawn(dir, command)
-    }
-
-    /// One that may have so many files open.
-    pub fn start_with_files(files: u32, args: &[&str]) -> Daemon {
-        let dir = tempfile::tempdir().unwrap();
-        let daemon = command(dir.path(), args);
-        let mut limited = Command::new("sh");
-        limited.args(["-c", "ulimit -n $0 && exec \"$@\"", &files.to_string()]);
-        limited.arg(daemon.get_program()).args(daemon.get_args()).stdin(Stdio::null());
-        for (name, value) in daemon.get_envs() {
-            match value {
-                Some(value) => limited.env(name, value),
-                None => limited.env_remove(name),
-            };
-        }
-        Daemon::spawn(dir, limited)
     }
 
     pub fn spawn(dir: TempDir, mut command: Command) -> Daemon {
@@ -110,6 +95,19 @@ impl Daemon {
         let mut client = self.connect();
         client.control(&["sim", "create", &domid.to_string()]).unwrap();
         client.ok(Op::Introduce, format!("{domid}\x001\x001\0").as_bytes());
+    }
+
+    /// Descriptors that the daemon has open.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
+    /// Lets the daemon have that many more descriptors than it has now.
+    pub fn leave_descriptors(&self, more: usize) {
+        let limit = Some((self.descriptors() + more) as u64);
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let limit = Rlimit { current: limit, maximum: limit };
+        rustix::process::prlimit(Some(pid), Resource::Nofile, limit).unwrap();
     }
 
     pub fn signal(&self, signal: rustix::process::Signal) {
