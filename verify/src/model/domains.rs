@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use myriad_core::{DomId, Error, Instance, Quota};
+use myriad_core::{Caller, DomId, Error, Instance, Quota, Seat, Special};
 
-use super::quota::node_bytes;
-use super::{Entry, Model, parent};
+use super::quota::{node_bytes, watch_bytes};
+use super::{Entry, Model, Watch, parent};
 
 /// A domain in one of its lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Domain {
     pub target: Option<(DomId, Instance)>,
     /// Feature bits that were set for it.
     pub features: Option<u32>,
+    /// What its host has told of it.
+    pub seat: Seat,
     /// Quotas of its own.
     pub quotas: BTreeMap<Quota, u32>,
 }
@@ -52,25 +54,42 @@ impl Model {
         if life == Instance::CONTROL {
             return Usage { nodes: own().count() + self.specials.len(), ..Usage::default() };
         }
-        let memory = own().map(|(path, node)| node_bytes(path, node)).sum();
-        Usage { nodes: own().count(), watches: 0, memory }
+        let is = |w: &&Watch| w.caller == Caller::Guest { domid, instance: life };
+        let watches = || self.watches.iter().filter(is);
+        let of_nodes: i64 = own().map(|(path, node)| node_bytes(path, node)).sum();
+        let of_watches: i64 = watches().map(|w| watch_bytes(&w.path, &w.token)).sum();
+        let (nodes, watches) = (own().count(), watches().count());
+        Usage { nodes, watches, memory: of_nodes + of_watches }
     }
 
     /// A domain that the host has: the life that it is in, which begins here where it isn't known.
     pub fn know_domain(&mut self, domid: DomId) -> Instance {
-        if let Some(domain) = self.domains.get(&domid) {
-            return domain.life;
+        if !self.domains.contains_key(&domid) {
+            self.changed();
         }
-        let life = self.life(domid).unwrap_or_else(|| {
-            self.next_life += 1;
-            Instance::from_number(self.next_life - 1)
-        });
-        let (introduced, shutdown, target, features) = (false, false, None, None);
-        let quotas = BTreeMap::new();
-        let domain = Domain { domid, life, introduced, shutdown, target, features, quotas };
-        self.domains.insert(domid, domain);
+        self.know(domid)
+    }
+
+    /// Keeps what the host tells of a domain that is known.
+    pub fn seat(&mut self, domid: DomId, seat: Seat) {
+        if let Some(domain) = self.domains.get_mut(&domid).filter(|domain| domain.seat != seat) {
+            domain.seat = seat;
+            self.changed();
+        }
+    }
+
+    /// INTRODUCE; true where that is news. The control domain is announced to nobody.
+    pub fn introduce(&mut self, domid: DomId) -> bool {
+        let life = self.know(domid);
+        let Some(domain) = self.domains.get_mut(&domid).filter(|domain| !domain.introduced) else {
+            return false;
+        };
+        (domain.introduced, domain.shutdown) = (true, false);
+        if life != Instance::CONTROL {
+            self.fire_special(Special::IntroduceDomain, &[domid], true);
+        }
         self.changed();
-        life
+        true
     }
 
     /// RELEASE, or the death of a domain: what it owns goes with all below it, or to the control
@@ -89,9 +108,108 @@ impl Model {
                 self.bury(&path, life);
             }
         }
-        self.domains.remove(&domid);
+        let gone = self.domains.remove(&domid);
+        if gone.is_some_and(|domain| domain.introduced) {
+            self.fire_special(Special::ReleaseDomain, &[domid], true);
+        }
         self.changed();
         Ok(())
+    }
+
+    /// Domains have shut down; true where that is news of one that is introduced.
+    pub fn shutdown(&mut self, domids: &[DomId]) -> bool {
+        let mut news = Vec::new();
+        for domid in domids {
+            let is = |domain: &&mut Domain| domain.introduced && !domain.shutdown;
+            if let Some(domain) = self.domains.get_mut(domid).filter(is) {
+                domain.shutdown = true;
+                news.push(*domid);
+            }
+        }
+        if !news.is_empty() {
+            self.fire_special(Special::ReleaseDomain, &news, false);
+            self.changed();
+        }
+        !news.is_empty()
+    }
+
+    /// RESUME.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDomain`] for one that is not introduced.
+    pub fn resume(&mut self, domid: DomId) -> Result<(), Error> {
+        self.introduced(domid)?.shutdown = false;
+        self.changed();
+        Ok(())
+    }
+
+    /// SET_TARGET.
+    ///
+    /// # Errors
+    /// As for [`Model::resume`].
+    pub fn set_target(&mut self, domid: DomId, target: DomId) -> Result<(), Error> {
+        self.introduced(domid)?;
+        let life = self.introduced(target)?.life;
+        self.introduced(domid)?.target = Some((target, life));
+        self.changed();
+        Ok(())
+    }
+
+    /// SET_FEATURE.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDomain`].
+    pub fn set_features(&mut self, domid: DomId, features: u32) -> Result<(), Error> {
+        let unknown = Error::UnknownDomain(domid);
+        self.domains.get_mut(&domid).ok_or(unknown)?.features = Some(features);
+        self.changed();
+        Ok(())
+    }
+
+    /// SET_QUOTA: a domain's, or for all that have none of their own.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDomain`].
+    pub fn set_quota(
+        &mut self,
+        domid: Option<DomId>,
+        quota: Quota,
+        value: u32,
+    ) -> Result<(), Error> {
+        match domid {
+            None => self.quotas.set(quota, value),
+            Some(domid) => {
+                let domain = self.domains.get_mut(&domid).ok_or(Error::UnknownDomain(domid))?;
+                domain.quotas.insert(quota, value);
+            }
+        }
+        self.changed();
+        Ok(())
+    }
+
+    /// The domain in this life is known from now on.
+    pub(super) fn add_domain(&mut self, domid: DomId, life: Instance) {
+        let (introduced, shutdown, target, features) = (false, false, None, None);
+        let (seat, quotas) = (Seat::default(), BTreeMap::new());
+        let domain = Domain { domid, life, introduced, shutdown, target, features, seat, quotas };
+        self.domains.insert(domid, domain);
+    }
+
+    fn know(&mut self, domid: DomId) -> Instance {
+        if let Some(domain) = self.domains.get(&domid) {
+            return domain.life;
+        }
+        let life = self.life(domid).unwrap_or_else(|| {
+            self.next_life += 1;
+            Instance::from_number(self.next_life - 1)
+        });
+        self.add_domain(domid, life);
+        life
+    }
+
+    fn introduced(&mut self, domid: DomId) -> Result<&mut Domain, Error> {
+        let domain = self.domains.get_mut(&domid).filter(|domain| domain.introduced);
+        domain.ok_or(Error::UnknownDomain(domid))
     }
 
     /// The nodes of a guest whose parent has another owner, as a walk in order of creation meets

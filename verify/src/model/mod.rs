@@ -24,9 +24,15 @@
 //! ```
 
 mod domains;
+mod index;
 mod node;
 mod quota;
+mod reads;
+mod request;
+mod transaction;
 mod tree;
+pub mod twin;
+mod watch;
 
 use std::collections::BTreeMap;
 
@@ -34,7 +40,12 @@ use myriad_core::{Access, Caller, Config, DomId, Instance, Perm, Quotas, Special
 
 pub use domains::{Domain, Usage};
 pub use node::{Entry, Node, parent};
-pub use tree::Names;
+pub use reads::Names;
+pub use request::{Answer, Request};
+pub use transaction::Transaction;
+pub use watch::{Event, Watch};
+
+use index::{Definition, Key};
 
 /// A store, sequential and naive. A clone is another store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,10 +55,22 @@ pub struct Model {
     quotas: Quotas,
     /// Permissions of `@introduceDomain` and `@releaseDomain`.
     specials: [Vec<Entry>; 2],
+    /// In order of registration.
+    watches: Vec<Watch>,
+    events: Vec<Event>,
+    definitions: Vec<Definition>,
+    /// The keys of the indices, escaped, with their matches.
+    keys: BTreeMap<(usize, String), Key>,
+    /// The generation in which a key last came or went.
+    keys_stamp: u64,
+    /// Keys whose matches have changed, until their events are raised.
+    touched_keys: Vec<(usize, String)>,
     control: DomId,
     keep_orphans: bool,
     /// Requests that changed something, so far.
     generation: u64,
+    /// In a transaction: all that is done counts as one request.
+    one_request: bool,
     /// Nodes that were made, so far.
     made: u64,
     /// The life that the next new domain gets.
@@ -66,9 +89,16 @@ impl Model {
             domains: BTreeMap::new(),
             quotas: config.quotas,
             specials: [vec![control], vec![control, everyone]],
+            watches: Vec::new(),
+            events: Vec::new(),
+            definitions: Definition::all(config),
+            keys: BTreeMap::new(),
+            keys_stamp: 0,
+            touched_keys: Vec::new(),
             control: config.control,
             keep_orphans: config.keep_orphans,
             generation: config.generation,
+            one_request: false,
             made: 0,
             next_life: FIRST_LIFE + config.generation,
         }
@@ -130,9 +160,17 @@ impl Model {
         }
     }
 
+    /// A request of a publication has changed nothing: it takes a generation all the same, where
+    /// another of them changes something.
+    pub fn pass(&mut self) {
+        self.generation += 1;
+    }
+
     /// A request has changed something.
     fn changed(&mut self) {
-        self.generation += 1;
+        if !self.one_request {
+            self.generation += 1;
+        }
     }
 
     /// The generation of the request at hand, should it change something.

@@ -26,6 +26,12 @@ impl Node {
         Node { value, list, order, value_stamp, list_stamp, children_stamp }
     }
 
+    /// Its permissions as they are stored: each with the life that it was set for.
+    #[must_use]
+    pub fn entries(&self) -> Vec<(Perm, Instance)> {
+        self.list.iter().map(|entry| (entry.perm(), entry.life)).collect()
+    }
+
     /// Who owns it.
     #[must_use]
     pub fn owner(&self) -> Entry {

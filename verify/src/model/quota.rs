@@ -1,6 +1,6 @@
 //! What a guest may use: each refusal as C words it, *at* the value of a quota.
 
-use myriad_core::limits::{NODE_HEAD_BYTES, PERM_BYTES};
+use myriad_core::limits::{NODE_HEAD_BYTES, PERM_BYTES, WATCH_HEAD_BYTES};
 use myriad_core::{Caller, DomId, Error, Instance, Quota, Refusal};
 
 use super::node::leaf;
@@ -56,6 +56,11 @@ pub(super) fn node_bytes(path: &str, node: &Node) -> i64 {
 /// The same of a node that has so many permissions and this value.
 pub(super) fn new_bytes(path: &str, entries: usize, value: &[u8]) -> i64 {
     bytes(NODE_HEAD_BYTES + path.len() + leaf(path).len() + 1 + PERM_BYTES * entries + value.len())
+}
+
+/// Bytes of a watch as the quota `memory` counts them.
+pub(super) fn watch_bytes(path: &str, token: &[u8]) -> i64 {
+    bytes(WATCH_HEAD_BYTES + path.len() + token.len())
 }
 
 pub(super) fn bytes(count: usize) -> i64 {

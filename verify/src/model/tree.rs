@@ -3,67 +3,21 @@
 use myriad_core::limits::{ACL_ENTRIES, VALUE_BYTES};
 use myriad_core::{Caller, DomId, Error, Instance, Perm, Quota, Special};
 
-use super::node::{Rights, Who, leaf, owner, rights, within};
+use super::index::is_reserved;
+use super::node::{Rights, Who, owner, rights};
 use super::quota::{bytes, new_bytes, size};
 use super::{Entry, Model, Node, parent};
-
-/// The children of a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Names {
-    /// The generation in which they last changed.
-    pub stamp: u64,
-    /// Their names, in order of creation.
-    pub names: Vec<String>,
-}
 
 /// What an operation needs: some of these at the node, any of them at the nearest ancestor of one
 /// that doesn't exist.
 #[derive(Clone, Copy)]
-enum Need {
+pub(super) enum Need {
     Read,
     Write,
     Own,
 }
 
 impl Model {
-    /// READ.
-    ///
-    /// # Errors
-    /// As [`myriad_core::Reads`] says, here and below.
-    pub fn read(&self, caller: &Caller, path: &str) -> Result<Vec<u8>, Error> {
-        Ok(self.look(caller, path)?.value.clone())
-    }
-
-    /// DIRECTORY.
-    ///
-    /// # Errors
-    /// As for [`Model::read`].
-    pub fn list(&self, caller: &Caller, path: &str) -> Result<Names, Error> {
-        let stamp = self.look(caller, path)?.children_stamp;
-        let names = self.children(path).into_iter().map(|p| leaf(p).to_owned()).collect();
-        Ok(Names { stamp, names })
-    }
-
-    /// GET_PERMS.
-    ///
-    /// # Errors
-    /// As for [`Model::read`].
-    pub fn get_perms(&self, caller: &Caller, path: &str) -> Result<Vec<Perm>, Error> {
-        Ok(self.shown(&self.look(caller, path)?.list))
-    }
-
-    /// GET_PERMS of a special node.
-    ///
-    /// # Errors
-    /// As for [`Model::read`].
-    pub fn get_special_perms(&self, caller: &Caller, node: Special) -> Result<Vec<Perm>, Error> {
-        let list = self.special_list(node);
-        if !rights(list, self.who(caller)).read {
-            return Err(Error::AccessDenied);
-        }
-        Ok(self.shown(list))
-    }
-
     /// WRITE.
     ///
     /// # Errors
@@ -72,17 +26,20 @@ impl Model {
         if value.len() > VALUE_BYTES {
             return Err(Error::InvalidValue("a value has at most 4094 bytes"));
         }
-        if !self.place(self.changer(caller)?, path, Need::Write)? {
+        if !self.place(self.changer(caller, path)?, path, Need::Write)? {
             return self.create(caller, path, value);
         }
         let Some(node) = self.nodes.get(path) else { return Err(Error::NotFound) };
         self.bounded(caller, Quota::NodeSize, size(node.list.len(), value))?;
         self.afford(caller, node.owner(), bytes(value.len()) - bytes(node.value.len()))?;
+        let old = node.value.clone();
+        self.index_change(path, Some(&old), Some(value));
         let stamp = self.stamp();
         if let Some(node) = self.nodes.get_mut(path) {
             node.value = value.to_vec();
             node.value_stamp = stamp;
         }
+        self.raise(path, None);
         self.changed();
         Ok(())
     }
@@ -92,7 +49,7 @@ impl Model {
     /// # Errors
     /// As for [`Model::write`].
     pub fn mkdir(&mut self, caller: &Caller, path: &str) -> Result<(), Error> {
-        if self.place(self.changer(caller)?, path, Need::Write)? {
+        if self.place(self.changer(caller, path)?, path, Need::Write)? {
             return Ok(());
         }
         self.create(caller, path, b"")
@@ -103,7 +60,7 @@ impl Model {
     /// # Errors
     /// As for [`Model::write`].
     pub fn rm(&mut self, caller: &Caller, path: &str) -> Result<(), Error> {
-        let exists = self.place(self.changer(caller)?, path, Need::Write)?;
+        let exists = self.place(self.changer(caller, path)?, path, Need::Write)?;
         let above = parent(path).ok_or(Error::RemoveRoot)?;
         if !self.nodes.contains_key(above) {
             return Err(Error::NotFound);
@@ -125,7 +82,7 @@ impl Model {
             return Err(Error::InvalidValue("a permission list has at most 1400 entries"));
         }
         let list = self.bind(perms)?;
-        let who = self.changer(caller)?;
+        let who = self.changer(caller, path)?;
         if !self.place(who, path, Need::Own)? {
             return Err(Error::NotFound);
         }
@@ -136,7 +93,9 @@ impl Model {
         self.bounded(caller, Quota::NodeSize, size(list.len(), &node.value))?;
         let new = new_bytes(path, list.len(), b"") - new_bytes(path, node.list.len(), b"");
         self.afford(caller, node.owner(), new)?;
+        let before = node.list.clone();
         self.put_list(path, list);
+        self.raise(path, Some(&before));
         self.changed();
         Ok(())
     }
@@ -165,24 +124,29 @@ impl Model {
         Ok(())
     }
 
-    /// The paths of a node's children, in order of creation.
-    pub(super) fn children(&self, path: &str) -> Vec<&str> {
-        let mut found: Vec<(u64, &str)> = self
-            .nodes
-            .iter()
-            .filter(|(p, _)| parent(p) == Some(path))
-            .map(|(p, node)| (node.order, p.as_str()))
-            .collect();
-        found.sort_unstable();
-        found.into_iter().map(|(_, path)| path).collect()
-    }
-
     /// Removes a node and all below it.
     pub(super) fn remove(&mut self, path: &str) {
+        if !self.one_request {
+            self.fire_removal(path);
+        }
         let stamp = self.stamp();
-        self.nodes.retain(|p, _| !within(p, path));
+        for gone in self.walk(path) {
+            let old = self.nodes.remove(&gone).map(|node| node.value);
+            self.index_change(&gone, old.as_deref(), None);
+        }
         if let Some(above) = parent(path).and_then(|above| self.nodes.get_mut(above)) {
             above.children_stamp = stamp;
+        }
+        if !self.one_request {
+            self.fire_indices();
+        }
+    }
+
+    /// The events of a change that is made; those of a transaction are raised at its commit.
+    fn raise(&mut self, path: &str, before: Option<&[Entry]>) {
+        if !self.one_request {
+            self.fire(path, false, before);
+            self.fire_indices();
         }
     }
 
@@ -205,7 +169,7 @@ impl Model {
         Who::Guest(Some(life), domain.target.filter(serves).map(|target| target.1))
     }
 
-    fn special_list(&self, node: Special) -> &[Entry] {
+    pub(super) fn special_list(&self, node: Special) -> &[Entry] {
         let [introductions, releases] = &self.specials;
         match node {
             Special::IntroduceDomain => introductions,
@@ -215,7 +179,7 @@ impl Model {
 
     /// Binds permissions to the present lives of whom they name. There must be an owner, and it
     /// must live.
-    fn bind(&self, perms: &[Perm]) -> Result<Vec<Entry>, Error> {
+    pub(super) fn bind(&self, perms: &[Perm]) -> Result<Vec<Entry>, Error> {
         let bind = |perm: &Perm| {
             let everyone = perm.domid == DomId::ANY;
             let life = if everyone { Some(Instance::ANY) } else { self.life(perm.domid) };
@@ -228,22 +192,20 @@ impl Model {
         Ok(perms.iter().map(bind).collect())
     }
 
-    /// Who asks for a change. What the dead made would belong to nobody.
-    fn changer(&self, caller: &Caller) -> Result<Who, Error> {
+    /// Who asks for a change. What the dead made would belong to nobody, and what shows indices
+    /// can't be changed.
+    pub(super) fn changer(&self, caller: &Caller, path: &str) -> Result<Who, Error> {
         match self.who(caller) {
+            Who::Control if is_reserved(path) => Err(Error::ReadOnly),
+            _ if is_reserved(path) => Err(Error::AccessDenied),
             Who::Guest(None, _) => Err(Error::AccessDenied),
             who => Ok(who),
         }
     }
 
-    fn look(&self, caller: &Caller, path: &str) -> Result<&Node, Error> {
-        self.place(self.who(caller), path, Need::Read)?;
-        self.nodes.get(path).ok_or(Error::NotFound)
-    }
-
     /// Whether a node exists, for those who may know: others can't tell what is absent from what
     /// is forbidden.
-    fn place(&self, who: Who, path: &str, need: Need) -> Result<bool, Error> {
+    pub(super) fn place(&self, who: Who, path: &str, need: Need) -> Result<bool, Error> {
         let nearest = self.nearest(path);
         let list = self.nodes.get(nearest).map(|node| &*node.list).unwrap_or_default();
         let Rights { read, write, own } = rights(list, who);
@@ -293,7 +255,9 @@ impl Model {
             self.made += 1;
             let node = Node::new(value_at(at).to_vec(), list.clone(), self.made, stamp);
             self.nodes.insert(at.to_owned(), node);
+            self.index_change(at, None, Some(value_at(at)));
         }
+        self.raise(path, None);
         self.changed();
         Ok(())
     }
