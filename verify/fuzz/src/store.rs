@@ -42,4 +42,4 @@ pub(crate) fn config(how: u8) -> Config {
 }
 
 /// Steps of an input at most.
-const STEPS: usize = 200;
+const STEPS: usize = 120;
