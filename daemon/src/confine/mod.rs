@@ -2,7 +2,7 @@
 //!
 //! Guests send bytes to this process, and it is root in the control domain. Should one of them ever
 //! get it to do what it shouldn't, then the kernel refuses: no capability is left, no privilege can
-//! be gained, files can be opened in few directories, and most system calls are refused. Invariants:
+//! be gained, files can be opened in few directories, most system calls are refused. Invariants:
 //! - every thread is confined, those that began before and those that begin later;
 //! - what the kernel can't do is said in the log and by `CONTROL confinement`, and the daemon
 //!   serves without: a host whose store doesn't start is worse off;

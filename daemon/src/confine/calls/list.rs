@@ -81,7 +81,6 @@ const FILES: &[c_long] = &[
     SYS_read,
     SYS_readlinkat,
     SYS_readv,
-    SYS_renameat,
     SYS_renameat2,
     SYS_statx,
     SYS_unlinkat,
@@ -152,12 +151,17 @@ const OLDER: &[c_long] = &[
     SYS_poll,
     SYS_readlink,
     SYS_rename,
+    SYS_renameat,
     SYS_stat,
     SYS_time,
     SYS_unlink,
 ];
+/// The older forms of some of the above: `renameat` alone, whose number `libc` doesn't have
+/// (`asm-generic/unistd.h`).
+#[cfg(target_arch = "aarch64")]
+const OLDER: &[c_long] = &[38];
 /// The older forms of some of the above: there are none.
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 const OLDER: &[c_long] = &[];
 
 /// What is allowed for certain arguments alone.
