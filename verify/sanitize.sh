@@ -5,7 +5,7 @@
 #
 #   verify/sanitize.sh thread|address [SUITE...]     core ring history daemon kill; all unless named
 #
-# Needs a nightly toolchain (1.97 or later) with the sources of the standard library, which is built with the
+# Needs the nightly toolchain with the sources of the standard library, which is built with the
 # sanitizer as well: what it does inline (the counts of Arc) would be reported otherwise.
 #   rustup toolchain install nightly --component rust-src
 # In folders of its own below target/sanitize; the first run builds for some ten minutes.
@@ -35,7 +35,7 @@ mkdir -p "$reports"
 
 # ThreadSanitizer doesn't know fences, and triomphe's Arc has one before it frees, where the standard
 # library has a load under this sanitizer. So has triomphe here, in a copy; its test of uniqueness is
-# a load already. All else is what Cargo.lock names.
+# a load already. All else is what Cargo.lock has.
 cargo fetch --locked --quiet
 version=$(awk '/^name = "triomphe"/ { getline; gsub(/"/, "", $3); print $3 }' Cargo.lock)
 patched=$root/target/sanitize/triomphe-$version
@@ -52,8 +52,14 @@ if [ ! -d "$patched" ]; then
   echo '[workspace]' >>"$patched.new/Cargo.toml"
   mv "$patched.new" "$patched"
 fi
-lock=$root/target/sanitize/Cargo.lock
-cp Cargo.lock "$lock"
+# A copy of the tree that takes it; what is not newer is not built again. (Another lock file by
+# configuration would be the standard library's, too.)
+tree=$root/target/sanitize/tree
+rm -rf "$tree"
+mkdir "$tree"
+git ls-files -z --cached --others --exclude-standard |
+  tar --null --files-from=- --ignore-failed-read -c | tar -x -C "$tree"
+printf '\n[patch.crates-io]\ntriomphe = { path = "%s" }\n' "$patched" >>"$tree/Cargo.toml"
 
 # What sanitizers read; each suppression says why in its file.
 options="suppressions=$root/verify/sanitizers/$sanitizer.txt:log_path=$reports/report"
@@ -89,10 +95,8 @@ done
 instrumented() {
   local command=$1
   shift
-  RUSTFLAGS="-Zsanitizer=$sanitizer" cargo +nightly "$command" -Zbuild-std \
-    --config "patch.crates-io.triomphe.path='$patched'" \
-    --config "resolver.lockfile-path='$lock'" \
-    --target "$host" --target-dir "$target" "$@"
+  (cd "$tree" && RUSTFLAGS="-Zsanitizer=$sanitizer" cargo +nightly "$command" -Zbuild-std \
+    --target "$host" --target-dir "$target" "$@")
 }
 
 run() {
