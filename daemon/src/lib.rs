@@ -2,6 +2,7 @@
 #![deny(unsafe_code)]
 
 pub mod claim;
+pub mod confine;
 pub mod control;
 pub mod detach;
 pub mod history;

@@ -17,10 +17,11 @@ use tracing::{info, warn};
 
 use crate::{
     claim::{ClaimError, PidFile, Socket},
-    detach,
+    confine::{self, Needs},
+    control, detach,
     history::{HistoryFile, HistoryThread},
     limits,
-    logs::{self, LogError},
+    logs::{self, LogError, Logs},
     options::{Options, Places},
     recovery::{Checkpointer, RecoverError, Recovery},
     sim::{self, SimError, TableError},
@@ -104,7 +105,9 @@ pub fn run(options: Options) -> Result<(), ServeError> {
     let real = xen::is_here()?.then(|| Xen::open(options.workers())).transpose()?;
     let is_real = real.is_some();
     let host = simulated_host(&options, &places, is_real)?;
-    let (content, keepers) = content(&options, &places)?;
+    let (content, waiting) = content(&options, &places)?;
+    confine(&options, &places, is_real, &logs);
+    let keepers = waiting.start(&content.store)?;
     let settings = Settings {
         workers: options.workers(),
         control: options.priv_domid,
@@ -143,6 +146,31 @@ pub fn run(options: Options) -> Result<(), ServeError> {
     if asked { Ok(()) } else { Err(ServeError::Worker) }
 }
 
+/// Gives away what is not needed any more. From here on files are opened where [`Needs`] has it,
+/// and threads that are started are confined like the one that starts them.
+fn confine(options: &Options, places: &Places, is_real: bool, logs: &Logs) {
+    control::prepare();
+    match options.no_confinement {
+        true => info!("not confined: --no-confinement"),
+        false => drop(confine::enter(&Needs::of(options, places, is_real), logs)),
+    }
+}
+
+/// What keeps what happens to the store, before its threads are there.
+struct Waiting {
+    recovery: Option<Recovery>,
+    history: Option<HistoryFile>,
+}
+
+impl Waiting {
+    fn start(self, store: &Store) -> Result<Keepers, ServeError> {
+        let recovery = self.recovery;
+        let checkpointer = recovery.map(|recovery| recovery.checkpointer(store)).transpose()?;
+        let history = self.history.map(|history| history.follow(store.clone())).transpose()?;
+        Ok(Keepers { _checkpointer: checkpointer, _history: history })
+    }
+}
+
 /// The threads that keep what happens to the store; dropped, they end.
 struct Keepers {
     _checkpointer: Option<Checkpointer>,
@@ -151,7 +179,7 @@ struct Keepers {
 
 /// The store: the one that an earlier daemon has left, or an empty one. What happens to it from now
 /// on is kept.
-fn content(options: &Options, places: &Places) -> Result<(Content, Keepers), ServeError> {
+fn content(options: &Options, places: &Places) -> Result<(Content, Waiting), ServeError> {
     let control = options.priv_domid;
     let mut recovery = options.recovery(places)?;
     let history = options.history(places);
@@ -183,10 +211,8 @@ fn content(options: &Options, places: &Places) -> Result<(Content, Keepers), Ser
     let kept = recovery.as_ref().map(|recovery| recovery.begin(&store)).transpose()?;
     let sockets = recovery.as_mut().map(Recovery::sockets).unwrap_or_default();
     let formers = recovery.as_mut().map(|recovery| std::mem::take(&mut recovery.formers));
-    let checkpointer = recovery.map(|recovery| recovery.checkpointer(&store)).transpose()?;
-    let history = history.map(|history| history.follow(store.clone())).transpose()?;
     let content = Content { store, kept, formers: formers.unwrap_or_default(), sockets };
-    Ok((content, Keepers { _checkpointer: checkpointer, _history: history }))
+    Ok((content, Waiting { recovery, history }))
 }
 
 /// The simulated host: the one that is there, with the domains that were asked for. On a real one

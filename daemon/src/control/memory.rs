@@ -1,12 +1,17 @@
 //! `memreport`: what the daemon's memory is used for.
 
-use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt};
+use std::{
+    fs::{File, OpenOptions},
+    io::Write,
+    os::unix::fs::{FileExt, OpenOptionsExt},
+    sync::OnceLock,
+};
 
 use myriad_core::{Errno, Store};
 
 use tracing::info;
 
-use super::{Answer, Pins, Run, errno};
+use super::{Answer, Pins, Run, errno, refused};
 
 /// `memreport [<file>]`: appends a report to the file, else to the log.
 pub(super) fn report(run: &mut Run<'_, '_>, words: &[&str]) -> Result<Answer, Errno> {
@@ -17,7 +22,7 @@ pub(super) fn report(run: &mut Run<'_, '_>, words: &[&str]) -> Result<Answer, Er
             let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
             let mut options = OpenOptions::new();
             options.append(true).create(true).mode(0o600).custom_flags(flags);
-            let mut file = options.open(path).map_err(|error| errno(&error))?;
+            let mut file = options.open(path).map_err(|error| refused(path, &error))?;
             writeln!(file, "{text}").map_err(|error| errno(&error))?;
         }
         _ => return Err(Errno::EINVAL),
@@ -44,12 +49,36 @@ fn text(store: &Store, pins: &Pins) -> String {
     )
 }
 
+/// Opens what a report needs, before confinement would refuse it.
+pub(crate) fn prepare() {
+    status();
+}
+
+/// The file in which the kernel tells of this process; it stays open.
+fn status() -> Option<&'static File> {
+    static STATUS: OnceLock<Option<File>> = OnceLock::new();
+    STATUS.get_or_init(|| File::open("/proc/self/status").ok()).as_ref()
+}
+
 /// The resident set, as Linux counts it.
 fn resident_kib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let mut status = Vec::new();
+    let mut bytes = [0; STATUS_CHUNK];
+    // Ends: the kernel's text does, and each read is of what comes after the last.
+    loop {
+        let offset = u64::try_from(status.len()).ok()?;
+        match self::status()?.read_at(&mut bytes, offset).ok()? {
+            0 => break,
+            len => status.extend_from_slice(bytes.get(..len)?),
+        }
+    }
+    let status = String::from_utf8_lossy(&status);
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
+
+/// Bytes of that file that are read at once: all of it, as a rule.
+const STATUS_CHUNK: usize = 4096;
 
 #[cfg(test)]
 mod tests {

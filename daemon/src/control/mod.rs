@@ -1,7 +1,7 @@
 //! CONTROL: the commands that `xenstore-control` sends to the daemon.
 //!
-//! The commands of C's `control.c` have its words, its answers and its errors; `sim`, `domains`
-//! and `version` are ours. Invariants:
+//! The commands of C's `control.c` have its words, its answers and its errors; `sim`, `domains`,
+//! `version` and `confinement` are ours. Invariants:
 //! - no answer is longer than a message: long lists stop, and say how to go on;
 //! - whatever a command commits, its answer carries the publication (`Done::seq`), so that the
 //!   events of the command precede its answer.
@@ -15,14 +15,15 @@ mod usage;
 use std::path::Path;
 
 use myriad_core::{ConnId, DomId, Errno, Instance, Store};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 pub(crate) use domains::bury;
+pub(crate) use memory::prepare;
 pub use pins::Pins;
 pub use usage::{HighWater, OfConnection, Usage};
 
 use crate::{
-    limits,
+    confine, limits,
     logs::{Logs, TRACE_SWITCHES},
     options::Switch,
     sim,
@@ -111,7 +112,7 @@ fn dispatch(run: &mut Run<'_, '_>, name: &[u8], arguments: &[&[u8]]) -> Result<A
     (command.run)(run, &words.map_err(|_| Errno::EINVAL)?)
 }
 
-const COMMANDS: [Command; 12] = [
+const COMMANDS: [Command; 13] = [
     Command { name: "check", arguments: "", run: start_check },
     Command { name: "log", arguments: "[on|off|+<switch>|-<switch>]", run: log },
     Command {
@@ -132,6 +133,7 @@ const COMMANDS: [Command; 12] = [
         run: domains::sim,
     },
     Command { name: "version", arguments: "", run: version },
+    Command { name: "confinement", arguments: "", run: confinement },
     Command { name: "help", arguments: "", run: help },
 ];
 
@@ -144,6 +146,13 @@ fn help(_: &mut Run<'_, '_>, words: &[&str]) -> Result<Answer, Errno> {
 fn version(_: &mut Run<'_, '_>, words: &[&str]) -> Result<Answer, Errno> {
     none(words)?;
     Ok(Answer::Text(concat!("Myriad ", env!("CARGO_PKG_VERSION")).into()))
+}
+
+/// What the daemon has given away since its start.
+fn confinement(_: &mut Run<'_, '_>, words: &[&str]) -> Result<Answer, Errno> {
+    none(words)?;
+    let off = || "off (--no-confinement)".to_owned();
+    Ok(Answer::Text(confine::in_force().map_or_else(off, ToString::to_string)))
 }
 
 /// Walks the store, compares what is accounted with what is there, and tells the log. It takes
@@ -191,8 +200,17 @@ fn log(run: &mut Run<'_, '_>, words: &[&str]) -> Result<Answer, Errno> {
 
 fn logfile(run: &mut Run<'_, '_>, words: &[&str]) -> Result<Answer, Errno> {
     let &[file] = words else { return Err(Errno::EINVAL) };
-    run.context.logs.set_file(Path::new(file)).map_err(|error| errno(&error))?;
+    run.context.logs.set_file(Path::new(file)).map_err(|error| refused(file, &error))?;
     Ok(Answer::Ack)
+}
+
+/// Says more of a file that can't be opened than the protocol can.
+fn refused(path: &str, error: &std::io::Error) -> Errno {
+    let mut shown = Vec::new();
+    crate::logs::escape(&mut shown, path.as_bytes());
+    let shown = String::from_utf8_lossy(&shown);
+    warn!("control: can't open {shown}: {error}{}", confine::explain(error));
+    errno(error)
 }
 
 fn print(_: &mut Run<'_, '_>, words: &[&str]) -> Result<Answer, Errno> {

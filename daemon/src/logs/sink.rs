@@ -54,7 +54,11 @@ enum Item {
     Main(Destination),
     Off,
     Flushed(SyncSender<()>),
+    Run(Task),
 }
+
+/// Something for the writer thread to do, such as to confine itself.
+type Task = Box<dyn FnOnce() + Send>;
 
 impl Logs {
     /// Starts the thread that writes.
@@ -177,6 +181,12 @@ impl Logs {
         let _ = flushed.recv();
     }
 
+    /// Has the writer thread do something, after the lines queued so far. Where there is none any
+    /// more, it is dropped.
+    pub fn run(&self, task: Task) {
+        let _ = self.queue.send(Item::Run(task));
+    }
+
     fn change(&self, item: Item) -> Result<(), Busy> {
         self.queue.try_send(item).map_err(|_| Busy)
     }
@@ -209,6 +219,7 @@ impl Writer {
                 }
                 Item::Off => self.off = matches!(self.main, Destination::File { .. }),
                 Item::Flushed(done) => drop(done.send(())),
+                Item::Run(task) => task(),
             }
         }
     }

@@ -12,7 +12,7 @@ mod values;
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::Parser;
+use clap::{Parser, builder::FalseyValueParser};
 use myriad_core::{DomId, Quota, Quotas};
 
 pub use places::Places;
@@ -168,6 +168,12 @@ pub struct Options {
     /// file is `history` in XENSTORED_ROOTDIR, else in XENSTORED_RUNDIR, else in /var/lib/xenstored
     #[arg(long, value_name = "SIZE|off", default_value = "64M", help_heading = OURS)]
     history_size: SizeOrOff,
+
+    /// Keep all privileges: open any file, make any system call. Without it the daemon gives away
+    /// what it doesn't need once it has started
+    #[arg(long, env = "XENSTORED_NO_CONFINEMENT", value_parser = FalseyValueParser::new())]
+    #[arg(hide_env = true, help_heading = OURS)]
+    pub no_confinement: bool,
 
     /// How log lines are written
     #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = OURS)]

@@ -27,6 +27,10 @@ pub const CAPABILITIES: &str = "/proc/xen/capabilities";
 /// What the hypervisor offers this domain, in hex; from sysfs, whether or not xenfs is mounted.
 pub const FEATURES: &str = "/sys/hypervisor/properties/features";
 
+/// What is opened after the start, too: by each domain that is mapped, and for the control domain's
+/// own ring.
+pub const OPENED_LATER: [&str; 3] = [GNTDEV, XSD_KVA, XSD_PORT];
+
 /// Whether the kernel says that this is Xen's control domain.
 #[must_use]
 pub fn is_control_domain() -> bool {

@@ -14,7 +14,7 @@ use super::{
     device::{NEEDED, is_control_domain},
     host::{Interface, XenHost},
 };
-use crate::options::Places;
+use crate::{confine, options::Places};
 
 pub use devices::{Access, Finding};
 pub use owner::{PidFileState, SocketState};
@@ -42,6 +42,8 @@ pub struct Diagnosis {
     pub run_dir: RunDir,
     /// What the system allows this process, and a daemon that it starts.
     pub limits: Limits,
+    /// How the one at work is confined, or would be.
+    pub confinement: String,
 }
 
 /// What would happen if a xenstored were started now.
@@ -63,17 +65,28 @@ pub enum Verdict {
 #[must_use]
 pub fn probe(places: &Places, pid_file: &Path, guests: u64) -> Diagnosis {
     let devices = NEEDED.map(|(path, purpose)| Finding::of(path, purpose)).into();
+    let owner = SocketState::of(&places.socket);
     Diagnosis {
         devices,
+        confinement: confinement(&owner),
         control_domain: is_control_domain(),
         interface: XenHost::open().map(|host| host.interface()).map_err(|e| e.to_string()),
-        owner: SocketState::of(&places.socket),
+        owner,
         run_dir: RunDir::of(places.socket.parent().unwrap_or(&places.run_dir)),
         socket: places.socket.clone(),
         pid: PidFileState::of(pid_file),
         pid_file: pid_file.into(),
         limits: Limits::of_this_process(guests),
     }
+}
+
+/// Of the process at the socket, else what the kernel offers.
+fn confinement(owner: &SocketState) -> String {
+    let SocketState::Served { pid, .. } = owner else {
+        return format!("the kernel offers {}", confine::offered());
+    };
+    let process = confine::of_process(*pid);
+    process.map_or_else(|| "can't be told".to_owned(), |what| format!("process {pid}: {what}"))
 }
 
 impl Diagnosis {

@@ -80,6 +80,16 @@ pub(super) struct MapGrantRef {
     pub(super) grant_ref: u32,
 }
 
+/// All requests that this daemon makes; confinement refuses others.
+pub const REQUESTS: [Opcode; 6] = [
+    BindVirq::OPCODE,
+    BindInterdomain::OPCODE,
+    Unbind::OPCODE,
+    Notify::OPCODE,
+    MapGrantRef::OPCODE,
+    number::<Hypercall>(b'P', 0),
+];
+
 /// `privcmd_hypercall_t`.
 #[repr(C)]
 struct Hypercall {

@@ -33,6 +33,7 @@ use std::path::Path;
 
 use rustix::io::Errno;
 
+pub use device::OPENED_LATER;
 pub use doctor::{
     Access, Diagnosis, Finding, Limits, PidFileState, RunDir, SocketState, Verdict, probe,
 };
@@ -41,6 +42,7 @@ pub use error::XenError;
 pub use evtchn::{EventChannels, LocalPort, Pending};
 pub use grant::{OwnRing, RingFile, XENSTORE_GRANT};
 pub use host::{DomainWatch, Interface, XenHost};
+pub use ioctl::REQUESTS;
 pub use layout::{RELEASES, Release};
 pub use mapping::Mapped;
 

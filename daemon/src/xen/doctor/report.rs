@@ -49,6 +49,7 @@ impl Diagnosis {
             "run_dir": { "path": self.run_dir.path.to_string_lossy(),
                          "writable": self.run_dir.writable,
                          "in_memory": self.run_dir.in_memory },
+            "confinement": self.confinement,
             "limits": { "open_files": self.limits.open_files.0,
                         "open_files_raised": self.limits.open_files.1,
                         "mappings": self.limits.mappings,
@@ -70,6 +71,7 @@ impl fmt::Display for Diagnosis {
         writeln!(f, "{:<20} {}: {}", "pid file", self.pid_file.display(), self.pid)?;
         writeln!(f, "{:<20} {}", "run directory", self.run_dir)?;
         writeln!(f, "{:<20} {}", "limits", self.limits)?;
+        writeln!(f, "{:<20} {}", "confinement", self.confinement)?;
         writeln!(f, "{:<20} {}", "on start", self.verdict())?;
         self.remedies().iter().try_for_each(|remedy| writeln!(f, "{:<20} {remedy}", "what to do"))
     }

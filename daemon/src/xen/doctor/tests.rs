@@ -26,6 +26,7 @@ fn diagnosis(access: [Access; 6], interface: bool) -> Diagnosis {
             in_memory: true,
         },
         limits: Limits { open_files: (Some(1024), None), mappings: Some(65_530), guests: 1000 },
+        confinement: "the kernel offers landlock 6, seccomp".into(),
     }
 }
 
@@ -119,8 +120,9 @@ fn it_is_printed_for_people_and_for_programs() {
     let limits = "limits               1024 open files (any number of when raised), \
          65530 mappings: enough for 1000 guests";
     assert_eq!(lines[11], limits);
-    assert!(lines[12].starts_with("on start             would refuse"), "{text}");
-    assert!(lines[13].starts_with("what to do           stop process 7 (xenstored) first"));
+    assert_eq!(lines[12], "confinement          the kernel offers landlock 6, seccomp");
+    assert!(lines[13].starts_with("on start             would refuse"), "{text}");
+    assert!(lines[14].starts_with("what to do           stop process 7 (xenstored) first"));
     let json = found.json();
     assert_eq!(json["verdict"], "occupied");
     assert_eq!(json["would_start"], false);
