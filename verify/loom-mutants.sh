@@ -59,9 +59,9 @@ mutant() {
 }
 
 # P1: the swap lets in a version only on top of the one that it was built on.
-mutant swap-always-wins loom_publish two_committers_lose_no_update cell.rs \
+mutant swap-always-wins loom_publish two_committers_lose_no_update cell/swap.rs \
   's/Arc::ptr_eq\(&before, current\)/{ let _ = before; true }/'
-mutant swap-always-wins-in-turn loom_turns who_waits_for_a_turn_gets_in_after_it cell.rs \
+mutant swap-always-wins-in-turn loom_turns who_waits_for_a_turn_gets_in_after_it cell/swap.rs \
   's/Arc::ptr_eq\(&before, current\)/{ let _ = before; true }/'
 
 # P2: an announced proposal is applied once, and its owner learns the result.

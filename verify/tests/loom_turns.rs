@@ -17,8 +17,10 @@
 )]
 
 extern crate self as arc_swap;
+extern crate self as crossbeam_epoch;
 
-#[path = "../../core/src/cell.rs"]
+#[allow(unused_unsafe)]
+#[path = "../../core/src/cell/mod.rs"]
 mod cell;
 mod loom_support;
 #[path = "../../core/src/publish.rs"]
@@ -28,11 +30,12 @@ mod sync;
 #[path = "loom_support/versions.rs"]
 mod versions;
 
-pub use loom_support::{ArcSwap, Guard};
+pub use loom_support::{ArcSwap, Atomic, Guard, Owned, Shared, pin};
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use cell::SwapCell as Cell;
 use loom::thread;
 use loom_support::{Did, Log, explore, saw, seen};
 use publish::{Attempt, Built, Slot};
