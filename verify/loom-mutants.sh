@@ -11,36 +11,54 @@ only=" $* "
 failed=0 caught=0
 crate=core # whose files the mutants change
 
-# A package of the models alone: the same relative places, loom as the one dependency.
-mkdir -p "$work/verify/src" "$work/core" "$work/history"
+# Two packages: the models that compile the sources into themselves, with the same relative places
+# and loom as their dependency; and those of the whole store, over myriad-core built for loom.
+mkdir -p "$work"/{verify,store}/src "$work"/{core,history,ring,daemon}
 : >"$work/verify/src/lib.rs"
-cat >"$work/verify/Cargo.toml" <<'TOML'
+: >"$work/store/src/lib.rs"
+sed 's/^members = .*/members = ["core", "verify", "store"]/' "$root/Cargo.toml" >"$work/Cargo.toml"
+cp "$root/Cargo.lock" "$work/Cargo.lock"
+cp "$root/core/Cargo.toml" "$work/core/Cargo.toml"
+for package in verify store; do
+  cat >"$work/$package/Cargo.toml" <<TOML
 [package]
-name = "mutants"
+name = "mutants-$package"
 version = "0.0.0"
 edition = "2024"
-[workspace]
+[features]
+epoch-cell = []
 [dev-dependencies]
-loom = "0.7"
-thiserror = "2"
-[lints.rust]
-unexpected_cfgs = "allow"
+loom.workspace = true
+thiserror.workspace = true
 TOML
-cp "$root/Cargo.lock" "$work/verify/Cargo.lock"
+done
+echo 'myriad-core.workspace = true' >>"$work/store/Cargo.toml"
+
+export RUSTFLAGS="--cfg loom" RUST_BACKTRACE=0 CARGO_TARGET_DIR="$work/target" \
+  CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=0
 
 run() {
-  (cd "$work/verify" && RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR="$work/target" RUST_BACKTRACE=0 \
-    cargo test --release --quiet --test "$1" "$2" >"$work/log" 2>&1)
+  local package=verify
+  [ "$1" != loom_store ] || package=store
+  (cd "$work/$package" && cargo test --release --quiet --test "$1" "$2" >"$work/log" 2>&1)
+}
+
+# The sources as they are.
+copy() {
+  local name
+  for name in core history ring daemon; do
+    rm -rf "$work/$name/src" && cp -r "$root/$name/src" "$work/$name/src"
+  done
+  rm -rf "$work"/{verify,store}/tests
+  mkdir "$work"/{verify,store}/tests
+  cp -r "$root"/verify/tests/loom_* "$work/verify/tests/"
+  mv "$work"/verify/tests/loom_store* "$work/store/tests/"
 }
 
 # mutant NAME MODEL TEST FILE SED: the test of the model must fail on the file so changed.
 mutant() {
   case $only in "  " | *" $1 "*) ;; *) return 0 ;; esac
-  rm -rf "$work/core/src" "$work/history/src" "$work/verify/tests"
-  cp -r "$root/core/src" "$work/core/src"
-  cp -r "$root/history/src" "$work/history/src"
-  mkdir "$work/verify/tests"
-  cp -r "$root"/verify/tests/loom_* "$work/verify/tests/"
+  copy
   sed -i -E "$5" "$work/$crate/src/$4"
   if ! grep -q "^fn $3()" "$root/verify/tests/$2.rs"; then
     echo "$1: $2 has no test $3" && failed=1

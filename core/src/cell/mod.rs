@@ -14,10 +14,12 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 #[cfg(any(feature = "epoch-cell", loom))]
+#[cfg_attr(loom, allow(dead_code))]
 mod epoch;
 #[cfg(loom)]
 mod model;
 #[cfg(any(not(feature = "epoch-cell"), loom))]
+#[cfg_attr(loom, allow(dead_code))]
 mod swap;
 
 #[cfg(all(feature = "epoch-cell", not(loom)))]
