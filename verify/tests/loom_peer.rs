@@ -150,11 +150,11 @@ fn succession(dies: Dies) {
     });
     server.put_off();
     let mut slot = (server.own(), server.own());
-    let (mut dies, mut done) = (dies, 0);
+    let (mut is_mortal, mut done, mut executed) = (true, 0, Vec::new());
     while done < 2 {
-        let died = serve(&mut server, &mut slot, dies);
-        if died {
-            dies = Dies::Never;
+        let dies = if is_mortal { dies } else { Dies::Never };
+        if serve(&mut server, &mut slot, dies, &mut executed) {
+            is_mortal = false;
             server = end(Lane::Requests);
             server.put_off();
             assert!(server.resume(slot.0, slot.1), "the page says what the slot says");
@@ -168,10 +168,18 @@ fn succession(dies: Dies) {
         }
     }
     asker.join().unwrap();
+    // What the slot doesn't have yet is for the journal to know.
+    let twice: &[u8] = if dies == Dies::BeforeSlot { &[1, 1, 2] } else { &[1, 2] };
+    assert_eq!(executed, twice, "what the slot has was executed, and isn't again");
 }
 
 /// Answers one byte. True where it dies, if there was one.
-fn serve(server: &mut End<Small>, slot: &mut (Indices, Indices), dies: Dies) -> bool {
+fn serve(
+    server: &mut End<Small>,
+    slot: &mut (Indices, Indices),
+    dies: Dies,
+    executed: &mut Vec<u8>,
+) -> bool {
     let (old, mut scratch, mut byte) = (server.own(), [0; RING], None);
     let take = |bytes: &[u8]| {
         byte = bytes.first().copied();
@@ -179,6 +187,7 @@ fn serve(server: &mut End<Small>, slot: &mut (Indices, Indices), dies: Dies) -> 
     };
     server.receive(&mut scratch, take).unwrap();
     let Some(byte) = byte else { return false };
+    executed.push(byte);
     assert_eq!(server.send([&[byte + 10][..]]), Ok(1));
     if dies == Dies::BeforeSlot {
         return true;
