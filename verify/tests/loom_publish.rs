@@ -1,4 +1,4 @@
-//! Publication under every interleaving: `core/src/{cell,publish,sync}.rs` as they are, with
+//! Publication under every interleaving: `core/src/{cell/swap,publish,sync}.rs` as they are, with
 //! loom's atomics behind arc-swap's interface. Turns have their own models in `loom_turns.rs`.
 //!
 //! A model that is not explored to its end fails: nothing bounds its executions or its time, and

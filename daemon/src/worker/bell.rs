@@ -5,7 +5,8 @@
 //! news visible (a publication in the store, a message in the mailbox), fences, and looks whether
 //! the worker sleeps; the worker says that it sleeps, fences, and looks for news. Both fences are
 //! SeqCst, so at least one of them sees the other: news can't be overlooked by a worker that then
-//! sleeps. The flag itself carries no data. `verify/tests/loom_worker.rs` runs this file under loom.
+//! sleeps. The flag itself carries no data. `verify/tests/loom_worker.rs` runs this file under
+//! loom.
 
 use std::{io, sync::Arc};
 
