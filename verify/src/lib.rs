@@ -1,11 +1,13 @@
 //! What shows that Myriad is right.
 //!
 //! [`peer`] starts servers of xenstore, ours and others', without Xen. [`oracle`] sends the same
-//! random requests to two of them and compares every answer. [`kill`] kills ours under load, and
-//! looks whether anyone has lost anything.
+//! random requests to two of them and compares every answer. [`model`] is the store once more, as
+//! plainly as it can be said. [`kill`] kills ours under load, and looks whether anyone has lost
+//! anything.
 #![forbid(unsafe_code)]
 
 pub mod kill;
+pub mod model;
 pub mod oracle;
 pub mod peer;
 pub mod programs;
