@@ -1,4 +1,4 @@
-//! The commit feed under every interleaving: `core/src/{cell/swap,publish,feed,sync}.rs` as they are,
+//! The commit feed under every interleaving: `core/src/{cell,publish,feed,sync}` as they are,
 //! with loom's atomics behind the interfaces of arc-swap and crossbeam-epoch.
 //!
 //! A model that is not explored to its end fails, as in `loom_publish.rs`. A record that is looked
