@@ -1,6 +1,6 @@
 #!/bin/bash
-# Breaks publication, the feed and the journal, one fault at a time, and sees the models of verify/tests/loom_*
-# find each. Works on a copy below target/mutants; takes a few minutes.
+# Breaks what the models of verify/tests/loom_* speak of, one fault at a time, and sees them find
+# each. Works on a copy below target/mutants; takes about ten minutes.
 #
 #   verify/loom-mutants.sh           all mutants
 #   verify/loom-mutants.sh NAME...   some
@@ -11,36 +11,54 @@ only=" $* "
 failed=0 caught=0
 crate=core # whose files the mutants change
 
-# A package of the models alone: the same relative places, loom as the one dependency.
-mkdir -p "$work/verify/src" "$work/core" "$work/history"
+# Two packages: the models that compile the sources into themselves, with the same relative places
+# and loom as their dependency; and those of the whole store, over myriad-core built for loom.
+mkdir -p "$work"/{verify,store}/src "$work"/{core,history,ring,daemon}
 : >"$work/verify/src/lib.rs"
-cat >"$work/verify/Cargo.toml" <<'TOML'
+: >"$work/store/src/lib.rs"
+sed 's/^members = .*/members = ["core", "verify", "store"]/' "$root/Cargo.toml" >"$work/Cargo.toml"
+cp "$root/Cargo.lock" "$work/Cargo.lock"
+cp "$root/core/Cargo.toml" "$work/core/Cargo.toml"
+for package in verify store; do
+  cat >"$work/$package/Cargo.toml" <<TOML
 [package]
-name = "mutants"
+name = "mutants-$package"
 version = "0.0.0"
 edition = "2024"
-[workspace]
+[features]
+epoch-cell = []
 [dev-dependencies]
-loom = "0.7"
-thiserror = "2"
-[lints.rust]
-unexpected_cfgs = "allow"
+loom.workspace = true
+thiserror.workspace = true
 TOML
-cp "$root/Cargo.lock" "$work/verify/Cargo.lock"
+done
+echo 'myriad-core.workspace = true' >>"$work/store/Cargo.toml"
+
+export RUSTFLAGS="--cfg loom" RUST_BACKTRACE=0 CARGO_TARGET_DIR="$work/target" \
+  CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=0
 
 run() {
-  (cd "$work/verify" && RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR="$work/target" RUST_BACKTRACE=0 \
-    cargo test --release --quiet --test "$1" "$2" >"$work/log" 2>&1)
+  local package=verify
+  [ "$1" != loom_store ] || package=store
+  (cd "$work/$package" && cargo test --release --quiet --test "$1" "$2" >"$work/log" 2>&1)
+}
+
+# The sources as they are.
+copy() {
+  local name
+  for name in core history ring daemon; do
+    rm -rf "$work/$name/src" && cp -r "$root/$name/src" "$work/$name/src"
+  done
+  rm -rf "$work"/{verify,store}/tests
+  mkdir "$work"/{verify,store}/tests
+  cp -r "$root"/verify/tests/loom_* "$work/verify/tests/"
+  mv "$work"/verify/tests/loom_store* "$work/store/tests/"
 }
 
 # mutant NAME MODEL TEST FILE SED: the test of the model must fail on the file so changed.
 mutant() {
   case $only in "  " | *" $1 "*) ;; *) return 0 ;; esac
-  rm -rf "$work/core/src" "$work/history/src" "$work/verify/tests"
-  cp -r "$root/core/src" "$work/core/src"
-  cp -r "$root/history/src" "$work/history/src"
-  mkdir "$work/verify/tests"
-  cp -r "$root"/verify/tests/loom_* "$work/verify/tests/"
+  copy
   sed -i -E "$5" "$work/$crate/src/$4"
   if ! grep -q "^fn $3()" "$root/verify/tests/$2.rs"; then
     echo "$1: $2 has no test $3" && failed=1
@@ -59,9 +77,9 @@ mutant() {
 }
 
 # P1: the swap lets in a version only on top of the one that it was built on.
-mutant swap-always-wins loom_publish two_committers_lose_no_update cell.rs \
+mutant swap-always-wins loom_publish two_committers_lose_no_update cell/swap.rs \
   's/Arc::ptr_eq\(&before, current\)/{ let _ = before; true }/'
-mutant swap-always-wins-in-turn loom_turns who_waits_for_a_turn_gets_in_after_it cell.rs \
+mutant swap-always-wins-in-turn loom_turns who_waits_for_a_turn_gets_in_after_it cell/swap.rs \
   's/Arc::ptr_eq\(&before, current\)/{ let _ = before; true }/'
 
 # P2: an announced proposal is applied once, and its owner learns the result.
@@ -152,6 +170,50 @@ mutant comes-back loom_trim a_record_that_comes_back_goes_again feed.rs \
 mutant goes-through-what-laps-took loom_trim what_laps_took_is_not_gone_through feed.rs \
   's/before.max\(.*\);/before;/'
 
+# P1 and the alternative cell: it replaces what it was told to, and retires what has left it.
+mutant epoch-replaces-anything loom_cell what_is_loaded_is_whole_and_stays cell/epoch.rs \
+  's/if !Arc::ptr_eq\(value\(found, &pin\), current\) \{/if false {/'
+mutant epoch-says-it-has-won loom_cell two_committers_lose_no_update cell/epoch.rs \
+  's/^( *)won$/\1true/'
+mutant epoch-retires-what-stays loom_cell three_committers_lose_no_update cell/epoch.rs \
+  's/if won \{/if true {/'
+mutant epoch-load-not-acquired loom_cell two_committers_lose_no_update cell/epoch.rs \
+  's/self.0.load\(SeqCst, &pin\)/self.0.load(crate::sync::Ordering::Relaxed, \&pin)/'
+
+# T2: it commits if every fact holds in the version that it is put upon; others are in nobody's way.
+mutant facts-are-not-checked loom_store no_write_skew prepared.rs \
+  's/if self.broken\(&base.state\).is_some\(\) \{/if false {/'
+mutant a-value-is-no-fact loom_store no_write_skew footprint.rs \
+  's/&& same\(fact.value, Part::Value\)//'
+mutant a-read-is-not-noted loom_store no_update_is_lost footprint.rs \
+  's/fact.value.get_or_insert\(stamp\);/let _ = stamp;/'
+mutant siblings-conflict loom_store siblings_both_land footprint.rs \
+  's/return !asks_existing;/return asks_existing;/'
+
+# P3, of the whole store.
+mutant never-announces loom_store a_big_commit_among_small_ones_lands_within_its_bound transaction.rs \
+  's/if lost >= ANNOUNCE_AFTER \{/if lost > 1000 {/'
+
+# F1 to F4: a watch hears of what is committed after it.
+mutant fires-the-watches-of-its-base loom_store a_watch_sees_a_commit_or_its_first_event_does \
+  prepared.rs 's/work.state.fires\(env, path/self.state.fires(env, path/'
+mutant edits-fire-nothing-new loom_store a_watch_sees_a_write_or_its_first_event_does inner.rs \
+  '/fn building_on/,/^    }/s/self.ring.link\(&base.record\);/let _ = base;/;/fn replaced/,/^    }/s/self.ring.link\(&new.record\);//'
+
+# K3: marked before it is seen, before it is built upon; and done with once.
+mutant builds-on-unmarked loom_store what_is_seen_is_marked inner.rs \
+  '/fn seen/,/^    }/s/self.mark\(base\);/let _ = base;/'
+mutant answers-by-unmarked loom_store what_is_seen_is_marked inner.rs \
+  '/fn replaced/,/^    }/s/self.mark\(new\);//'
+mutant reads-unmarked loom_store what_is_seen_is_marked inner.rs \
+  '/fn current/,/^    }/s/self.mark\(&version\);//'
+mutant says-marked-too-early loom_store what_is_seen_is_marked inner.rs \
+  's/let Some\(journal\) = &self.journal else \{ return \};/&\n        version.kept.marked.store(true, Release);/'
+mutant helper-is-done-for-the-owner loom_store a_big_commit_among_small_ones_lands_within_its_bound \
+  inner.rs 's/if is_others \{/if is_others \&\& false {/'
+mutant owner-is-never-done loom_store a_big_commit_among_small_ones_lands_within_its_bound \
+  transaction.rs 's/inner.done\(place\);/let _ = place;/'
+
 crate=history
 
 # J5, J6: a segment is used again when nobody writes in it, and nothing of it is left.
@@ -173,6 +235,42 @@ mutant goes-without-at-any-time loom_journal a_checkpoint_ends_a_suspension_when
   recovery/state.rs 's/\(word & MODES == SUSPENDED\).then_some\(word \+ 1\)/Some(word + 1)/'
 mutant resumes-what-began-anew loom_journal a_suspension_that_begins_anew_stays \
   recovery/state.rs 's/\(word == rejoined.0\)/(rejoined.0 > 0 || word == 0)/'
+
+crate=ring
+
+# R1, R2: whatever is alleged, bytes are read once and within the ring.
+mutant more-than-a-ring loom_peer whatever_is_alleged_nothing_is_read_twice_or_out_of_bounds \
+  page/window.rs 's/wrapping_sub\(consumed\) > size \{/wrapping_sub(consumed) > size * 2 {/'
+mutant beyond-the-ring loom_peer whatever_is_alleged_nothing_is_read_twice_or_out_of_bounds \
+  page/window.rs 's/let first = len.min\(size.saturating_sub\(at\)\);/let first = len;/'
+mutant looks-after-it-has-judged loom_peer whatever_is_alleged_nothing_is_read_twice_or_out_of_bounds \
+  page/end.rs 's/self.at.taken = window.consumed\(\).wrapping_add\(count\);/self.at.taken = self.shared.load(self.inbound.consumed(), Relaxed).wrapping_add(count);/'
+
+# R4, K4: who comes after a server that died goes on where its slot says, and wakes the guest.
+mutant stores-before-its-slot loom_peer each_answer_arrives_once_if_the_server_dies_before_its_slot \
+  page/end.rs 's/if !self.puts_off \{/if true {/'
+mutant resumes-nothing loom_peer each_answer_arrives_once_if_the_server_dies_after_its_slot \
+  page/indices.rs 's/^( *)self.at = intended;/\1let _ = intended;/'
+mutant knows-what-was-alone loom_peer each_answer_arrives_once_if_the_server_dies_between_its_indices \
+  page/indices.rs 's/now == old \|\| now == intended/now == old/'
+mutant resumes-in-silence loom_peer each_answer_arrives_once_if_the_server_dies_before_its_doorbell \
+  page/indices.rs 's/self.forced = true;//'
+
+crate=daemon
+
+# R4 and F3: a worker doesn't sleep over news.
+mutant rings-without-a-fence loom_worker no_news_is_slept_through worker/bell.rs \
+  '/fn ring/,/^    }/s/fence\(SeqCst\);//'
+mutant sleeps-without-a-fence loom_worker no_news_is_slept_through worker/bell.rs \
+  '/fn sleep/,/^    }/s/fence\(SeqCst\);//'
+mutant sleeps-before-it-says-so loom_worker no_news_is_slept_through worker/bell.rs \
+  '/fn sleep/,/^    }/{s/self.0.sleeping.store\(true, Relaxed\);//;s/fence\(SeqCst\);/fence(SeqCst);\n        self.0.sleeping.store(true, Relaxed);/}'
+
+# D4: what is heard of one life doesn't meet the next; XSA-206: pauses are not lost.
+mutant the-first-life-stays loom_worker who_finds_a_life_knows_it worker/lives.rs \
+  's/slot.store\(unique_id, Release\);/let _ = slot.compare_exchange(NONE, unique_id, Release, Acquire);/'
+mutant a-pause-over-another loom_worker pauses_are_not_lost worker/pauses.rs \
+  '/fn pause/,/^    }/{s/self.table.rcu\(\|table\| \{/let there = Arc::clone(\&self.table.load());\n        let made = (|table: \&Arc<BTreeMap<DomId, Pause>>| {/;s/^        \}\);/        })(\&there);\n        self.table.store(Arc::new(made));/}'
 
 echo "$caught caught"
 exit $failed

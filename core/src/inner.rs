@@ -6,10 +6,9 @@
 
 use std::sync::Arc;
 
-use arc_swap::Guard;
 use crossbeam_queue::ArrayQueue;
 
-use crate::cell::{RootCell, SwapCell};
+use crate::cell::{Cell, Guard, RootCell};
 use crate::config::Config;
 use crate::feed::Ring;
 use crate::journal::{Entry, Journal, Place};
@@ -21,7 +20,7 @@ use crate::sync::Ordering::{Acquire, Relaxed, Release};
 use crate::version::Version;
 use crate::work::Work;
 
-pub(crate) type RootOf = Root<SwapCell<Version>, SwapCell<Slot<Arc<Prepared>>>>;
+pub(crate) type RootOf = Root<Cell<Version>, Cell<Slot<Arc<Prepared>>>>;
 
 #[derive(Debug)]
 pub(crate) struct Inner {
@@ -50,7 +49,7 @@ impl Inner {
         first.kept.marked.store(true, Relaxed);
         Inner {
             env: Arc::new(env),
-            root: Root::new(SwapCell::new(first), SwapCell::new(None)),
+            root: Root::new(Cell::new(first), Cell::new(None)),
             ring,
             journal: config.journal.clone(),
             dropped: ArrayQueue::new(RECLAIM_QUEUE),
@@ -95,7 +94,7 @@ impl Inner {
 
     /// The current version, for what is to be answered by it.
     #[inline]
-    pub(crate) fn current(&self) -> Guard<Arc<Version>> {
+    pub(crate) fn current(&self) -> Guard<Version> {
         let version = self.root.cell().load();
         self.mark(&version);
         version

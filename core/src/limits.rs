@@ -1,4 +1,4 @@
-//! Every bound of this crate, by name.
+//! Every bound of this crate, by name. Those of waits are small under loom, so that they are met.
 
 /// Live bytes above which a block becomes a directory with a block per child. Larger blocks make
 /// reads cheaper and writes dearer; 4 KiB holds the 41 nodes of a typical VM.
@@ -34,16 +34,16 @@ pub const TRANSACTION_BYTES: usize = 1 << 30;
 /// or be doomed: what one open transaction can pin.
 pub const PINNED_BYTES: u64 = 8 << 20;
 /// Lost publications after which a transaction's commit is announced, and helped by others.
-pub const ANNOUNCE_AFTER: u32 = 3;
+pub const ANNOUNCE_AFTER: u32 = if cfg!(loom) { 1 } else { 3 };
 /// Records of the commit feed that are kept for consumers: one that is further behind is overrun.
 pub const FEED_SLOTS: usize = 1 << 12;
 /// Bytes of the records that the feed keeps, about: past that the oldest go first.
 pub const FEED_BYTES: u64 = 4 << 20;
 /// Times that a committer yields to one whose turn it is; then it goes on.
-pub const TURN_YIELDS: u32 = 1 << 13;
+pub const TURN_YIELDS: u32 = if cfg!(loom) { 1 } else { 1 << 13 };
 /// How often that number doubles, once for each try that the turn has lost: up to about half a
 /// minute, which no edit takes.
-pub const TURN_DOUBLINGS: u32 = 13;
+pub const TURN_DOUBLINGS: u32 = if cfg!(loom) { 1 } else { 13 };
 /// Changes from which on an edit takes a turn after its first loss: it takes too long to lose more.
 pub const LARGE_EDIT: usize = 64;
 /// Records that are searched for the guests which broke a transaction.

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use arc_swap::Guard;
-
 use crate::caller::Caller;
+use crate::cell::Guard;
 use crate::delta::Perms;
 use crate::domain::DomId;
 use crate::domains::DomainInfo;
@@ -82,7 +81,7 @@ pub trait Reads {
 /// Reads at one version, for a short while.
 pub struct View<'s> {
     inner: &'s Inner,
-    version: Guard<Arc<Version>>,
+    version: Guard<Version>,
     scratch: Vec<u8>,
 }
 

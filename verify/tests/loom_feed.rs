@@ -1,4 +1,4 @@
-//! The commit feed under every interleaving: `core/src/{cell,publish,feed,sync}.rs` as they are,
+//! The commit feed under every interleaving: `core/src/{cell,publish,feed,sync}` as they are,
 //! with loom's atomics behind the interfaces of arc-swap and crossbeam-epoch.
 //!
 //! A model that is not explored to its end fails, as in `loom_publish.rs`. A record that is looked
@@ -17,7 +17,8 @@
 extern crate self as arc_swap;
 extern crate self as crossbeam_epoch;
 
-#[path = "../../core/src/cell.rs"]
+#[allow(unused_unsafe)]
+#[path = "../../core/src/cell/mod.rs"]
 mod cell;
 #[allow(unused_unsafe)]
 #[path = "../../core/src/feed.rs"]
@@ -49,6 +50,7 @@ pub use loom_support::{ArcSwap, Atomic, Guard, Owned, Shared, pin};
 
 use std::sync::Arc;
 
+use cell::SwapCell as Cell;
 use feed::{Ring, Slot};
 use loom::thread;
 use loom_support::{begin, explore, seen};

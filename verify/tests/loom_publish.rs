@@ -1,4 +1,4 @@
-//! Publication under every interleaving: `core/src/{cell,publish,sync}.rs` as they are, with
+//! Publication under every interleaving: `core/src/{cell/swap,publish,sync}.rs` as they are, with
 //! loom's atomics behind arc-swap's interface. Turns have their own models in `loom_turns.rs`.
 //!
 //! A model that is not explored to its end fails: nothing bounds its executions or its time, and
@@ -16,9 +16,13 @@
 )]
 
 extern crate self as arc_swap;
+extern crate self as crossbeam_epoch;
 
-#[path = "../../core/src/cell.rs"]
+#[allow(unused_unsafe)]
+#[path = "../../core/src/cell/mod.rs"]
 mod cell;
+#[path = "loom_support/commits.rs"]
+mod commits;
 mod loom_support;
 #[path = "../../core/src/publish.rs"]
 mod publish;
@@ -27,101 +31,14 @@ mod sync;
 #[path = "loom_support/versions.rs"]
 mod versions;
 
-pub use loom_support::{ArcSwap, Guard};
+pub use loom_support::{ArcSwap, Atomic, Guard, Owned, Shared, pin};
 
-use loom_support::{Did, Log, explore, saw, seen};
-use publish::{Attempt, Built};
-use versions::{Big, Commit, RootOf, SLOT, Told, Version, race};
-
-const HELPED: u32 = 0;
-const TAKEN: u32 = 1;
-
-/// One try, which helps, loses or gets in.
-fn attempt(root: &RootOf, author: usize) -> Attempt<usize> {
-    let attempt = root.attempt::<Version, Big, usize>(
-        None,
-        |base| Built::Version(base.then(Commit::Plain { author }), base.chain.len()),
-        &Told,
-    );
-    match attempt {
-        Attempt::Helped => saw(HELPED),
-        Attempt::Turn(_) => panic!("nobody takes a turn here"),
-        Attempt::Done(_) | Attempt::Lost => {}
-    }
-    attempt
-}
-
-fn one_try(root: &RootOf, author: usize) -> Vec<usize> {
-    if let Attempt::Done(position) = attempt(root, author) { vec![position] } else { Vec::new() }
-}
-
-/// Commits until it is in, as `Store::edit` does; says where in the chain it stands.
-fn commit(root: &RootOf, author: usize) -> usize {
-    loop {
-        if let Attempt::Done(position) = attempt(root, author) {
-            return position;
-        }
-    }
-}
-
-/// Announces; goes on by itself where the slot is taken, as `transaction::publish` does.
-fn announce(root: &RootOf, owner: usize) -> usize {
-    loop {
-        if let Some(at) = versions::announce(root, owner) {
-            return at;
-        }
-        saw(TAKEN);
-        if let Attempt::Done(position) = attempt(root, owner) {
-            return position;
-        }
-    }
-}
-
-fn once(root: &RootOf, author: usize) -> Vec<usize> {
-    vec![commit(root, author)]
-}
-
-fn twice(root: &RootOf, author: usize) -> Vec<usize> {
-    vec![commit(root, author), commit(root, author)]
-}
-
-fn thrice(root: &RootOf, author: usize) -> Vec<usize> {
-    vec![commit(root, author), commit(root, author), commit(root, author)]
-}
-
-fn announced(root: &RootOf, owner: usize) -> Vec<usize> {
-    vec![announce(root, owner)]
-}
-
-fn announced_twice(root: &RootOf, owner: usize) -> Vec<usize> {
-    vec![announce(root, owner), announce(root, owner)]
-}
-
-/// P3: from the announcement until it is applied, each other thread gets in at most one commit:
-/// one that it had begun before.
-fn check_overtaking((log, chain): (Log, Vec<Commit>)) {
-    let mut commits = chain.iter();
-    let (mut full, mut waits, mut before) = (false, false, Vec::new());
-    for (_, cell, did, _) in log.entries() {
-        if did != Did::Swap {
-            continue;
-        }
-        if cell == SLOT {
-            assert!(!waits, "an announcement was taken away before it was applied: {chain:?}");
-            (full, waits) = (!full, !full);
-            before.clear();
-            continue;
-        }
-        match commits.next().unwrap() {
-            Commit::Announced { .. } => waits = false,
-            Commit::Plain { author } if waits => {
-                assert!(!before.contains(author), "{author} overtook twice: {chain:?}");
-                before.push(*author);
-            }
-            Commit::Plain { .. } => {}
-        }
-    }
-}
+use cell::SwapCell as Cell;
+use commits::{
+    HELPED, TAKEN, announced, announced_twice, check_overtaking, once, one_try, thrice, twice,
+};
+use loom_support::{explore, seen};
+use versions::race;
 
 #[test]
 fn two_committers_lose_no_update() {

@@ -14,7 +14,8 @@
 extern crate self as arc_swap;
 extern crate self as crossbeam_epoch;
 
-#[path = "../../core/src/cell.rs"]
+#[allow(unused_unsafe)]
+#[path = "../../core/src/cell/mod.rs"]
 mod cell;
 #[allow(unused_unsafe)]
 #[path = "../../core/src/feed.rs"]
@@ -46,6 +47,7 @@ pub use loom_support::{ArcSwap, Atomic, Guard, Owned, Shared, pin};
 
 use std::sync::Arc;
 
+use cell::SwapCell as Cell;
 use feed::{Ring, Slot};
 use loom::thread;
 use loom_support::{Loads, begin, explore, loads, seen};

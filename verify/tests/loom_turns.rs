@@ -1,6 +1,5 @@
-//! Turns under every interleaving: `core/src/{cell,publish,sync}.rs` as they are, as
-//! `loom_publish.rs` has them. What `store.rs` adds to them is repeated here with small bounds: an
-//! edit asks for a turn, and whoever meets one waits.
+//! Turns under every interleaving, as `loom_publish.rs` has publication. What `store.rs` adds to
+//! them is repeated here with small bounds: an edit asks for a turn, and who meets one waits.
 //!
 //! A wait ends when the turn does, or after its bound. Both are modelled: with a bound of
 //! [`TURN_YIELDS`], and without any, where a turn that isn't ended, or somebody who is not let in
@@ -10,6 +9,7 @@
     missing_docs,
     dead_code,
     unreachable_pub,
+    unused_unsafe,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -17,8 +17,9 @@
 )]
 
 extern crate self as arc_swap;
+extern crate self as crossbeam_epoch;
 
-#[path = "../../core/src/cell.rs"]
+#[path = "../../core/src/cell/mod.rs"]
 mod cell;
 mod loom_support;
 #[path = "../../core/src/publish.rs"]
@@ -28,11 +29,12 @@ mod sync;
 #[path = "loom_support/versions.rs"]
 mod versions;
 
-pub use loom_support::{ArcSwap, Guard};
+pub use loom_support::{ArcSwap, Atomic, Guard, Owned, Shared, pin};
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use cell::SwapCell as Cell;
 use loom::thread;
 use loom_support::{Did, Log, explore, saw, seen};
 use publish::{Attempt, Built, Slot};

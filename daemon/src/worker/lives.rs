@@ -45,7 +45,7 @@ impl Lives {
 
 const NONE: u64 = u64::MAX;
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 

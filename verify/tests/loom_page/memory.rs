@@ -148,6 +148,11 @@ thread_local! {
     static LOADS: Cell<Loads> = const { Cell::new(Loads::Newest) };
 }
 
+/// How loads are made at present.
+pub fn loads() -> Loads {
+    LOADS.get()
+}
+
 /// Explores a model to its end. `preemptions`: of all orders of accesses, those with at most so
 /// many, where there are too many others.
 pub fn explore(
@@ -155,24 +160,30 @@ pub fn explore(
     preemptions: Option<usize>,
     model: impl Fn() + Copy + Send + Sync + 'static,
 ) {
-    for loads in [Loads::Newest, Loads::Older] {
-        let executions = Arc::new(AtomicU64::new(0));
-        let count = executions.clone();
-        let mut builder = loom::model::Builder::new();
-        (builder.max_permutations, builder.max_duration) = (None, None);
-        (builder.max_branches, builder.checkpoint_file) = (BRANCHES, None);
-        builder.preemption_bound = match loads {
-            Loads::Newest => preemptions,
-            Loads::Older => None,
-        };
-        builder.check(move || {
-            LOADS.set(loads);
-            model();
-            count.fetch_add(1, Relaxed);
-        });
-        let executions = executions.load(Relaxed);
-        println!("explored: {name}, {loads:?}: {executions} executions");
-    }
+    explore_with(Loads::Newest, name, preemptions, model);
+    explore_with(Loads::Older, name, None, model);
+}
+
+/// The same with loads of one kind.
+pub fn explore_with(
+    loads: Loads,
+    name: &str,
+    preemptions: Option<usize>,
+    model: impl Fn() + Copy + Send + Sync + 'static,
+) {
+    let executions = Arc::new(AtomicU64::new(0));
+    let count = executions.clone();
+    let mut builder = loom::model::Builder::new();
+    (builder.max_permutations, builder.max_duration) = (None, None);
+    (builder.max_branches, builder.checkpoint_file) = (BRANCHES, None);
+    builder.preemption_bound = preemptions;
+    builder.check(move || {
+        LOADS.set(loads);
+        model();
+        count.fetch_add(1, Relaxed);
+    });
+    let executions = executions.load(Relaxed);
+    println!("explored: {name}, {loads:?}: {executions} executions");
 }
 
 /// Steps of one execution; none comes near it unless a loop doesn't end.

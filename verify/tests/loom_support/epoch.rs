@@ -4,7 +4,9 @@
 //!
 //! # Synchronization
 //! As in crossbeam-epoch, pinning has a SeqCst fence that pairs with the one in `defer_destroy`:
-//! whoever is pinned later sees what replaced the value, whoever was before is waited for.
+//! whoever is pinned later sees what replaced the value, whoever was before is waited for. loom
+//! weakens SeqCst accesses to AcqRel and models SeqCst fences faithfully, so such an access has a
+//! fence on both sides.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -13,6 +15,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use loom::sync::atomic::{AtomicUsize, Ordering, fence};
 
+use super::swap::{Did, Known};
 use super::{Guard, Published, load};
 
 /// Who is pinned, and what waits for whom before it is freed.
@@ -73,17 +76,28 @@ impl Guard {
     }
 }
 
+impl Guard {
+    /// Nothing waits to be handed over here.
+    pub fn flush(&self) {}
+}
+
 /// crossbeam-epoch's atomic pointer: an index, 0 for null.
-#[derive(Debug)]
 pub struct Atomic<T>(Box<Slots<T>>);
 
-#[derive(Debug)]
+impl<T> std::fmt::Debug for Atomic<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Atomic")
+    }
+}
+
 pub struct Slots<T> {
     current: AtomicUsize,
     /// All that was ever there, from index 1 on.
     arena: [OnceLock<Arc<Published<T>>>; ARENA],
     /// How many those are.
     len: Mutex<usize>,
+    /// A root cell's, which the log knows.
+    known: Option<Known>,
 }
 
 /// More than any model puts into one slot, tries that were lost included.
@@ -94,7 +108,6 @@ const ARENA: usize = 32;
 pub struct Owned<T>(Arc<Published<T>>);
 
 /// crossbeam-epoch's shared pointer.
-#[derive(Debug)]
 pub struct Shared<'g, T> {
     /// None: null.
     at: Option<(&'g Slots<T>, usize)>,
@@ -110,7 +123,6 @@ impl<T> Clone for Shared<'_, T> {
 impl<T> Copy for Shared<'_, T> {}
 
 /// What a lost exchange hands back.
-#[derive(Debug)]
 pub struct Lost<P> {
     pub new: P,
 }
@@ -135,6 +147,11 @@ impl<'g, T> Shared<'g, T> {
         self.assert_not_freed();
         let (slots, index) = self.at?;
         slots.arena[index - 1].get().map(|found| found.look())
+    }
+
+    /// Unsafe in crossbeam-epoch; here a fault is found instead.
+    pub fn deref(&self) -> &'g T {
+        self.as_ref().expect("null is looked at")
     }
 
     fn key(self) -> Option<(usize, usize)> {
@@ -175,7 +192,17 @@ impl<T> Pointer<T> for Shared<'_, T> {
 impl<T> Atomic<T> {
     pub fn null() -> Atomic<T> {
         let arena = [const { OnceLock::new() }; ARENA];
-        Atomic(Box::new(Slots { current: AtomicUsize::new(0), arena, len: Mutex::new(0) }))
+        let current = AtomicUsize::new(0);
+        Atomic(Box::new(Slots { current, arena, len: Mutex::new(0), known: None }))
+    }
+
+    /// A root cell's.
+    pub fn new(value: T) -> Atomic<T> {
+        let mut atomic = Atomic::null();
+        let first = Owned::new(value).index_in(&atomic.0);
+        atomic.0.current = AtomicUsize::new(first);
+        atomic.0.known = Some(Known::next());
+        atomic
     }
 
     fn shared<'g>(&'g self, index: usize, _: &'g Guard) -> Shared<'g, T> {
@@ -183,7 +210,15 @@ impl<T> Atomic<T> {
     }
 
     pub fn load<'g>(&'g self, ordering: Ordering, guard: &'g Guard) -> Shared<'g, T> {
-        self.shared(load(&self.0.current, ordering), guard)
+        let index = in_order(ordering, || match &self.0.known {
+            Some(known) if known.quiet => self.0.current.load(Ordering::Acquire),
+            _ if ordering == Ordering::SeqCst => load(&self.0.current, Ordering::Acquire),
+            _ => load(&self.0.current, ordering),
+        });
+        if let Some(known) = &self.0.known {
+            known.add(Did::Load, index);
+        }
+        self.shared(index, guard)
     }
 
     pub fn compare_exchange<'g, P: Pointer<T>>(
@@ -197,8 +232,15 @@ impl<T> Atomic<T> {
         // Else an address could have come back meanwhile.
         current.assert_not_freed();
         let to = new.index_in(&self.0);
-        match self.0.current.compare_exchange(current.index(), to, success, failure) {
-            Ok(_) => Ok(self.shared(to, guard)),
+        let exchange = || self.0.current.compare_exchange(current.index(), to, success, failure);
+        match in_order(success, exchange) {
+            Ok(_) => {
+                if let Some(known) = &self.0.known {
+                    assert!(!known.quiet, "a cell that nobody swaps was swapped");
+                    known.add(Did::Swap, to);
+                }
+                Ok(self.shared(to, guard))
+            }
             Err(_) => Err(Lost { new }),
         }
     }
@@ -207,4 +249,17 @@ impl<T> Atomic<T> {
     pub fn try_into_owned(self) -> Option<Owned<T>> {
         None
     }
+}
+
+/// An access, in the order of all others where it is SeqCst.
+fn in_order<R>(ordering: Ordering, access: impl FnOnce() -> R) -> R {
+    let order = || {
+        if ordering == Ordering::SeqCst {
+            fence(Ordering::SeqCst);
+        }
+    };
+    order();
+    let result = access();
+    order();
+    result
 }

@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use crate::cell::{RootCell, SwapCell};
+use crate::Cell;
+use crate::cell::RootCell;
 use crate::feed::{Ring, Slot};
 use crate::loom_support::{begin, saw};
 use crate::publish::{self, Attempt, Built, Hooks, Proposal, Root, Versioned};
@@ -44,7 +45,7 @@ pub struct Size {
 
 /// What `store::Inner` is made of.
 pub struct Inner {
-    root: Root<SwapCell<Version>, SwapCell<publish::Slot<Never>>>,
+    root: Root<Cell<Version>, Cell<publish::Slot<Never>>>,
     ring: Ring,
 }
 
@@ -65,7 +66,7 @@ impl Inner {
         let ring = Ring::new(usize::try_from(size.slots).unwrap(), size.most);
         ring.link(&first);
         let first = Version { seq: 1, record: first };
-        Arc::new(Inner { root: Root::new(SwapCell::new(first), SwapCell::new(None)), ring })
+        Arc::new(Inner { root: Root::new(Cell::new(first), Cell::new(None)), ring })
     }
 
     /// As `Store::edit`.

@@ -44,7 +44,7 @@ impl Log {
         self.add(cell, Did::Wait, value);
     }
 
-    fn add(&self, cell: usize, did: Did, value: usize) {
+    pub(super) fn add(&self, cell: usize, did: Did, value: usize) {
         self.0.lock().unwrap().push((me(), cell, did, value));
     }
 }
@@ -74,13 +74,35 @@ pub fn begin(quiet: Option<usize>) -> Log {
     log
 }
 
+/// A cell as the log knows it.
+#[derive(Clone)]
+pub(super) struct Known {
+    pub(super) log: Log,
+    pub(super) number: usize,
+    pub(super) quiet: bool,
+}
+
+impl Known {
+    /// The next that is made.
+    pub(super) fn next() -> Known {
+        CELLS.with(|cells| {
+            let mut cells = cells.borrow_mut();
+            let number = cells.made;
+            cells.made += 1;
+            Known { log: cells.log.clone(), number, quiet: cells.quiet == Some(number) }
+        })
+    }
+
+    pub(super) fn add(&self, did: Did, value: usize) {
+        self.log.add(self.number, did, value);
+    }
+}
+
 /// arc-swap's cell, on loom's atomics.
 pub struct ArcSwap<T> {
     current: AtomicUsize,
     arena: Mutex<Vec<Arc<Published<Arc<T>>>>>,
-    log: Log,
-    number: usize,
-    quiet: bool,
+    known: Known,
 }
 
 impl<T> std::fmt::Debug for ArcSwap<T> {
@@ -92,14 +114,7 @@ impl<T> std::fmt::Debug for ArcSwap<T> {
 impl<T> ArcSwap<T> {
     pub fn from_pointee(value: T) -> ArcSwap<T> {
         let arena = Mutex::new(vec![Arc::new(Published::new(Arc::new(value)))]);
-        let cells = CELLS.with(|cells| {
-            let mut cells = cells.borrow_mut();
-            cells.made += 1;
-            cells.clone()
-        });
-        let number = cells.made - 1;
-        let quiet = cells.quiet == Some(number);
-        ArcSwap { current: AtomicUsize::new(0), arena, log: cells.log, number, quiet }
+        ArcSwap { current: AtomicUsize::new(0), arena, known: Known::next() }
     }
 
     fn at(&self, index: usize) -> Arc<T> {
@@ -109,17 +124,17 @@ impl<T> ArcSwap<T> {
 
     pub fn load(&self) -> Guard<Arc<T>> {
         fence(Ordering::SeqCst);
-        let index = match self.quiet {
+        let index = match self.known.quiet {
             true => self.current.load(Ordering::Acquire),
             false => load(&self.current, Ordering::Acquire),
         };
         fence(Ordering::SeqCst);
-        self.log.add(self.number, Did::Load, index);
+        self.known.add(Did::Load, index);
         Guard(self.at(index))
     }
 
     pub fn compare_and_swap(&self, current: &Arc<T>, new: Arc<T>) -> Guard<Arc<T>> {
-        assert!(!self.quiet, "a cell that nobody swaps was swapped");
+        assert!(!self.known.quiet, "a cell that nobody swaps was swapped");
         let (expected, to) = {
             let new = Arc::new(Published::new(new));
             let mut arena = self.arena.lock().unwrap();
@@ -133,7 +148,7 @@ impl<T> ArcSwap<T> {
         fence(Ordering::SeqCst);
         match swapped {
             Ok(_) => {
-                self.log.add(self.number, Did::Swap, to);
+                self.known.add(Did::Swap, to);
                 Guard(current.clone())
             }
             Err(found) => Guard(self.at(found)),

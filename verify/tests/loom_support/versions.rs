@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::cell::{RootCell, SwapCell};
+use crate::Cell;
+use crate::cell::RootCell;
 use crate::loom_support::{Log, begin};
 use crate::publish::{Hooks, Proposal, Root, Slot, Versioned};
 use loom::thread;
@@ -75,7 +76,7 @@ impl Hooks<Version> for Told {
     }
 }
 
-pub type RootOf = Root<SwapCell<Version>, SwapCell<Slot<Big>>>;
+pub type RootOf = Root<Cell<Version>, Cell<Slot<Big>>>;
 
 /// The numbers of a root's cells: of the version, and of the slot.
 pub const VERSION: usize = 0;
@@ -103,8 +104,7 @@ pub fn race(
     other: fn(&RootOf, usize) -> Vec<usize>,
 ) -> (Log, Vec<Commit>) {
     let log = begin((!slot).then_some(SLOT));
-    let root: Arc<RootOf> =
-        Arc::new(Root::new(SwapCell::new(Version::default()), SwapCell::new(None)));
+    let root: Arc<RootOf> = Arc::new(Root::new(Cell::new(Version::default()), Cell::new(None)));
     let spawned: Vec<_> = (1..=others)
         .map(|n| {
             let root = root.clone();
