@@ -50,6 +50,13 @@ pub fn resident_bytes(pid: Option<u32>) -> Option<u64> {
     kilobytes(&format!("/proc/{of}/smaps_rollup"), "Rss:").map(|kb| kb * 1024)
 }
 
+/// Bytes of memory that a process has of its own, without its files (`Anonymous` of `smaps_rollup`),
+/// if it may be asked.
+#[must_use]
+pub fn own_bytes(pid: u32) -> Option<u64> {
+    kilobytes(&format!("/proc/{pid}/smaps_rollup"), "Anonymous:").map(|kb| kb * 1024)
+}
+
 /// Descriptors that a process has open, if it may be asked.
 #[must_use]
 pub fn descriptors(pid: u32) -> Option<u64> {

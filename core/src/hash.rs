@@ -44,3 +44,15 @@ impl Keys {
         self.child(number, &[])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_stores_have_different_keys() {
+        let (one, another) = (Keys::random(), Keys::random());
+        assert_ne!(one.child(Keys::ROOT, b"name"), another.child(Keys::ROOT, b"name"));
+        assert_ne!(one.number(5), another.number(5));
+    }
+}

@@ -107,58 +107,6 @@ fn the_end_of_a_domain_that_nobody_introduced_is_told_to_nobody() {
     assert_eq!(dom0.read("/given"), Err("ENOENT".into()));
 }
 
-/// XSA-233: a stub domain and the guest that it serves die within one look at the domains.
-#[test]
-fn a_stub_domain_and_its_guest_are_destroyed_together() {
-    let lab = Lab::start(&["--workers", "2"]);
-    let bystander = lab.bystander(20);
-    let mut dom0 = listener(&lab);
-    dom0.watch("/local", "l");
-    // Either may be looked at first, by the same worker or by another.
-    for (stub, guest) in [(9, 10), (10, 9), (9, 11), (11, 9)] {
-        let mut of_guest = lab.boot(guest, Habits::LINUX);
-        let mut of_stub = lab.boot(stub, Habits::MINIOS);
-        dom0.ok(Op::SetTarget, format!("{stub}\0{guest}\0").as_bytes());
-        // It acts for its guest: watches it, and makes nodes there that are its own.
-        let home_of_guest = home(guest);
-        let at = |name: &str| format!("{home_of_guest}/{name}");
-        assert_eq!(of_stub.ask(Op::Write, &format!("{}\0x", at("device"))), Ok("OK".into()));
-        assert_eq!(of_stub.ask(Op::Watch, &format!("{home_of_guest}\0t\0")), Ok("OK".into()));
-        assert_eq!(of_stub.event().0, home_of_guest);
-        assert_eq!(of_guest.ask(Op::Watch, "device\0t\0"), Ok("OK".into()));
-        assert_eq!(of_guest.event().0, "device");
-        let tx = of_stub.start();
-        assert!(of_stub.ask_in(tx, Op::Write, &format!("{}\0y", at("device"))).is_ok());
-        let tx = of_guest.start();
-        assert!(of_guest.ask_in(tx, Op::Write, "data\0y").is_ok());
-        dom0.kept_events();
-        if stub.abs_diff(guest) == 1 {
-            let range = format!("{}-{}", stub.min(guest), stub.max(guest));
-            dom0.control(&["sim", "destroy", &range]).unwrap();
-        } else {
-            // By two commands of two clients, at the same time.
-            std::thread::scope(|scope| {
-                scope.spawn(|| lab.destroy(stub));
-                scope.spawn(|| lab.destroy(guest));
-            });
-            dom0.ok(Op::GetDomainPath, b"0\0");
-        }
-        let mut releases = 0;
-        while releases < 2 {
-            releases += usize::from(dom0.event().0 == "@releaseDomain");
-        }
-        for domid in [stub, guest] {
-            assert_eq!(dom0.read(&home(domid)), Err("ENOENT".into()));
-            assert_eq!(dom0.ok(Op::IsDomainIntroduced, format!("{domid}\0").as_bytes()), b"F\0");
-            assert!(lab.usage_or_none(domid).is_none());
-        }
-        dom0.kept_events();
-        assert_eq!(dom0.control(&["check"]).as_deref(), Ok("OK"));
-        bystander.goes_on(2);
-    }
-    bystander.stop();
-}
-
 #[test]
 fn a_stub_domain_has_no_access_to_its_guests_successor() {
     let lab = Lab::start(&["--workers", "2"]);

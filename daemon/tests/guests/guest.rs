@@ -98,6 +98,30 @@ impl Guest {
         self.answer(id)
     }
 
+    /// A request that is acknowledged.
+    pub fn must(&mut self, op: Op, payload: &str) {
+        self.must_in(0, op, payload);
+    }
+
+    pub fn must_in(&mut self, tx: u32, op: Op, payload: &str) {
+        assert_eq!(self.ask_in(tx, op, payload), Ok("OK".into()), "{} {payload}", op.name());
+    }
+
+    /// A request that is refused.
+    pub fn refused(&mut self, op: Op, payload: &str, error: &str) {
+        self.refused_in(0, op, payload, error);
+    }
+
+    pub fn refused_in(&mut self, tx: u32, op: Op, payload: &str, error: &str) {
+        assert_eq!(self.ask_in(tx, op, payload), Err(error.into()), "{} {payload}", op.name());
+    }
+
+    /// Watches a path, whatever is there; its first event is taken.
+    pub fn watch(&mut self, path: &str, token: &str) {
+        self.must(Op::Watch, &format!("{path}\0{token}\0"));
+        assert_eq!(self.event(), (path.into(), token.into()));
+    }
+
     /// Begins a transaction.
     pub fn start(&mut self) -> u32 {
         self.ask(Op::TransactionStart, "\0").unwrap().parse().unwrap()
@@ -111,6 +135,17 @@ impl Guest {
             self.keep_event(&body);
         }
         self.events.pop_front().unwrap()
+    }
+
+    /// All events that there are: they come before an answer that is given after their causes.
+    pub fn events(&mut self) -> Vec<(String, String)> {
+        assert!(self.ask(Op::GetDomainPath, "0\0").is_ok());
+        self.events.drain(..).collect()
+    }
+
+    /// The paths of all events that there are.
+    pub fn paths(&mut self) -> Vec<String> {
+        self.events().into_iter().map(|(path, _)| path).collect()
     }
 
     fn keep_event(&mut self, body: &[u8]) {

@@ -5,13 +5,14 @@
 //! the scheduler makes wait, though: where others use the cores too, start it with `chrt -f 10`.
 
 use std::{
+    collections::VecDeque,
     sync::mpsc::{self, TryRecvError},
     time::{Duration, Instant},
 };
 
 use myriad_ring::v1::Op;
 
-use super::VALUE;
+use super::{VALUE, glutton};
 use crate::{
     load::{
         Context, Error, Figures, Peer,
@@ -19,6 +20,7 @@ use crate::{
         pump::Latencies,
         wire::Wire,
     },
+    machine,
     stats::float,
 };
 
@@ -58,6 +60,8 @@ pub(super) enum Flood {
     Write,
     /// DIRECTORY of a hundred children.
     List,
+    /// Of all kinds, by a guest at every quota at once.
+    Quotas,
 }
 
 impl Fairness {
@@ -76,6 +80,10 @@ impl Fairness {
         self.make_children(&alone, &mut flooder)?;
         let (mut quiet, mut flooded) = (Latencies::default(), Latencies::default());
         let (mut floods, mut seconds) = (0, 0.0);
+        let mut memory = vec![("daemon MB before".to_owned(), megabytes(peer))];
+        if self.flood == Flood::Quotas {
+            glutton::fill(&alone, &mut flooder)?;
+        }
         self.spell(&crew, &mut others, context.warm_up, &mut Latencies::default())?;
         for _ in 0..self.spells.max(1) {
             self.spell(&crew, &mut others, context.time, &mut quiet)?;
@@ -91,6 +99,7 @@ impl Fairness {
             })?;
             seconds += start.elapsed().as_secs_f64();
         }
+        memory.push(("daemon MB afterwards".to_owned(), megabytes(peer)));
         let mut figures = vec![("flood ops/s".to_owned(), float(floods) / seconds)];
         quiet.report("others alone: ", &mut figures);
         flooded.report("others beside the flood: ", &mut figures);
@@ -98,6 +107,7 @@ impl Fairness {
             let ratio = flooded.quantile_us(share) / quiet.quantile_us(share);
             figures.push((format!("{name} beside the flood to alone"), ratio));
         }
+        figures.append(&mut memory);
         Ok(figures)
     }
 
@@ -149,23 +159,25 @@ impl Fairness {
         // The others' thread must not wait for this one: what counts is how long the daemon takes.
         // Where that isn't allowed, the figures say more of the system's scheduler.
         let _ = rustix::process::setpriority_process(None, NICE);
-        let value = String::from_utf8_lossy(&VALUE);
-        let (op, payload) = match self.flood {
-            Flood::Read => (Op::Read, "data\0".to_owned()),
-            Flood::Write => (Op::Write, format!("data\0{value}")),
-            Flood::List => (Op::Directory, "children\0".to_owned()),
-        };
-        let mut answered = 0;
+        let (mut number, mut answered) = (0, 0);
+        let mut asked = VecDeque::new();
         loop {
             let more = stopped.try_recv() == Err(TryRecvError::Empty);
             let Some(member) = flooder.first_mut() else { return Ok(answered) };
             while more && member.waits() < self.depth.max(1) {
+                let (op, payload) = self.request(number);
                 member.ask(op, &payload);
+                asked.push_back(op);
+                number += 1;
             }
             let before = member.waits();
             let moved = crew.pump(member)?;
-            for _ in member.waits()..before {
-                member.answer(op)?;
+            for op in asked.drain(..before - member.waits()) {
+                match member.answer(op) {
+                    // That is what quotas are for.
+                    Err(Error::Refused { .. }) if self.flood == Flood::Quotas => {}
+                    answer => drop(answer?),
+                }
                 answered += 1;
             }
             if !more && member.waits() == 0 {
@@ -174,6 +186,16 @@ impl Fairness {
             if !moved {
                 crew.rest(flooder)?;
             }
+        }
+    }
+
+    /// A request of the flood, by its number.
+    fn request(&self, number: u64) -> (Op, String) {
+        match self.flood {
+            Flood::Read => (Op::Read, "data\0".to_owned()),
+            Flood::Write => (Op::Write, format!("data\0{}", String::from_utf8_lossy(&VALUE))),
+            Flood::List => (Op::Directory, "children\0".to_owned()),
+            Flood::Quotas => glutton::flood(number),
         }
     }
 
@@ -198,6 +220,12 @@ fn introduce(wire: &mut Wire, domid: u16) -> Result<(), Error> {
     wire.call(Op::Introduce, 0, &[format!("{domid}\x001\x001\0").as_bytes()])?;
     wire.call(Op::Write, 0, &[data.as_bytes(), b"\0", &VALUE])?;
     wire.call(Op::SetPerms, 0, &[data.as_bytes(), b"\0", owner.as_bytes()]).map(drop)
+}
+
+/// Megabytes of memory that the daemon has of its own; NaN where that can't be read.
+fn megabytes(peer: &Peer) -> f64 {
+    let bytes = peer.pid.and_then(machine::own_bytes);
+    bytes.map_or(f64::NAN, |bytes| float(bytes) / f64::from(1 << 20))
 }
 
 /// The priority of the thread that floods.

@@ -3,6 +3,7 @@
 mod basic;
 mod connections;
 mod fairness;
+mod glutton;
 mod parallel;
 mod rings;
 pub mod soak;
