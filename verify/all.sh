@@ -49,8 +49,8 @@ check simulate "seeds" '([0-9]+) seeds.*' .ci/simulate.sh 1000
 check oracle "requests" '([0-9]+) requests.*' .ci/oracle.sh
 check fuzz "executions" '^stat::number_of_executed_units: +([0-9]+)' verify/fuzz.sh 60
 check kill "kills" '([0-9]+) kills.*' verify/kill.sh --kills 8 --random 40
-check threads "tests, ThreadSanitizer" '([0-9]+) tests.*' verify/sanitize.sh thread
-check addresses "tests, AddressSanitizer" '([0-9]+) tests.*' verify/sanitize.sh address
+check threads "tests, ThreadSanitizer" '^thread +[a-z]+ +([0-9]+) .*' verify/sanitize.sh thread
+check addresses "tests, AddressSanitizer" '^address +[a-z]+ +([0-9]+) .*' verify/sanitize.sh address
 check xen "scripts on real Xen" '^-- ([0-9]+) s$' .ci/xen.sh
 check mutants "faults found" '.*([0-9]+) caught.*' mutants
 [ "$done" -gt 0 ] || { echo "all.sh: no check '$only'; see the file" >&2; exit 2; }

@@ -23,7 +23,7 @@ use arc_swap::{ArcSwap, Guard};
 
 /// What a run has done.
 #[derive(Clone, Copy, Debug)]
-pub struct Done {
+pub(crate) struct Done {
     /// Values that were looked at.
     pub loads: u64,
     /// Values that were replaced.
@@ -68,7 +68,7 @@ struct Stress {
 ///
 /// # Errors
 /// What was wrong, at the first wrong value.
-pub fn stress(go_on: impl Fn() -> bool + Sync) -> Result<Done, String> {
+pub(crate) fn stress(go_on: impl Fn() -> bool + Sync) -> Result<Done, String> {
     let stress = Stress {
         cells: [0, 1].map(|cell| ArcSwap::new(Value::new(cell))),
         wrong: OnceLock::new(),
