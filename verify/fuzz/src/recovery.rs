@@ -87,7 +87,7 @@ fn live(directory: &Directory, parts: &Parts<'_>) -> Result<BTreeMap<u64, Model>
 
 /// Changes a byte of a file: near its start, or anywhere.
 fn damage(folder: &Path, edit: &Edit) -> Result<(), String> {
-    let name = if edit.kind % 2 == 0 { "journal" } else { "checkpoint.1" };
+    let name = if edit.kind.is_multiple_of(2) { "journal" } else { "checkpoint.1" };
     let path = folder.join(name);
     let other = folder.join("checkpoint.0");
     let path = if path.exists() { path } else { other };
@@ -112,7 +112,7 @@ fn restored(config: &Config, found: &Recovered) -> Result<Store, RestoreError> {
 /// An image and records that are changed: of kind 0 the image, else a record's delta.
 fn edited(config: &Config, found: &Recovered, edits: &[Edit]) -> Result<(), String> {
     let mut image = found.checkpoint().to_vec();
-    edits.iter().filter(|edit| edit.kind % 2 == 0).for_each(|edit| edit.make(&mut image));
+    edits.iter().filter(|edit| edit.kind.is_multiple_of(2)).for_each(|edit| edit.make(&mut image));
     let Ok(mut restore) = Restore::new(config, &image) else { return Ok(()) };
     for (at, record) in found.records().iter().enumerate() {
         let Some(entry) = record.entry() else { continue };
