@@ -197,7 +197,7 @@ mutant never-announces loom_store a_big_commit_among_small_ones_lands_within_its
 # F1 to F4: a watch hears of what is committed after it.
 mutant fires-the-watches-of-its-base loom_store a_watch_sees_a_commit_or_its_first_event_does \
   prepared.rs 's/work.state.fires\(env, path/self.state.fires(env, path/'
-mutant edits-fire-nothing-new loom_store a_watch_sees_a_write_or_its_first_event_does inner.rs \
+mutant records-are-not-linked loom_store a_watch_sees_a_write_or_its_first_event_does inner.rs \
   '/fn building_on/,/^    }/s/self.ring.link\(&base.record\);/let _ = base;/;/fn replaced/,/^    }/s/self.ring.link\(&new.record\);//'
 
 # K3: marked before it is seen, before it is built upon; and done with once.

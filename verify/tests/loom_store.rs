@@ -106,6 +106,8 @@ fn big_among_small() {
     let editor = thread::spawn(move || {
         for _ in 0..EDITS {
             write(&other, A, b"1");
+            // So that the transaction's next try comes between two edits without a preemption.
+            thread::yield_now();
         }
     });
     let mut tx = store.begin(0);

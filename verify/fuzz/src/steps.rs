@@ -84,13 +84,13 @@ impl Input<'_> {
         })
     }
 
-    /// A path from the list, or one of up to four short names, or a deep one.
+    /// Mostly a path from the list; else a deep one, or one of up to four short names.
     fn path(&mut self) -> Option<String> {
         let byte = self.byte()?;
-        if let Some(path) = PATHS.get(usize::from(byte)) {
-            return Some((*path).to_owned());
+        if byte < 220 {
+            return PATHS.get(usize::from(byte) % PATHS.len()).map(|path| (*path).to_owned());
         }
-        if byte < 40 {
+        if byte < 226 {
             return Some("/d".repeat(1 + usize::from(self.byte()?)));
         }
         let names = 1 + byte % 4;

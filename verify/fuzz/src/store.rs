@@ -3,7 +3,7 @@
 
 use myriad_core::{Config, DomId, Quota};
 
-use crate::model::twin::Twin;
+use crate::model::twin::{GUESTS, Step, Twin};
 use crate::steps::{Input, steps};
 
 /// Runs an input: a byte that says how the store is configured, and the steps.
@@ -15,6 +15,7 @@ pub fn run(data: &[u8]) {
     let Some(how) = input.byte() else { return };
     let steps = steps(input.0, STEPS);
     let all = Twin::new(&config(how)).and_then(|mut twin| {
+        (1..=GUESTS).try_for_each(|domid| twin.step(&Step::Introduce(DomId(domid))))?;
         let each = |step| twin.step(step).map_err(|differs| format!("{step:?}: {differs}"));
         steps.iter().try_for_each(each)?;
         twin.finish()

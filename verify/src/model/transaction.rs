@@ -1,8 +1,8 @@
 //! Transactions: a copy of the store, and a log of what was asked of it.
 //!
 //! [`Model::commit`] asks all of it again of the present store and is refused where any answer is
-//! another one now: that is what a commit promises (rule T2). It does not say when the store may
-//! refuse one that would do.
+//! another one now: that is what a commit promises (rule T2), but for refusals by quotas. It does
+//! not say when the store may refuse one that would do.
 
 use myriad_core::limits::{ACL_ENTRIES, TRANSACTION_ENTRIES, VALUE_BYTES};
 use myriad_core::{Caller, DomId, Error, Perm, Quota, Refusal, escape_key};
@@ -56,10 +56,15 @@ impl Model {
         }
         let mut again = self.begin(0);
         again.touched = tx.touched.iter().map(|(path, _)| (path.clone(), None)).collect();
+        let by_quota = |error: &Error| matches!(error, Error::Quota(_) | Error::OutOfMemory(_));
         for (caller, request, answer) in &tx.log {
+            // What a quota has refused has done nothing, and what the quota was is no fact.
+            if answer.as_ref().is_err_and(by_quota) {
+                continue;
+            }
             let now = again.run(self, caller, request);
             match (&now, answer) {
-                (Err(Error::Quota(_) | Error::OutOfMemory(_)), Ok(_)) => return now.map(|_| ()),
+                (Err(error), Ok(_)) if by_quota(error) => return now.map(|_| ()),
                 _ if Answer::content(&now) == Answer::content(answer) => {}
                 _ => return Err(Error::Conflict),
             }
