@@ -76,7 +76,13 @@ export RUST_BACKTRACE=0
 measuring=(
   reconnections_at_any_moment_leave_nothing_behind
   who_never_reads_its_answers_and_events_is_bounded_and_loses_no_answer
-  a_length_that_no_message_has_is_not_waited_for
+  guests_at_every_quota_leave_others_alone_and_memory_bounded
+  more_history_is_bounded_and_none_of_the_guests
+  xsa_326_bytes_without_end_in_transactions
+  xsa_326_nodes_without_end_in_a_transaction
+  xsa_330_watches_reset_in_a_loop
+  xsa_416_a_slow_reader_pins_only_what_is_counted
+  xsa_420_a_length_that_no_message_has
 )
 skip=()
 for name in "${measuring[@]}"; do skip+=(--skip "$name"); done
