@@ -6,7 +6,7 @@ use std::sync::{Arc, Barrier};
 use super::{Cell, RootCell};
 
 /// Counts those that were dropped.
-struct Counted(u64, Arc<AtomicUsize>);
+struct Counted(usize, Arc<AtomicUsize>);
 
 impl Drop for Counted {
     fn drop(&mut self) {
@@ -14,7 +14,7 @@ impl Drop for Counted {
     }
 }
 
-fn counted(number: u64, dropped: &Arc<AtomicUsize>) -> Counted {
+fn counted(number: usize, dropped: &Arc<AtomicUsize>) -> Counted {
     Counted(number, Arc::clone(dropped))
 }
 
@@ -46,9 +46,9 @@ fn a_guard_holds_its_version_and_no_other() {
     let gone = (0..PATIENCE).any(|_| {
         drop(cell.load());
         let now = dropped.load(SeqCst);
-        assert!(now < REPLACED as usize, "what is held, or current, was freed");
+        assert!(now < REPLACED, "what is held, or current, was freed");
         std::thread::yield_now();
-        now + LINGERING >= REPLACED as usize
+        now + LINGERING >= REPLACED
     });
     assert!(gone, "only {} were freed of {REPLACED}", dropped.load(SeqCst));
     drop(kept);
@@ -59,7 +59,7 @@ fn a_guard_holds_its_version_and_no_other() {
         let now = Arc::clone(&other.load());
         other.replace(&now, &Arc::new(1));
         std::thread::yield_now();
-        dropped.load(SeqCst) == REPLACED as usize + 1
+        dropped.load(SeqCst) == REPLACED + 1
     });
     assert!(current_goes, "something is never freed");
 }
@@ -77,16 +77,16 @@ fn each_replacement_of_many_threads_is_on_top_of_another() {
                 while done < REPLACED {
                     let current = cell.load();
                     let next = counted(current.0 + 1, &dropped);
-                    done += u64::from(cell.replace(&current, &Arc::new(next)));
+                    done += usize::from(cell.replace(&current, &Arc::new(next)));
                 }
             });
         }
     });
-    assert_eq!(cell.load().0, REPLACED * THREADS as u64, "an update was lost");
+    assert_eq!(cell.load().0, REPLACED * THREADS, "an update was lost");
 }
 
 const THREADS: usize = 3;
-const REPLACED: u64 = 500;
+const REPLACED: usize = 500;
 /// Old versions that may linger, of all tests in this process.
 const LINGERING: usize = 64;
 /// Looks before a test gives up.
