@@ -1,7 +1,7 @@
 //! The release of arc-swap that is pinned keeps apart what two cells hold, however addresses are
 //! reused: a few rounds of the stress that `verify/canary.sh` runs for longer, and on a release
 //! that fails it.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests")]
 
 #[path = "../canary/stress.rs"]
 mod stress;
