@@ -9,7 +9,7 @@ use super::{
 };
 
 /// What the answer should have been.
-pub type Wrong = String;
+pub(super) type Wrong = String;
 
 /// A right answer.
 pub(super) type Right = Result<Vec<u8>, Errno>;
