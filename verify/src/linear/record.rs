@@ -100,6 +100,33 @@ impl History {
         })
     }
 
+    /// Transactions that committed while others' changes lay between their START and their END.
+    #[must_use]
+    pub fn commits_on_top(&self) -> usize {
+        let mut count = 0;
+        for (at, client) in self.clients.iter().enumerate() {
+            let mut start = u64::MAX;
+            let others = || self.clients.iter().enumerate().filter(|(other, _)| *other != at);
+            for call in &client.calls {
+                let lies_between = |other: &Call| {
+                    let ask = &other.ask;
+                    let changes = ask.act.changes() && !ask.tx || ask.act == Act::End(true);
+                    let between = other.invoked > start && other.answered < call.invoked;
+                    changes && between && other.reply.is_ok()
+                };
+                match &call.ask.act {
+                    Act::Start => start = call.answered,
+                    Act::End(true) if call.reply.is_ok() => {
+                        let mut calls = others().flat_map(|(_, other)| &other.calls);
+                        count += usize::from(calls.any(lies_between));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        count
+    }
+
     /// How much of it was concurrent.
     #[must_use]
     pub fn overlap(&self) -> Overlap {

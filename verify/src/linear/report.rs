@@ -38,10 +38,14 @@ pub struct Summary {
     pub failure: Option<Box<Failure>>,
 }
 
+/// Those that were not put upon the state that they began with.
+const ON_TOP: &str = "commits on top of others' changes";
+
 /// What has to happen in a long run.
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 10] = [
     "events",
     "commits",
+    ON_TOP,
     "conflicts (EAGAIN)",
     "transactions given up",
     "EACCES",
@@ -59,6 +63,8 @@ impl Summary {
         for client in &history.clients {
             self.count(client);
         }
+        let on_top = u64::try_from(history.commits_on_top()).unwrap_or(u64::MAX);
+        *self.seen.entry(ON_TOP).or_default() += on_top;
         match verdict {
             Verdict::Right(visits) => {
                 self.visits.0 += visits;
