@@ -101,9 +101,10 @@ impl Work {
     pub(crate) fn release(&mut self, env: &Env, domid: DomId) -> Result<(), Error> {
         let unknown = Error::UnknownDomain(domid);
         let domain = self.state.domains.get(&env.keys, domid).ok_or(unknown)?.clone();
-        self.state.tree.close();
         // Ends: each round removes what is owned, or makes the root the control domain's.
         loop {
+            // What a round has changed may be open (O2).
+            self.state.tree.close();
             let owned = self.owned_in_order(env, domid);
             if owned.is_empty() {
                 break;

@@ -21,7 +21,6 @@ const LONG_FILES: &[Allowed] = &[
     ("core/src/view.rs", "the trait of reading and what implements it"),
     ("core/src/watch.rs", "one table with its matching"),
     ("core/src/work.rs", "the operations on the tree, their facts and events side by side"),
-    ("core/tests/model.rs", "a whole model of the store, its generators and the comparison"),
     ("core/tests/review_semantics.rs", "a list of cases"),
     ("core/tests/transactions.rs", "the table of conflicts and a list of cases"),
     ("ring/src/client/tests.rs", "a list of cases"),
