@@ -4,6 +4,8 @@
 #
 #   verify/linear-mutants.sh           all mutants
 #   verify/linear-mutants.sh NAME...   some
+#   LINEAR=FILE HISTORIES=N verify/linear-mutants.sh
+#                                      with a `linear` that is built already, of so many histories
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 work=$root/target/linear-mutants
@@ -32,8 +34,12 @@ run() {
     --histories "$histories" --save "$work/$1.json" >"$work/$1.txt" 2>&1
 }
 
-build myriad-verify linear || { cat "$work/log" && exit 2; }
-cp "$CARGO_TARGET_DIR/release/linear" "$work/linear"
+if [ -n "${LINEAR:-}" ]; then
+  cp "$LINEAR" "$work/linear"
+else
+  build myriad-verify linear || { cat "$work/log" && exit 2; }
+  cp "$CARGO_TARGET_DIR/release/linear" "$work/linear"
+fi
 if [ "$only" = "  " ]; then
   build myriad xenstored || { cat "$work/log" && exit 2; }
   run none || { echo "without a mutant: not right" && cat "$work/none.txt" && exit 1; }

@@ -94,7 +94,7 @@ impl Place {
         let mut place = self.clone();
         let begins = call.ask.act == Act::Start && call.reply.is_ok();
         if begins && !cursor.has_begun {
-            place.state.begin(client);
+            place.state.begin(Asker { client, log: lane.log }, cursor.call)?;
             place.set(client, Cursor { has_begun: true, ..cursor });
             return Ok(Step::One(place));
         }

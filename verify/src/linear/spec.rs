@@ -1,9 +1,9 @@
 //! What each request does, one after another: the sequential specification.
 //!
-//! A [`State`] is the store as one history sees it: the tree, the watches in order of
-//! registration, and the transaction that each client has open. [`State::step`] executes a request
-//! at a point in the order: it says whether the recorded answer is right there, and which events
-//! follow. Rules of ARCHITECTURE.md, as they look from outside:
+//! A [`State`] is the store as one history sees it: the tree, the watches, those of each client in
+//! order of registration, and the transaction that each client has open. [`State::step`] executes a
+//! request at a point in the order: it says whether the recorded answer is right there, and which
+//! events follow. Rules of ARCHITECTURE.md, as they look from outside:
 //!
 //! - T1: requests of a transaction are answered by the state at its START and its own changes.
 //!   (T3 lets a long one move on where 8 MiB were retired since; no history does that.)
@@ -49,12 +49,12 @@ pub struct Due {
     pub token: Rc<str>,
 }
 
-/// An open transaction.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// An open transaction: nothing of its state is kept, since all of its answers are looked at when
+/// it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Open {
-    tree: Rc<Tree>,
-    /// The calls so far, by their places.
-    calls: Vec<usize>,
+    /// The place of its START.
+    start: usize,
     has_changed: bool,
     /// Something was published since START that may have broken it.
     is_overtaken: bool,
@@ -65,7 +65,7 @@ struct Open {
 pub struct State {
     tree: Rc<Tree>,
     watches: Rc<Vec<Watch>>,
-    open: Vec<Option<Rc<Open>>>,
+    open: Vec<Option<Open>>,
 }
 
 /// A client that asks: its place, and all that it asked and was told.
@@ -101,13 +101,19 @@ impl State {
         State { tree: Rc::new(tree), watches: Rc::default(), open: vec![None; clients] }
     }
 
-    /// A transaction's START sees what is there now; its answer may come later.
-    pub fn begin(&mut self, client: usize) {
-        if let Some(open) = self.open.get_mut(client) {
-            let tree = Rc::clone(&self.tree);
-            let begun = Open { tree, calls: Vec::new(), has_changed: false, is_overtaken: false };
-            *open = Some(Rc::new(begun));
+    /// A transaction's START, whose place is `at`, sees what is there now; its answer may come
+    /// later. So all answers in the transaction are decided.
+    ///
+    /// # Errors
+    /// The first of them that is wrong.
+    pub fn begin(&mut self, asker: Asker<'_>, at: usize) -> Result<(), Wrong> {
+        let (mut tree, mut raised) = (Tree::clone(&self.tree), Vec::new());
+        replay(asker, at, &mut tree, &mut raised)?;
+        let begun = Open { start: at, has_changed: !raised.is_empty(), is_overtaken: false };
+        if let Some(open) = self.open.get_mut(asker.client) {
+            *open = Some(begun);
         }
+        Ok(())
     }
 
     /// Executes a request whose place is `at`.
@@ -131,16 +137,10 @@ impl State {
             }
             _ => {}
         }
-        let mut raised = Vec::new();
         if ask.tx {
-            let open = self.open.get_mut(client).and_then(Option::as_mut);
-            let open = open.map(Rc::make_mut).ok_or("ENOENT")?;
-            let tree = Rc::make_mut(&mut open.tree);
-            expect(reply, execute(tree, domid, &ask.act, &mut raised))?;
-            open.calls.push(at);
-            open.has_changed |= !raised.is_empty();
             return Ok(Effects::default());
         }
+        let mut raised = Vec::new();
         if ask.act.changes() {
             let tree = Rc::make_mut(&mut self.tree);
             expect(reply, execute(tree, domid, &ask.act, &mut raised))?;
@@ -171,7 +171,9 @@ impl State {
         }
         let watch = Watch { client, domid, path: path.into(), token: token.into() };
         let due = vec![due(&watch, &watch.path)];
-        Rc::make_mut(&mut self.watches).push(watch);
+        // Those of one client in order of registration: only that can be seen.
+        let at = self.watches.partition_point(|other| other.client <= client);
+        Rc::make_mut(&mut self.watches).insert(at, watch);
         Ok(Effects { due, is_ordered: true, may_change: true })
     }
 
@@ -188,11 +190,8 @@ impl State {
         let before = Rc::clone(&self.tree);
         let tree = Rc::make_mut(&mut self.tree);
         let mut raised = Vec::new();
-        for at in &open.calls {
-            let Some(Call { ask, reply, .. }) = asker.log.calls.get(*at) else { continue };
-            expect(reply, execute(tree, asker.log.domid, &ask.act, &mut raised))
-                .map_err(|right| format!("EAGAIN, since {ask} would be answered {right} now"))?;
-        }
+        replay(asker, open.start, tree, &mut raised)
+            .map_err(|right| format!("EAGAIN, since {right} now"))?;
         let raised = committed(&before, &self.tree, raised);
         self.overtake();
         Ok(Effects { due: self.due(&raised), is_ordered: false, may_change: true })
@@ -200,9 +199,7 @@ impl State {
 
     /// All open transactions are behind now.
     fn overtake(&mut self) {
-        for open in self.open.iter_mut().flatten().filter(|open| !open.is_overtaken) {
-            Rc::make_mut(open).is_overtaken = true;
-        }
+        self.open.iter_mut().flatten().for_each(|open| open.is_overtaken = true);
     }
 
     /// To whom changes are told.
@@ -232,6 +229,23 @@ impl State {
         }
         all
     }
+}
+
+/// Executes all requests of a transaction on a tree: each must be answered as it was.
+fn replay(
+    asker: Asker<'_>,
+    start: usize,
+    tree: &mut Tree,
+    raised: &mut Vec<Raised>,
+) -> Result<(), Wrong> {
+    for Call { ask, reply, .. } in asker.log.calls.iter().skip(start + 1).filter(|c| c.ask.tx) {
+        if matches!(ask.act, Act::End(_)) {
+            break;
+        }
+        expect(reply, execute(tree, asker.log.domid, &ask.act, raised))
+            .map_err(|right| format!("{ask} would be answered {right}"))?;
+    }
+    Ok(())
 }
 
 /// What a transaction's changes come to at its commit: one for each node, then the keys.

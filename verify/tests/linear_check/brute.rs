@@ -19,9 +19,10 @@ fn any_order(history: &History, state: &State, at: &[(usize, bool)]) -> bool {
         let Some(call) = next(client).filter(|call| call.invoked <= soonest) else { return false };
         let (mut state, mut at) = (state.clone(), at.to_vec());
         if call.ask.act == Act::Start && !at[client].1 {
-            state.begin(client);
+            let asker = Asker { client, log: &history.clients[client] };
+            let is_right = state.begin(asker, at[client].0).is_ok();
             at[client].1 = true;
-            return any_order(history, &state, &at);
+            return is_right && any_order(history, &state, &at);
         }
         let asker = Asker { client, log: &history.clients[client] };
         let is_right = state.step(asker, at[client].0).is_ok();

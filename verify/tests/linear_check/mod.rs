@@ -3,6 +3,7 @@
 mod brute;
 mod classics;
 mod events;
+mod reference;
 mod transactions;
 
 use myriad_core::Perm;
