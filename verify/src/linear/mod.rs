@@ -6,7 +6,7 @@
 //!                                        ├─> actor ─ socket ─┤ daemon, two workers or more
 //!                                        ├─> actor ─ ring ───┤
 //!                                        └─> actor ─ ring ───┘
-//!                                              │ requests, answers and events, in one order of time
+//!                                              │ answers and events, in one order of time
 //!   verdict <─ check <─ spec, tree  <─ record <┘
 //! ```
 //!
@@ -15,7 +15,10 @@
 //!   choice, so the same program makes other histories. One that fails is kept as JSON ([`json`])
 //!   and can be checked again.
 //! - The **specification** ([`spec`], [`tree`]) executes one request after another: nodes,
-//!   permissions, the index of names, transactions, watches and their events.
+//!   permissions, the index of names, transactions, watches and their events. It has a tree of its
+//!   own, since the [reference model](crate::model) knows how a state came about (generations,
+//!   stamps, lives), and a search wants states that came about otherwise to be equal. The tests
+//!   hold it to that model, request by request and event by event.
 //! - The **check** ([`check`]) looks for an order that gives the answers and events that were
 //!   recorded.
 
