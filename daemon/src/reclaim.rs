@@ -19,9 +19,16 @@ use crate::sync::{AtomicBool, Ordering::Relaxed};
 
 /// The way to the thread; every worker has its own.
 #[derive(Clone, Debug)]
-pub struct Reclaimer {
-    thread: Thread,
-    stop: Arc<AtomicBool>,
+pub struct Reclaimer(Way);
+
+#[derive(Clone, Debug)]
+enum Way {
+    Thread {
+        thread: Thread,
+        stop: Arc<AtomicBool>,
+    },
+    /// There is no thread: whoever would wake it frees.
+    Here(Store),
 }
 
 impl Reclaimer {
@@ -40,18 +47,31 @@ impl Reclaimer {
             }
         };
         let handle = Builder::new().name("reclaim".into()).spawn(run)?;
-        Ok((Reclaimer { thread: handle.thread().clone(), stop }, handle))
+        Ok((Reclaimer(Way::Thread { thread: handle.thread().clone(), stop }), handle))
+    }
+
+    /// One without a thread.
+    #[must_use]
+    pub fn here(store: Store) -> Reclaimer {
+        Reclaimer(Way::Here(store))
     }
 
     /// Frees what waits, in that thread.
     pub fn wake(&self) {
-        self.thread.unpark();
+        match &self.0 {
+            Way::Thread { thread, .. } => thread.unpark(),
+            Way::Here(store) => {
+                store.reclaim();
+            }
+        }
     }
 
     /// Ends the thread.
     pub fn stop(&self) {
-        self.stop.store(true, Relaxed);
-        self.thread.unpark();
+        if let Way::Thread { thread, stop } = &self.0 {
+            stop.store(true, Relaxed);
+            thread.unpark();
+        }
     }
 }
 

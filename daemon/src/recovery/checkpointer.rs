@@ -13,6 +13,7 @@ use myriad_core::Store;
 use myriad_history::recovery::{Directory, Journal, Keeper};
 use tracing::{error, info};
 
+use super::{RecoverError, Recovery};
 use crate::{
     limits,
     sync::{AtomicBool, Ordering::Relaxed},
@@ -57,6 +58,19 @@ impl Checkpointer {
         let thread = Builder::new().name("checkpoints".into()).spawn(run)?;
         waking.wakes(thread.thread().clone());
         Ok(Checkpointer { thread: Some(thread), stop })
+    }
+}
+
+impl Recovery {
+    /// Writes a checkpoint, where it is time for one: for who has no thread for that.
+    ///
+    /// # Errors
+    /// [`RecoverError::Files`].
+    pub fn checkpoint_if_due(&self, store: &Store) -> Result<(), RecoverError> {
+        if self.keeper.is_due() {
+            self.keeper.checkpoint(&self.directory, store)?;
+        }
+        Ok(())
     }
 }
 

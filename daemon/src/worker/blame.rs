@@ -45,7 +45,7 @@ impl Worker {
         let Some(path) = self.around.take_conflict() else { return };
         let Some(client) = self.clients.get(number) else { return };
         let mut guests = self.shared.store.culprits(&path);
-        guests.extend(self.shared.pauses.known(&path, self.shared.start.elapsed()));
+        guests.extend(self.shared.pauses.known(&path, self.shared.clock.now()));
         if client.conn.conflicts() > 1 {
             guests.extend(client.blame.take().into_iter().flat_map(|blame| blame.guests));
         }
@@ -81,7 +81,7 @@ impl Worker {
         let (asker, failures) = (client.conn.id(), client.conn.conflicts());
         let next = client.conn.next_op();
         let blame = client.blame.as_mut().filter(|_| next == Some(Op::TransactionStart))?;
-        let (shared, now) = (&self.shared, self.shared.start.elapsed());
+        let (shared, now) = (&self.shared, self.shared.clock.now());
         if matches!(blame.stage, Stage::Failed) {
             let (length, path) = (Pauses::length(failures), &blame.path);
             for guest in shared.pauses.pause(&blame.guests, path, now, length) {

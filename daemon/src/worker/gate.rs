@@ -163,7 +163,11 @@ impl Tenant {
 }
 
 /// Makes a ring for a domain, and tells its worker.
-fn ring(shared: &Shared, machine: &Arc<Machine>, domid: DomId) -> Result<(Memfd, u64), String> {
+pub(super) fn ring(
+    shared: &Shared,
+    machine: &Arc<Machine>,
+    domid: DomId,
+) -> Result<(Memfd, u64), String> {
     let tenant = Tenant::of(shared, domid)?;
     let made = Memfd::create().and_then(|file| Ok((file.map()?, inode(&file)?, file)));
     let (page, inode, file) = made.map_err(|error| format!("can't get a page: {error}"))?;
@@ -178,7 +182,7 @@ fn ring(shared: &Shared, machine: &Arc<Machine>, domid: DomId) -> Result<(Memfd,
 
 /// Takes a page back which this domain was given by an earlier daemon, and tells its worker.
 /// Nothing of the page is changed. What it holds is as hostile as that of any other.
-fn take_back(
+pub(super) fn take_back(
     shared: &Shared,
     machine: &Arc<Machine>,
     domid: DomId,

@@ -1,9 +1,6 @@
 //! What connections ask of the daemon around them.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use myriad_core::{ConnId, DomId, Errno, Instance, Store};
 use myriad_ring::v1::{
@@ -107,8 +104,7 @@ impl Around {
 
 impl Host for Around {
     fn wall_clock(&self, now: Duration) -> u64 {
-        let since = self.shared.began.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since.saturating_add(now).as_nanos()).unwrap_or(u64::MAX)
+        self.shared.clock.wall(now)
     }
 
     fn unique_id(&mut self, domid: DomId) -> u64 {
@@ -248,6 +244,10 @@ impl Effects for Around {
             let message = Message::Answer(conn, Ok("OK".into()));
             shared.mailboxes.post(conn.worker(), message);
         };
+        if !self.shared.has_threads {
+            answer();
+            return Ok(());
+        }
         let thread = std::thread::Builder::new().name("check".into()).spawn(answer);
         thread.map(drop).map_err(|_| Errno::EAGAIN)
     }

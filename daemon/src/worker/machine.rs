@@ -60,6 +60,16 @@ impl Machine {
         [self.boards.as_fd(), self.wake_guests.as_fd()].into_iter().chain(workers).collect()
     }
 
+    /// The boards, to be mapped by who is both sides.
+    pub(super) fn boards(&self) -> &Boards {
+        &self.boards
+    }
+
+    /// By which a worker is woken.
+    pub(super) fn wake_of(&self, worker: u16) -> Option<&OwnedFd> {
+        self.wake_workers.get(usize::from(worker))
+    }
+
     /// Rings a guest's doorbell.
     pub(super) fn ring(&self, domid: DomId) {
         if self.guests.ring(domid.0) {
@@ -69,8 +79,7 @@ impl Machine {
     }
 
     fn worker(&self, worker: u16) -> io::Result<(Bells, &OwnedFd)> {
-        let wake = self.wake_workers.get(usize::from(worker));
-        let wake = wake.ok_or(io::ErrorKind::InvalidInput)?;
+        let wake = self.wake_of(worker).ok_or(io::ErrorKind::InvalidInput)?;
         Ok((Bells::map(&self.boards, worker)?, wake))
     }
 }

@@ -25,6 +25,7 @@ mod bell;
 mod blame;
 mod client;
 mod clients;
+mod clock;
 mod doorbell;
 mod events;
 mod gate;
@@ -45,6 +46,7 @@ mod run;
 mod send;
 mod serve;
 mod slab;
+mod stepped;
 mod takeup;
 mod tending;
 mod trace;
@@ -56,7 +58,7 @@ use std::{
     path::PathBuf,
     sync::Arc,
     thread::{Builder, JoinHandle},
-    time::{Duration, Instant, SystemTime},
+    time::Duration,
 };
 
 use myriad_core::{DomId, Store};
@@ -74,9 +76,11 @@ use crate::{
     stored::Places,
     xen::DomainWatch,
 };
-use mailbox::{Mailboxes, Message};
+use clock::Clock;
+use mailbox::{Inbox, Mailboxes, Message};
 pub use real::Xen;
 use run::Worker;
+pub use stepped::{Neighbour, Stepped};
 
 /// What workers are told at start.
 #[derive(Clone, Debug)]
@@ -109,8 +113,7 @@ struct Shared {
     seen: HighWater,
     pins: Pins,
     refusals: refusals::Refusals,
-    /// When all times begin.
-    start: Instant,
+    clock: Clock,
     pauses: pauses::Pauses,
     rings: rings::Rings,
     lives: lives::Lives,
@@ -119,11 +122,44 @@ struct Shared {
     kept: Option<Kept>,
     /// Places for programs' sockets that outlive the daemon.
     places: Option<Places>,
-    /// The time when all times begin.
-    began: SystemTime,
+    /// The workers run on threads, and may have others work for them.
+    has_threads: bool,
 }
 
 impl Shared {
+    /// That of workers on threads, beside a simulated host, with nothing kept; and the workers'
+    /// inboxes.
+    fn new(
+        settings: Settings,
+        store: Store,
+        host: Arc<sim::Host>,
+        logs: Logs,
+        reclaimer: Reclaimer,
+    ) -> io::Result<(Shared, Vec<Inbox>)> {
+        let (mailboxes, inboxes) = Mailboxes::new(settings.workers)?;
+        let shared = Shared {
+            sockets: guests::Directory::create(settings.sim_dir.clone())?,
+            store,
+            host,
+            xen: None,
+            logs,
+            mailboxes,
+            seen: HighWater::default(),
+            pins: Pins::new(settings.workers),
+            settings,
+            refusals: refusals::Refusals::default(),
+            clock: Clock::system(),
+            pauses: pauses::Pauses::default(),
+            rings: rings::Rings::new(),
+            lives: lives::Lives::new(),
+            reclaimer,
+            places: None,
+            kept: None,
+            has_threads: true,
+        };
+        Ok((shared, inboxes))
+    }
+
     /// Whether the host has a domain.
     fn has_domain(&self, domid: DomId) -> bool {
         self.unique_id(domid).is_some()
@@ -176,27 +212,11 @@ impl Team {
         let Content { store, kept, formers, sockets } = content;
         let (xen, mut watch) = xen.unzip();
         let (reclaimer, reclaiming) = Reclaimer::start(store.clone())?;
-        let (mailboxes, inboxes) = Mailboxes::new(settings.workers)?;
-        let shared = Arc::new(Shared {
-            sockets: guests::Directory::create(settings.sim_dir.clone())?,
-            store,
-            host,
-            xen,
-            logs,
-            mailboxes,
-            seen: HighWater::default(),
-            pins: Pins::new(settings.workers),
-            settings,
-            refusals: refusals::Refusals::default(),
-            start: Instant::now(),
-            pauses: pauses::Pauses::default(),
-            rings: rings::Rings::new(),
-            lives: lives::Lives::new(),
-            reclaimer,
-            places: kept.as_ref().and_then(|_| Places::offered()),
-            kept,
-            began: SystemTime::now(),
-        });
+        let (mut shared, inboxes) = Shared::new(settings, store, host, logs, reclaimer)?;
+        shared.xen = xen;
+        shared.places = kept.as_ref().and_then(|_| Places::offered());
+        shared.kept = kept;
+        let shared = Arc::new(shared);
         let found = !formers.is_empty();
         takeup::take_up(&shared, formers);
         takeup::take_sockets(&shared, sockets);

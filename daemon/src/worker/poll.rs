@@ -93,6 +93,11 @@ impl Batch {
         Batch { events: Vec::with_capacity(limits::EVENTS_PER_SWEEP) }
     }
 
+    /// Whether nothing was reported.
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
     /// Forgets what the last wait reported.
     pub(super) fn clear(&mut self) {
         self.events.clear();

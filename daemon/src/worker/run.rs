@@ -123,19 +123,31 @@ impl Worker {
         while !self.stopping {
             self.sweep(&mut batch)?;
         }
+        self.finish();
+        Ok(())
+    }
+
+    /// Sends what can still be sent.
+    pub(super) fn finish(&mut self) {
         for number in self.clients.numbers() {
             self.flush(number);
         }
         self.around.trace.flush();
-        Ok(())
     }
 
     /// One turn.
     fn sweep(&mut self, batch: &mut Batch) -> io::Result<()> {
         self.around.trace.refresh();
         if !self.spin(batch) {
-            self.sleep(batch)?;
+            let patience = self.lie_down();
+            self.poll.wait(patience, batch)?;
+            self.get_up();
         }
+        self.work(batch)
+    }
+
+    /// Does what there is to do.
+    pub(super) fn work(&mut self, batch: &mut Batch) -> io::Result<()> {
         self.around.trace.refresh();
         self.read_inbox();
         self.deliver(None);

@@ -5,7 +5,7 @@
 //! not. Before it sleeps, whoever has something for it must know that it does: the bells' words
 //! say so, and event channels are unmasked; then it looks once more.
 
-use std::{io, sync::mpsc::TryRecvError, time::Duration};
+use std::{sync::mpsc::TryRecvError, time::Duration};
 
 use tracing::warn;
 
@@ -13,8 +13,8 @@ use super::{poll::Batch, run::Worker};
 use crate::limits;
 
 impl Worker {
-    /// Waits for something to do, if there is nothing.
-    pub(super) fn sleep(&mut self, batch: &mut Batch) -> io::Result<()> {
+    /// Before it waits for descriptors: for how long at most; none: until something happens.
+    pub(super) fn lie_down(&mut self) -> Option<Duration> {
         let mut timeout = Some(Duration::ZERO);
         // While a ring is hot, descriptors are only looked at.
         let hot = self.has_rings() && self.now < self.hot_until;
@@ -34,11 +34,14 @@ impl Worker {
         if timeout != Some(Duration::ZERO) && !self.neighbours.sleep() {
             timeout = Some(Duration::ZERO);
         }
-        self.poll.wait(timeout, batch)?;
-        self.now = self.shared.start.elapsed();
+        timeout
+    }
+
+    /// After that.
+    pub(super) fn get_up(&mut self) {
+        self.now = self.shared.clock.now();
         self.neighbours.awake();
         self.inbox.bell.awake();
-        Ok(())
     }
 
     /// While rings are hot: waits a little for doorbells without a system call. True where there
@@ -50,7 +53,7 @@ impl Worker {
         for look in 0u32.. {
             let is_due = look.is_multiple_of(limits::LOOKS_PER_CLOCK);
             if is_due {
-                self.now = self.shared.start.elapsed();
+                self.now = self.shared.clock.now();
             }
             let now = self.now;
             if now >= self.next_poll {
@@ -115,7 +118,7 @@ impl Worker {
         let guests = (!self.paused_guests.is_empty()).then(|| self.now + limits::ACCEPT_PAUSE);
         let resume = (!self.paused.is_empty()).then_some(self.next_resume);
         let deadline = tend.into_iter().chain(accept).chain(guests).chain(resume).min()?;
-        Some(deadline.saturating_sub(self.shared.start.elapsed()))
+        Some(deadline.saturating_sub(self.shared.clock.now()))
     }
 
     /// Finds the hot rings in which something has moved. Whether there are any.

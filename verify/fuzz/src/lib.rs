@@ -1,7 +1,9 @@
 //! What the fuzzers start from: inputs made of requests as real clients send them.
 //!
-//! The targets are `targets/codec.rs`, `targets/connection.rs` and `targets/page.rs`, their inputs
-//! what `myriad_ring::v1::fuzz` and `myriad_ring::page::fuzz` take. The seeds lie in `seeds/`, one
+//! The targets stand in `targets/`. Inputs of `codec`, `connection` and `page` are what
+//! `myriad_ring::v1::fuzz` and `myriad_ring::page::fuzz` take; those of [`store`], [`history`] and
+//! [`recovery`] are steps (`src/steps.rs`), which the store and its reference model both take, and
+//! changes of files. The seeds lie in `seeds/`, one
 //! file each, so that a fuzzer can read them; `cargo run -p myriad-fuzz --bin fuzz-seeds` writes
 //! them again after a change here. An input that made a target fail is kept there too, once it is
 //! mended, under a name that says what it was: the tests run every file.
@@ -11,8 +13,19 @@ use std::path::{Path, PathBuf};
 
 mod codec;
 mod connection;
+mod edits;
+pub mod history;
+/// The reference model, of the same sources as `myriad_verify::model`: a fuzz target is built with
+/// its own flags, and so with as little as it needs.
+#[path = "../../src/model/mod.rs"]
+pub mod model;
 pub mod mutate;
 mod page;
+mod records;
+pub mod recovery;
+mod scripts;
+pub mod steps;
+pub mod store;
 
 /// A target and what it starts from.
 #[derive(Clone, Copy, Debug)]
@@ -26,10 +39,13 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 3] = [
+pub const TARGETS: [Target; 6] = [
     Target { name: "codec", run: myriad_ring::v1::fuzz::codec, seeds: codec::seeds },
     Target { name: "connection", run: myriad_ring::v1::fuzz::connection, seeds: connection::seeds },
     Target { name: "page", run: myriad_ring::page::fuzz, seeds: page::seeds },
+    Target { name: "store", run: store::run, seeds: scripts::store },
+    Target { name: "history", run: history::run, seeds: scripts::history },
+    Target { name: "recovery", run: recovery::run, seeds: scripts::recovery },
 ];
 
 impl Target {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 /// Steps, shown one a line.
 #[derive(Clone)]
-pub struct Steps(pub Vec<Step>);
+pub(crate) struct Steps(pub(crate) Vec<Step>);
 
 impl std::fmt::Debug for Steps {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -16,12 +16,15 @@ impl std::fmt::Debug for Steps {
     }
 }
 
-pub fn steps(step: impl Strategy<Value = Step>, most: usize) -> impl Strategy<Value = Steps> {
+pub(crate) fn steps(
+    step: impl Strategy<Value = Step>,
+    most: usize,
+) -> impl Strategy<Value = Steps> {
     vec(step, 1..=most).prop_map(Steps)
 }
 
 /// All that can happen.
-pub fn anything() -> impl Strategy<Value = Step> {
+pub(crate) fn anything() -> impl Strategy<Value = Step> {
     prop_oneof![
         60 => (asker(), request(path().boxed())).prop_map(|(a, r)| Step::Request(a, r)),
         3 => vec((asker(), request(path().boxed())), 2..6).prop_map(Step::Batch),
@@ -33,7 +36,7 @@ pub fn anything() -> impl Strategy<Value = Step> {
 }
 
 /// Many requests to a publication.
-pub fn batches() -> impl Strategy<Value = Step> {
+pub(crate) fn batches() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => vec((asker(), request(path().boxed())), 1..60).prop_map(Step::Batch),
         1 => watches(),
@@ -42,7 +45,7 @@ pub fn batches() -> impl Strategy<Value = Step> {
 }
 
 /// Transactions, and what comes between.
-pub fn inside() -> impl Strategy<Value = Step> {
+pub(crate) fn inside() -> impl Strategy<Value = Step> {
     let few = || few_paths().boxed();
     prop_oneof![
         60 => transacted(few()),

@@ -50,6 +50,16 @@ pub(super) fn accounts(view: &View<'_>, model: &Model, config: &Config) -> Resul
 
 /// All nodes, with permissions, lives, stamps and the order of children; and all indices.
 pub(super) fn contents(snapshot: &mut Snapshot, model: &Model) -> Result<(), String> {
+    nodes(snapshot, model)?;
+    indices(snapshot, model)
+}
+
+/// Compares all nodes of a version with those of a model: their permissions, lives and stamps, and
+/// the order of their children.
+///
+/// # Errors
+/// What differs.
+pub fn nodes(snapshot: &mut Snapshot, model: &Model) -> Result<(), String> {
     let mut walked = Vec::new();
     snapshot.walk(|path, value, perms, changed| {
         let list: Vec<_> = perms.entries().collect();
@@ -67,7 +77,7 @@ pub(super) fn contents(snapshot: &mut Snapshot, model: &Model) -> Result<(), Str
         let all = [Request::List(path.clone()), Request::GetPerms(path)];
         all.iter().try_for_each(|request| answers(snapshot, model, request))?;
     }
-    indices(snapshot, model)
+    Ok(())
 }
 
 /// The events since the last look, those of indices apart: sorted, since a subtree's go in any

@@ -17,6 +17,7 @@ use self::ask::{ask, look, only_reads};
 use self::compare::{accounts, apart, changed_keys, contents, fired, same};
 use super::{Model, Request, Watch};
 
+pub use self::compare::nodes;
 pub use self::step::{Asker, GUESTS, SLOTS, Step, Watching};
 
 /// A store and its model.
@@ -74,12 +75,24 @@ impl Twin {
             same("events", fired(&mut self.feed)?, apart(self.model.take_events()))?;
         }
         accounts(&self.store.pin(), &self.model, &self.config)?;
-        if self.steps % KEEP_EVERY == 0 {
+        if self.steps.is_multiple_of(KEEP_EVERY) {
             contents(&mut self.store.snapshot(), &self.model)?;
             self.kept.push((self.store.snapshot(), self.model.clone()));
         }
         self.steps += 1;
         Ok(())
+    }
+
+    /// The real one.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.model
     }
 
     /// Compares all there is, and versions of before, which must be what they were.

@@ -1,0 +1,47 @@
+#!/bin/bash
+# Fuzz targets by libFuzzer on stable Rust, each for so many seconds.
+#
+#   verify/fuzz.sh [SECONDS [TARGET...]]     such as: verify/fuzz.sh 3600 connection
+#
+# Without targets all of them run: codec, connection, page, store, history, recovery. They start from
+# verify/fuzz/seeds and verify/fuzz/corpus; what is found grows target/fuzz/corpus, and an input that
+# fails lies in verify/fuzz/artifacts. With MINIMISE=1 verify/fuzz/corpus is made anew afterwards: of
+# inputs of at most 2 KiB, as few as reach what all such do.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+seconds=${1:-60}
+all="codec connection page store history recovery"
+targets=${*:2}
+host=$(rustc -vV | sed -n 's/^host: //p')
+programs=target/fuzz/$host/release
+
+# With --target these flags reach what is fuzzed, and no build script.
+export RUSTFLAGS="--cfg fuzzing -Cdebug-assertions -Coverflow-checks -Cpasses=sancov-module
+  -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters
+  -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares"
+CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+  cargo build --release --locked --quiet -p myriad-fuzz --features libfuzzer \
+  $(printf -- '--bin fuzz-%s ' $all) \
+  --target "$host" --target-dir target/fuzz
+
+for target in ${targets:-$all}; do
+  found=target/fuzz/corpus/$target
+  corpus=verify/fuzz/corpus/$target
+  artifacts=verify/fuzz/artifacts/$target
+  mkdir -p "$found" "$corpus" "$artifacts"
+  echo "$target, $seconds s:"
+  log=$artifacts/log
+  "$programs/fuzz-$target" "$found" "$corpus" "verify/fuzz/seeds/$target" \
+    -max_total_time="$seconds" -max_len=16384 -timeout=60 -rss_limit_mb=2048 \
+    -artifact_prefix="$artifacts/" -print_final_stats=1 >"$log" 2>&1 ||
+    { tail -n 60 "$log"; echo "fuzz.sh: $target fails; the input is named above" >&2; exit 1; }
+  grep -E 'INITED|^Done|^stat::' "$log"
+  if [ -n "${MINIMISE:-}" ]; then
+    small=$(mktemp -d)
+    "$programs/fuzz-$target" "$small" "$found" "$corpus" -merge=1 -max_len=2048 >>"$log" 2>&1
+    rm -r "$corpus"
+    cp -r "$small" "$corpus"
+    rm -r "$small"
+    du -sh --apparent-size "$corpus"
+  fi
+done
