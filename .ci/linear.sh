@@ -3,5 +3,4 @@
 # one order of its operations.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-cargo build --release --locked --quiet -p myriad --bin xenstored
 cargo run --release --locked --quiet -p myriad-verify --bin linear -- "$@"

@@ -140,5 +140,5 @@ mutant implicit-index-events-lost core/src/prepared.rs \
 mutant events-fire-twice core/src/state.rs \
   's/^( *)(fires.extend\(found.iter\(\).filter\(\|w\| reads\(w\)\).map\(fire\)\);)/\1if before.is_some() { \2 }\n\1\2/'
 
-echo "$caught found"
+echo "$caught caught"
 exit $failed
