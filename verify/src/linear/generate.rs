@@ -114,7 +114,7 @@ impl Player<'_> {
                 transactions += 1;
                 batches.extend(self.transaction());
             } else {
-                let length = if self.rng.permille(550) { 1 } else { self.rng.range(2, BATCH) };
+                let length = if self.rng.permille(400) { 1 } else { self.rng.range(2, BATCH) };
                 // Writes that are at hand together share a publication.
                 let writes = self.rng.permille(500);
                 batches.push((0..length).map(|_| plain(self.act(writes))).collect());
