@@ -1,6 +1,10 @@
 #!/bin/bash
 # Breaks the daemon, one fault at a time, and sees `linear` find each. Works on a copy below
-# target/linear-mutants; takes about a minute a mutant on two cores.
+# target/linear-mutants; takes a minute or two a mutant.
+# Found last, on two busy cores, after so many histories: early-replies-late, replies-before-own-events
+# and root-before-req-prod 3, rebase-loses-siblings and replies-before-others-events 4,
+# right-before-is-no-right 5, no-fact-presence and snapshot-is-the-present 9, no-fact-absence 19,
+# no-fact-value 25, no-fact-listing 75, swap-always-wins 92, batch-checks-at-its-start 498.
 #
 #   verify/linear-mutants.sh           all mutants
 #   verify/linear-mutants.sh NAME...   some
@@ -105,8 +109,6 @@ mutant batch-checks-at-its-start core/src/lib.rs "\$a $lenient" \
   's/if who == Who::Control \{/if who == Who::Control || crate::LENIENT.get() {/;s/if !some \{/if !some \&\& !crate::LENIENT.get() {/' \
   ring/src/v1/connection/batch.rs \
   's/^( *)(let outcome = store.edit)/\1let may: Vec<bool> = batch.iter().map(|s| { let mut ok = false; let _ = store.edit(|e| -> Result<(), Error> { ok = s.apply(e, \&caller).is_ok(); Err(Error::NotFound) }); ok }).collect();\n\1\2/;s/let result = simple.apply\(edit, &caller\);/myriad_core::LENIENT.set(may.get(results.len()) == Some(\&true)); let result = simple.apply(edit, \&caller); myriad_core::LENIENT.set(false);/'
-mutant events-without-right core/src/state.rs \
-  's/who == Who::Control \|\| lists.any\(.*\)/who == Who::Control || lists.any(|_| true)/'
 mutant right-before-is-no-right core/src/state.rs \
   's/let lists = \[before.map\(AclBuf::as_acl\), node/let lists = [before.filter(|_| false).map(AclBuf::as_acl), node/'
 
@@ -116,29 +118,17 @@ mutant no-fact-absence core/src/footprint.rs 's/fact.absent.is_none\(\)$/true/'
 mutant no-fact-presence core/src/footprint.rs 's/None => return false,/None => return true,/'
 mutant no-fact-listing core/src/footprint.rs \
   's/fact.children = known.map\(.*\);/fact.children = None;/'
-mutant no-fact-permissions core/src/footprint.rs \
-  's/fact.perms.get_or_insert\(stamp\);/let _ = stamp;/'
-mutant no-fact-key core/src/footprint.rs 's/if !keys \|\| !self.keys.iter\(\).all\(key\)/let _ = key; if !keys/'
-mutant no-fact-keys core/src/footprint.rs 's/if !keys \|\| /let _ = keys; if /'
-
 # What a rebase makes of it.
 mutant rebase-loses-siblings core/src/prepared.rs \
   's/if base.seq == self.base_seq \{/if base.seq == self.base_seq || self.broken(\&base.state).is_none() {/'
 mutant rebase-with-a-stale-index core/src/prepared.rs \
   's/^( *)(let touches = work.tx.take\(\);)/\1work.state.indices = self.state.indices.clone();\n\1\2/'
-mutant rebase-without-events core/src/prepared.rs \
-  's/let Some\(exact\) = touch.fire else/let Some(exact) = touch.fire.filter(|_| base.seq == self.base_seq) else/'
-
 # Events.
 mutant replies-before-own-events daemon/src/worker/serve.rs \
   '/fn answered/,/^    }/{s/^( *)self.deliver\(Some\(own\)\);//;s/^( *)client.conn.release\(self.now\);/&\n        }\n        self.deliver(Some(own));\n        if self.clients.get(number).is_some() {/}'
 mutant replies-before-others-events daemon/src/worker/serve.rs \
   's/Own \{ up_to: seq.max\(committed\), number \}/Own { up_to: if seq.max(committed) > 1 { seq.max(committed) - 1 } else { 0 }, number }/'
 mutant early-replies-late ring/src/v1/connection/output.rs 's/early.fires <= at/early.fires < at/'
-mutant implicit-index-events-lost core/src/prepared.rs \
-  's/^( *)work.state.index_fires\(env, &mut fires\);/\1work.state.indices.take_changed();/'
-mutant events-fire-twice core/src/state.rs \
-  's/^( *)(fires.extend\(found.iter\(\).filter\(\|w\| reads\(w\)\).map\(fire\)\);)/\1if before.is_some() { \2 }\n\1\2/'
 
 echo "$caught caught"
 exit $failed
