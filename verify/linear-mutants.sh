@@ -1,10 +1,11 @@
 #!/bin/bash
 # Breaks the daemon, one fault at a time, and sees `linear` find each. Works on a copy below
 # target/linear-mutants; takes a minute or two a mutant.
-# Found last, on two busy cores, after so many histories: early-replies-late, replies-before-own-events
-# and root-before-req-prod 3, rebase-loses-siblings and replies-before-others-events 4,
-# right-before-is-no-right 5, no-fact-presence and snapshot-is-the-present 9, no-fact-absence 19,
-# no-fact-value 25, no-fact-listing 75, swap-always-wins 92, batch-checks-at-its-start 498.
+# Found last, on two busy cores, after so many histories:
+#   3: early-replies-late, replies-before-own-events, root-before-req-prod, rebase-with-a-stale-index
+#   4: rebase-loses-siblings, replies-before-others-events    5: right-before-is-no-right
+#   9: no-fact-presence, snapshot-is-the-present   19: no-fact-absence   25: no-fact-value
+#   75: no-fact-listing   92: swap-always-wins   498: batch-checks-at-its-start
 #
 #   verify/linear-mutants.sh           all mutants
 #   verify/linear-mutants.sh NAME...   some
