@@ -3,7 +3,8 @@
 # target/linear-mutants; takes a minute or two a mutant.
 # Found last, on two busy cores, after so many histories:
 #   3: early-replies-late, replies-before-own-events, root-before-req-prod, rebase-with-a-stale-index
-#   4: rebase-loses-siblings, replies-before-others-events    5: right-before-is-no-right
+#   4: rebase-loses-siblings, rebase-without-events, replies-before-others-events
+#   5: right-before-is-no-right
 #   9: no-fact-presence, snapshot-is-the-present   19: no-fact-absence   25: no-fact-value
 #   75: no-fact-listing   92: swap-always-wins   498: batch-checks-at-its-start
 #
@@ -124,6 +125,9 @@ mutant rebase-loses-siblings core/src/prepared.rs \
   's/if base.seq == self.base_seq \{/if base.seq == self.base_seq || self.broken(\&base.state).is_none() {/'
 mutant rebase-with-a-stale-index core/src/prepared.rs \
   's/^( *)(let touches = work.tx.take\(\);)/\1work.state.indices = self.state.indices.clone();\n\1\2/'
+mutant rebase-without-events core/src/prepared.rs \
+  's/let Some\(exact\) = touch.fire else/let Some(exact) = touch.fire.filter(|_| base.seq == self.base_seq) else/'
+
 # Events.
 mutant replies-before-own-events daemon/src/worker/serve.rs \
   '/fn answered/,/^    }/{s/^( *)self.deliver\(Some\(own\)\);//;s/^( *)client.conn.release\(self.now\);/&\n        }\n        self.deliver(Some(own));\n        if self.clients.get(number).is_some() {/}'
