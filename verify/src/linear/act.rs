@@ -1,0 +1,128 @@
+//! What a client may ask for, and how that looks on the wire.
+
+use std::fmt;
+
+use myriad_core::Perm;
+use myriad_ring::v1::Op;
+
+/// An operation of the protocol. Paths are absolute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// READ.
+    Read(String),
+    /// DIRECTORY.
+    List(String),
+    /// GET_PERMS.
+    GetPerms(String),
+    /// WRITE of a value.
+    Write(String, String),
+    /// MKDIR.
+    Mkdir(String),
+    /// RM.
+    Rm(String),
+    /// SET_PERMS.
+    SetPerms(String, Vec<Perm>),
+    /// WATCH with a token.
+    Watch(String, String),
+    /// UNWATCH with a token.
+    Unwatch(String, String),
+    /// TRANSACTION_START.
+    Start,
+    /// TRANSACTION_END; true: what was done is to be kept.
+    End(bool),
+}
+
+/// A request of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// What is asked for.
+    pub act: Act,
+    /// In the client's transaction, of which it has one at a time.
+    pub tx: bool,
+}
+
+/// A reply's payload, or the name of the error.
+pub type Reply = Result<Vec<u8>, String>;
+
+impl Act {
+    /// Its number in the protocol.
+    #[must_use]
+    pub fn op(&self) -> Op {
+        match self {
+            Act::Read(_) => Op::Read,
+            Act::List(_) => Op::Directory,
+            Act::GetPerms(_) => Op::GetPerms,
+            Act::Write(..) => Op::Write,
+            Act::Mkdir(_) => Op::Mkdir,
+            Act::Rm(_) => Op::Rm,
+            Act::SetPerms(..) => Op::SetPerms,
+            Act::Watch(..) => Op::Watch,
+            Act::Unwatch(..) => Op::Unwatch,
+            Act::Start => Op::TransactionStart,
+            Act::End(_) => Op::TransactionEnd,
+        }
+    }
+
+    /// The node that it is about; none for those of transactions.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Act::Read(path) | Act::List(path) | Act::GetPerms(path) | Act::Mkdir(path) => {
+                Some(path)
+            }
+            Act::Write(path, _) | Act::Rm(path) | Act::SetPerms(path, _) => Some(path),
+            Act::Watch(path, _) | Act::Unwatch(path, _) => Some(path),
+            Act::Start | Act::End(_) => None,
+        }
+    }
+
+    /// Whether it may change a node.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        matches!(self, Act::Write(..) | Act::Mkdir(_) | Act::Rm(_) | Act::SetPerms(..))
+    }
+
+    /// What follows the header.
+    #[must_use]
+    pub fn payload(&self) -> Vec<u8> {
+        let text = match self {
+            Act::Write(path, value) => format!("{path}\0{value}"),
+            Act::SetPerms(path, perms) => format!("{path}\0{}", strings(perms)),
+            Act::Watch(path, token) | Act::Unwatch(path, token) => format!("{path}\0{token}\0"),
+            Act::Start => "\0".into(),
+            Act::End(commit) => format!("{}\0", if *commit { 'T' } else { 'F' }),
+            Act::Read(path) | Act::List(path) | Act::GetPerms(path) => format!("{path}\0"),
+            Act::Mkdir(path) | Act::Rm(path) => format!("{path}\0"),
+        };
+        text.into_bytes()
+    }
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.op().name())?;
+        if let Some(path) = self.path() {
+            write!(f, " {path}")?;
+        }
+        match self {
+            Act::Write(_, more) | Act::Watch(_, more) | Act::Unwatch(_, more) => {
+                write!(f, " {more}")
+            }
+            Act::SetPerms(_, perms) => perms.iter().try_for_each(|perm| write!(f, " {perm}")),
+            Act::End(commit) => f.write_str(if *commit { " T" } else { " F" }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", if self.tx { "tx " } else { "" }, self.act)
+    }
+}
+
+/// Permissions as GET_PERMS gives them.
+#[must_use]
+pub fn strings(perms: &[Perm]) -> String {
+    perms.iter().map(|perm| format!("{perm}\0")).collect()
+}
