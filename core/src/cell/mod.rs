@@ -49,5 +49,6 @@ pub(crate) trait RootCell<V> {
     fn replace(&self, current: &Arc<V>, new: &Arc<V>) -> bool;
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod tests;

@@ -45,7 +45,8 @@ impl Lives {
 
 const NONE: u64 = u64::MAX;
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod tests {
     use super::*;
 
