@@ -50,8 +50,8 @@ pub fn resident_bytes(pid: Option<u32>) -> Option<u64> {
     kilobytes(&format!("/proc/{of}/smaps_rollup"), "Rss:").map(|kb| kb * 1024)
 }
 
-/// Bytes of memory that a process has of its own, without its files (`Anonymous` of `smaps_rollup`),
-/// if it may be asked.
+/// Bytes of memory that a process has of its own, without its files, if it may be asked
+/// (`Anonymous` of `smaps_rollup`).
 #[must_use]
 pub fn own_bytes(pid: u32) -> Option<u64> {
     kilobytes(&format!("/proc/{pid}/smaps_rollup"), "Anonymous:").map(|kb| kb * 1024)
