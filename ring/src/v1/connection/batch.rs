@@ -87,6 +87,8 @@ impl Connection {
             Ok(())
         });
         let mut replies = Vec::with_capacity(batch.len());
+        // Where it has no events, those of `seq` are not its own, and come before all of it (F3).
+        let has_events = results.last().is_some_and(|(_, fires)| *fires > 0);
         for (simple, (result, fires)) in batch.iter().zip(results) {
             if let Err(Error::Quota(refusal) | Error::OutOfMemory(refusal)) = result {
                 self.session.refused(refusal, host);
@@ -95,7 +97,7 @@ impl Connection {
             let bytes = simple.reply(result);
             let reply = result.map(|()| bytes.get(HEADER_LEN..).unwrap_or_default());
             host.executed(&simple.executed(self.session.peer, reply));
-            replies.push(Early { bytes, fires });
+            replies.push(Early { bytes, fires: if has_events { fires } else { usize::MAX } });
         }
         (0..replies.len()).for_each(|_| self.take());
         self.session.tell(host);

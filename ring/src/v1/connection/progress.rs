@@ -67,7 +67,7 @@ pub(super) struct Held {
 #[derive(Debug)]
 pub(super) struct Early {
     pub(super) bytes: Vec<u8>,
-    /// How many of the publication's events come before it.
+    /// How many of the publication's events come before it; `MAX`: all.
     pub(super) fires: usize,
 }
 

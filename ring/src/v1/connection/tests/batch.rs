@@ -1,5 +1,6 @@
 //! Requests that share a publication: the same bytes as if each had been alone.
 
+use myriad_core::{Caller, Path, Writes};
 use proptest::prelude::*;
 
 use super::some;
@@ -112,6 +113,23 @@ fn own_events_stand_between_the_replies_of_a_batch() {
     let expected = [some("/a/1", "t"), None, None, some("/c", "u"), None, None, some("/a/2", "t")];
     assert_eq!(world.events(dom0)[..7], expected);
     assert_eq!(world.store.pin().seq(), before + 1);
+}
+
+/// What others have published last comes before the replies of a batch that changes nothing, though
+/// that is the publication at which these were computed (F3).
+#[test]
+fn a_batch_that_changes_nothing_comes_after_the_events_of_what_it_has_seen() {
+    let mut world = World::new();
+    let dom0 = world.socket();
+    world.ok(dom0, Op::Mkdir, 0, b"/a\0");
+    world.ok(dom0, Op::Watch, 0, b"/a\0t\0");
+    world.seen(dom0);
+    let path = Path::new("/a/1").unwrap();
+    world.store.edit(|edit| edit.write(&Caller::Control, path, b"x")).result.unwrap();
+    let bytes: Vec<u8> =
+        (0..3).flat_map(|n| encode(n, &(Op::Mkdir, 0, b"/a\0".to_vec()))).collect();
+    world.bytes(dom0, &bytes);
+    assert_eq!(world.events(dom0), [some("/a/1", "t"), None, None, None]);
 }
 
 #[test]
