@@ -1,7 +1,8 @@
 #!/bin/bash
 # Takes the daemon's defences away, one at a time, and sees the attack's own test (daemon/tests/xsa_*)
-# fail on each daemon so weakened. All faults are put into one copy of the sources below
-# target/defences, each behind its name: a daemon that is started with MYRIAD_WEAK=NAME has that one.
+# or the simulation fail on each daemon so weakened. All faults are put into one copy of the sources
+# below target/defences, each behind its name: a daemon that is started with MYRIAD_WEAK=NAME has that
+# one.
 #
 #   verify/defences.sh           all
 #   verify/defences.sh NAME...   some
@@ -181,6 +182,19 @@ construction control-for-all "history that grows" \
 mutant control-for-all xsa_more more_history_is_bounded_and_none_of_the_guests \
   ring/src/v1/op.rs '/fn needs_privilege/,/^    }/s/matches!\(/!(WEAK \&\& self == Op::Control) \&\& matches!(/'
 
+# Turns, doorbells and what a killed daemon leaves: seen by the simulation, which has no attacker.
+link=daemon/src/worker/link/ring.rs
+mutant guests-are-not-rung simulate 20 $link 's/self\.doorbell\.ring\(self\.domid\);/if !WEAK { & }/'
+mutant others-are-not-woken simulate 20 daemon/src/worker/events.rs \
+  's/None => shared\.mailboxes\.wake\(worker\),/None if WEAK => {}\n&/'
+mutant reset-keeps-what-came simulate 20 $link 's/^( *)conn\.reset\(store\);/\1if !WEAK { conn.reset(store); }/'
+mutant blocked-for-ever simulate 60 $link \
+  '/Who rings may have made room/,/wants_reconnect/s/self\.blocked = false;/if !WEAK { & }/'
+mutant paused-for-ever simulate 60 daemon/src/worker/serve.rs \
+  's/^( *)self\.resume_paused\(\);/\1if !WEAK { self.resume_paused(); }/'
+mutant slots-are-not-written simulate 60 $link \
+  's/if let Some\(keeping\) = \&mut self\.keeping \{/if let Some(keeping) = \&mut self.keeping \&\& !WEAK {/'
+
 [ $failed = 0 ] || exit 1
 
 # What has changed goes to where it is compiled, and keeps its time else.
@@ -193,12 +207,14 @@ done <"$work/files"
 weak() { # cargo, in the copy
   (cd "$work/src" && CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR="$work/target" cargo "$@")
 }
-weak build --quiet -p myriad --bin xenstored
+weak build --quiet -p myriad -p myriad-verify --bin xenstored --bin simulate
 
 # attack NAME FILE TEST…: the test on the daemon with this fault.
 attack() {
   if [ "$2" = unit ]; then
     MYRIAD_WEAK=$1 weak test --quiet -p myriad-core --lib "${@:3}"
+  elif [ "$2" = simulate ]; then
+    MYRIAD_WEAK=$1 timeout 300 "$work/target/debug/simulate" --seeds "$3" --steps 6000
   else
     (cd "$root" && MYRIAD_WEAK=$1 MYRIAD_TEST_DAEMON="$work/target/debug/xenstored" \
       MYRIAD_TEST_DEADLINE=$deadline cargo test --quiet -p myriad --test "${@:2}" -- --exact)
@@ -208,7 +224,13 @@ attack() {
 # Without a fault it withstands: else a failure below would mean nothing.
 if [ "$only" = "  " ]; then
   for file in $(printf '%s\n' "${kinds[@]}" | sort -u); do
-    case $file in unit) continue ;; esac
+    case $file in
+      unit) continue ;;
+      simulate)
+        attack none simulate 60 || { echo "simulate fails without a fault:" && tail "$work/log" && exit 1; }
+        continue
+        ;;
+    esac
     (cd "$root" && MYRIAD_TEST_DAEMON="$work/target/debug/xenstored" \
       cargo test --quiet -p myriad --test "$file" >"$work/log" 2>&1) ||
       { echo "$file fails without a fault:" && tail -n 30 "$work/log" && exit 1; }
@@ -222,11 +244,12 @@ for at in "${!names[@]}"; do
   total=$((total + 1))
   if attack "$name" "${kinds[at]}" "$test"; then
     echo "$name: NOT CAUGHT by $test" && failed=1
-  elif ! grep -aq "panicked at\|SIGABRT" "$work/log"; then
+  elif ! grep -aq "panicked at\|SIGABRT\|^seed " "$work/log"; then
     echo "$name: $test did not run" && failed=1
   else
     caught=$((caught + 1))
-    why=$(grep -aA1 "$test'.* panicked at" "$work/log" | tail -n 1 | tr -d '\0' | cut -c1-60 || true)
+    why=$(tr -d '\0' <"$work/log" | sed -nE "/^seed [0-9]+, step/{s/^[^:]*: //p;q}
+      /$test'.* panicked at/{n;p;q}" | cut -c1-60 || true)
     echo "$name: caught by $test: ${why:-it hangs}"
   fi
 done
