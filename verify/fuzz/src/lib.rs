@@ -15,8 +15,8 @@ mod codec;
 mod connection;
 mod edits;
 pub mod history;
-/// The reference model, of the same sources as `myriad_verify::model`: a fuzz target is built with
-/// its own flags, and so with as little as it needs.
+// The reference model, of the same sources as `myriad_verify::model`: a fuzz target is built with
+// its own flags, and so with as little as it needs.
 #[path = "../../src/model/mod.rs"]
 pub mod model;
 pub mod mutate;
