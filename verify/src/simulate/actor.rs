@@ -36,6 +36,8 @@ pub(super) struct Actor {
     pub(super) watched: BTreeMap<String, Seen>,
     /// It has asked for its ring to be emptied.
     pub(super) reconnecting: bool,
+    /// It has another ring than before, and nothing was heard on it yet.
+    pub(super) is_on_new_ring: bool,
     pub(super) requests: u64,
     /// It may begin to lie one day: it keeps away from what others rely on.
     pub(super) is_suspect: bool,
@@ -112,6 +114,7 @@ impl Actor {
             own: OwnWatch::default(),
             watched: BTreeMap::new(),
             reconnecting: false,
+            is_on_new_ring: false,
             requests: 0,
             is_suspect,
         }

@@ -11,6 +11,7 @@ pub(super) type Answer = Result<Vec<u8>, String>;
 impl Actor {
     /// Takes a message.
     pub(super) fn take(&mut self, header: Header, payload: &[u8]) -> Result<(), String> {
+        self.is_on_new_ring = false;
         if header.op == Op::WatchEvent as u32 {
             return self.take_event(payload);
         }

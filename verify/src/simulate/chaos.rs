@@ -127,6 +127,7 @@ impl World {
             let Some(resident) = self.actors.get_mut(at) else { continue };
             (resident.actor.line, resident.page) = (line, Some(page));
             (resident.is_asleep, resident.actor.reconnecting) = (false, false);
+            resident.actor.is_on_new_ring = true;
             resident.actor.begin_anew();
         }
         Ok(())
@@ -134,7 +135,10 @@ impl World {
 
     /// The daemon is killed, and another takes its place. Guests notice nothing.
     fn kill_daemon(&mut self) -> Result<(), String> {
-        let uncertain = |resident: &Resident| resident.actor.is_committing();
+        // A ring that no worker has looked at is not known to have taken another's place: the
+        // watches of that one would stay (ARCHITECTURE.md, Coming back).
+        let uncertain =
+            |resident: &Resident| resident.actor.is_committing() || resident.actor.is_on_new_ring;
         let is_idle = self.admin.is_idle() && !self.actors.iter().any(uncertain);
         if !self.site.keeps() || !is_idle {
             return Ok(());
