@@ -42,7 +42,7 @@ only=$* failed=0 done=0
 check tests "tests" "$passed" cargo test --workspace --locked
 check cell "tests, the other cell" "$passed" .ci/cell.sh
 check loom "interleavings" '.*explored: .* ([0-9]+) .*' .ci/loom.sh
-check canary "rounds" '.*pinned: ([0-9]+) rounds.*' verify/canary.sh
+check canary "loads, pinned arc-swap" '.*as released +right: ([0-9]+) loads.*' verify/canary.sh 10
 check model "runs of random operations" '([0-9]+) runs.*' .ci/model.sh
 check linear "histories" '([0-9]+) histories.*' .ci/linear.sh
 check simulate "seeds" '([0-9]+) seeds.*' .ci/simulate.sh 1000
