@@ -80,6 +80,7 @@ impl Worker {
             Peer::Socket(_) => None,
         };
         if guest.is_some() && self.must_wait(number, guest) {
+            self.make_use_of_room(number);
             return self.update_interest(number);
         }
         let Some(client) = self.clients.get(number) else { return };
@@ -133,6 +134,15 @@ impl Worker {
         }
         self.update_interest(number);
         self.clients.note_time(number);
+    }
+
+    /// A guest that is held back may have rung since it has made room: events that wait for it are
+    /// not held back with its requests.
+    fn make_use_of_room(&mut self, number: u64) {
+        if let Some(client) = self.clients.get(number).filter(|client| client.waits_for_room()) {
+            client.unblock();
+            self.clients.note_output(number);
+        }
     }
 
     /// Keeps what has been executed of a ring's requests where the next one changes something, or

@@ -8,7 +8,7 @@ use myriad_core::{Access, Caller, Config, DomId, Perm};
 use myriad_ring::v1::Op;
 
 use super::{
-    answers::{Answer, words},
+    answers::{Answer, DONE, words},
     errand::{Errand, Stage},
     limits::UNDER_WAY,
     line::Line,
@@ -192,6 +192,14 @@ impl Actor {
     /// The daemon has ended, and another goes on with its ring: a transaction that was open then is
     /// so no more.
     pub(super) fn go_on_after_a_crash(&mut self) {
+        // Answers that were kept come first, then each watch fires once: the event of a write that
+        // was executed, but not answered, comes after its answer.
+        for asked in &mut self.under_way {
+            if matches!(asked.expected, Expected::Mark) {
+                asked.expected = Expected::Exactly(Ok(DONE.into()));
+            }
+        }
+        self.own.owed = self.own.owed.max(self.own.is_set.into());
         let errand = std::mem::replace(&mut self.errand, Errand::None);
         self.errand = match errand {
             Errand::Private(stage, mut private) => {

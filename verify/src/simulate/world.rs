@@ -236,7 +236,8 @@ impl Resident {
             actor.take(header, &payload)?;
             moved = true;
         }
-        for _ in 0..rng.below(5) {
+        // Who must come to an end doesn't look idle by drawing nothing to do.
+        for _ in 0..rng.below(5).max(usize::from(is_ending)) {
             if is_ending && actor.wants_nothing() {
                 break;
             }
