@@ -20,7 +20,7 @@ lab() {
     echo "xen: $script with $daemon failed; consoles and logs are in $runs/$name" >&2
     exit 1
   }
-  echo "-- $((SECONDS - begin)) s"
+  echo "-- 1 script passed in $((SECONDS - begin)) s"
 }
 
 ours=target/release/xenstored
