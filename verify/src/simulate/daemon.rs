@@ -11,7 +11,7 @@ use myriad::{
 use myriad_core::{Config, DomId, Quota, Store};
 use myriad_ring::{page::Doorbells, v1::features};
 
-use super::limits::{FEW_OUTSTANDING, FEW_RECORDS, JOURNAL_BYTES, WORKERS};
+use super::limits::{EVENT_TIMEOUT, FEW_OUTSTANDING, FEW_RECORDS, JOURNAL_BYTES, WORKERS};
 
 /// What outlives a daemon, and how one is made.
 pub(super) struct Site {
@@ -70,7 +70,7 @@ impl Site {
             control: DomId::ZERO,
             sim_dir: self.directory.join(SIM),
             store_domid: DomId::ZERO,
-            watch_event_timeout: None,
+            watch_event_timeout: Some(EVENT_TIMEOUT),
             doorbells: Doorbells::default(),
         };
         let stepped = Stepped::new(settings, content, Arc::clone(&self.host), self.logs.clone());

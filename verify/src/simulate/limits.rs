@@ -28,6 +28,8 @@ pub const UNDER_WAY: usize = 40;
 pub const DRAIN_STEPS: u64 = 2_000_000;
 /// Times that only time can go on, at the end.
 pub const DRAIN_WAITS: u32 = 300;
+/// For how long an event may wait, and hold back who caused it: no honest client is so slow.
+pub const EVENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest that time goes on at once, but for where nothing else can.
 pub const TICK: Duration = Duration::from_millis(20);
 /// Steps for which a client does nothing at all, at most.
