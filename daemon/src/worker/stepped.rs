@@ -232,3 +232,7 @@ impl Sleeper {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests;
