@@ -12,6 +12,7 @@ pub mod model;
 pub mod oracle;
 pub mod peer;
 pub mod programs;
+pub mod progress;
 pub mod simulate;
 
 /// README's example is a test too.

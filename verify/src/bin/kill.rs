@@ -2,17 +2,17 @@
 //! anyone has lost anything.
 #![forbid(unsafe_code)]
 
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use myriad_verify::{
     kill::{
         KillError, Observer, Plan, Point, Summary,
         limits::{CLIENTS, DOMAINS_MAX, GUESTS, KILLS, MORTALS, PATIENCE, RANDOM_PER_POINT},
         run,
     },
-    programs,
+    programs, progress,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -95,9 +95,9 @@ fn kill(arguments: &Arguments) -> Result<Summary, Box<dyn std::error::Error>> {
         keeps: true,
     };
     let total = plan.kills.iter().map(|(_, count)| u64::from(*count)).sum();
-    let mut bar = Bar::new(total);
+    let mut bar = Bar(progress::bar(total, "kills"));
     let done: Result<_, KillError> = run(&plan, &mut bar);
-    bar.finish();
+    bar.0.finish_and_clear();
     Ok(done?)
 }
 
@@ -113,29 +113,12 @@ impl Arguments {
 }
 
 /// How far it has come, on a terminal.
-struct Bar(Option<ProgressBar>);
-
-impl Bar {
-    fn new(total: u64) -> Bar {
-        let style = ProgressStyle::with_template("{pos}/{len} kills {wide_bar} {msg} {eta}");
-        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = || ProgressBar::new(total).with_style(style);
-        Bar(std::io::stderr().is_terminal().then(bar))
-    }
-
-    fn finish(&self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
-        }
-    }
-}
+struct Bar(ProgressBar);
 
 impl Observer for Bar {
     fn progress(&mut self, point: Point, kills: u32, faults: usize) {
-        if let Some(bar) = &self.0 {
-            bar.set_position(u64::from(kills));
-            bar.set_message(format!("{point}, {faults} faults"));
-        }
+        self.0.set_position(u64::from(kills));
+        self.0.set_message(format!("{point}, {faults} faults"));
     }
 }
 

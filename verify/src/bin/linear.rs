@@ -5,20 +5,22 @@
 use std::{
     error::Error,
     fs,
-    io::IsTerminal,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Instant,
 };
 
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressStyle};
-use myriad_verify::linear::{
-    check::{Verdict, check},
-    json,
-    limits::{GUESTS, HISTORIES, SOCKETS, WORKERS},
-    report::{Failure, Summary},
-    run::{Observer, Plan, run},
+use indicatif::ProgressBar;
+use myriad_verify::{
+    linear::{
+        check::{Verdict, check},
+        json,
+        limits::{GUESTS, HISTORIES, SOCKETS, WORKERS},
+        report::{Failure, Summary},
+        run::{Observer, Plan, run},
+    },
+    progress,
 };
 
 /// Checks that our daemon is linearizable, on random concurrent histories.
@@ -79,9 +81,9 @@ fn play(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
         workers: arguments.workers,
     };
     let begin = Instant::now();
-    let mut bar = Bar::new(arguments.histories);
+    let mut bar = Bar(progress::bar(arguments.histories, "histories"));
     let summary: Result<Summary, _> = run(&plan, &mut bar);
-    bar.finish();
+    bar.0.finish_and_clear();
     let summary = summary?;
     if arguments.json {
         println!("{:#}", summary.json());
@@ -117,27 +119,10 @@ fn check_file(file: &Path) -> Result<bool, Box<dyn Error>> {
 }
 
 /// How far it has come, on a terminal.
-struct Bar(Option<ProgressBar>);
-
-impl Bar {
-    fn new(total: u64) -> Bar {
-        let style = ProgressStyle::with_template("{pos}/{len} histories {wide_bar} {eta}");
-        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = || ProgressBar::new(total).with_style(style);
-        Bar(std::io::stderr().is_terminal().then(bar))
-    }
-
-    fn finish(&self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
-        }
-    }
-}
+struct Bar(ProgressBar);
 
 impl Observer for Bar {
     fn progress(&mut self, histories: u64) {
-        if let Some(bar) = &self.0 {
-            bar.set_position(histories);
-        }
+        self.0.set_position(histories);
     }
 }

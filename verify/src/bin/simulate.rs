@@ -1,14 +1,16 @@
 //! Simulates the daemon's workers, seed by seed: what a seed finds, it finds again.
 #![forbid(unsafe_code)]
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressStyle};
-use myriad_verify::simulate::{
-    Plan,
-    limits::{ROUND, SEEDS, STEPS},
-    run,
+use myriad_verify::{
+    progress,
+    simulate::{
+        Plan,
+        limits::{ROUND, SEEDS, STEPS},
+        run,
+    },
 };
 use serde_json::json;
 
@@ -41,11 +43,7 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let style = ProgressStyle::with_template("{pos}/{len} seeds {wide_bar} {eta}");
-    let bar = match (std::io::stderr().is_terminal(), style) {
-        (true, Ok(style)) => ProgressBar::new(arguments.seeds).with_style(style),
-        _ => ProgressBar::hidden(),
-    };
+    let bar = progress::bar(arguments.seeds, "seeds");
     let (mut steps, mut requests, mut deaths, mut blows, mut kills) = (0, 0, 0, 0, 0);
     for seed in (arguments.seed..).take(usize::try_from(arguments.seeds).unwrap_or(usize::MAX)) {
         let Arguments { steps: each, round, lose_one_of: loses, .. } = arguments;
