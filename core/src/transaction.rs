@@ -137,6 +137,14 @@ impl Transaction {
         base.map_or(0, |then| self.store.0.retired_since(then))
     }
 
+    /// Whether it changes a node, as far as it has come: others that have seen it conflict with
+    /// this then.
+    #[must_use]
+    pub fn changes(&self, path: Path<'_>) -> bool {
+        let tx = self.work.tx.as_ref();
+        tx.is_some_and(|tx| tx.footprint.changes(&self.env.keys, path))
+    }
+
     fn move_on(&mut self) {
         let now = Arc::clone(&self.store.0.current());
         let poisoned = self.work.tx.as_ref().is_some_and(|tx| tx.poisoned);

@@ -135,6 +135,12 @@ pub const PAUSE_MAX: Duration = Duration::from_millis(160);
 /// For how long after a pause it is remembered for which node it was: a guest is logged again only
 /// after that, and until then it is held back with the others that change the node.
 pub const PAUSE_REMEMBERED: Duration = Duration::from_secs(10);
+/// For how long a program has its turn at a node while others wait for theirs.
+pub const TURN: Duration = Duration::from_millis(10);
+/// For how long a program waits for its turn before it goes on without.
+pub const TURN_WAIT: Duration = Duration::from_millis(100);
+/// Nodes at which programs have turns, for each worker.
+pub const TURN_LINES: usize = 64;
 /// Requests of other workers' guests whose events a worker has not queued yet. Each guest has a
 /// bounded number outstanding; past this the rest count as done.
 pub const TICKETS_KEPT: usize = 1 << 16;

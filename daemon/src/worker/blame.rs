@@ -51,8 +51,11 @@ impl Worker {
         }
         guests.sort_unstable();
         guests.dedup();
-        let blame = Blame { path, guests, stage: Stage::Failed };
-        client.blame = (!blame.guests.is_empty()).then(|| Box::new(blame));
+        if guests.is_empty() {
+            client.blame = None;
+            return self.note_meeting(number, &path);
+        }
+        client.blame = Some(Box::new(Blame { path, guests, stage: Stage::Failed }));
     }
 
     /// Whether a client's next request must wait.
@@ -62,6 +65,10 @@ impl Worker {
         let waited = std::mem::replace(&mut client.paused, until.is_some());
         if client.blame.is_some() {
             until = self.before_attempt(number);
+        } else if client.turn.is_some() {
+            until = self.before_turn(number);
+        } else if guest.is_none() && !self.turns.is_empty() {
+            self.note_newcomer(number);
         }
         let Some(until) = until else { return false };
         self.next_resume = self.next_resume.min(until);

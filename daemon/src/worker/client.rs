@@ -10,6 +10,7 @@ use super::{
     link::{RingLink, SocketLink},
     poll::Poll,
     run::Scratch,
+    turns::Turn,
 };
 use crate::recovery::Former;
 
@@ -25,6 +26,8 @@ pub(super) struct Client {
     pub(super) paused: bool,
     /// Whose fault its failures are.
     pub(super) blame: Option<Box<Blame>>,
+    /// Its turns at a node where its transactions meet others'.
+    pub(super) turn: Option<Box<Turn>>,
 }
 
 /// The two ways to be reached.
@@ -44,7 +47,7 @@ impl Client {
 
     fn new(conn: Connection, link: Link) -> Client {
         let (dirty, busy, tended, paused) = (false, false, false, false);
-        Client { conn, link, dirty, busy, tended, paused, blame: None }
+        Client { conn, link, dirty, busy, tended, paused, blame: None, turn: None }
     }
 
     pub(super) fn ring(&self) -> Option<&RingLink> {

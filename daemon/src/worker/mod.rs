@@ -50,6 +50,7 @@ mod stepped;
 mod takeup;
 mod tending;
 mod trace;
+mod turns;
 mod wait;
 
 use std::{

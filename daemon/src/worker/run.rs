@@ -18,6 +18,7 @@ use super::{
     mailbox::Inbox,
     poll::{Batch, Poll, Ready},
     ports::Ports,
+    turns::Turns,
 };
 use crate::{limits, recovery::Former, xen::DomainWatch};
 
@@ -51,6 +52,8 @@ pub(super) struct Worker {
     /// Clients that have to wait, and when the first of them goes on.
     pub(super) paused: Vec<u64>,
     pub(super) next_resume: Duration,
+    /// Whose turn it is at nodes where transactions meet.
+    pub(super) turns: Turns,
     /// What an earlier daemon was about to do with rings that may be there again soon.
     pub(super) formers: HashMap<DomId, Box<Former>>,
     /// Questions to all workers so far.
@@ -111,6 +114,7 @@ impl Worker {
             next_poll: Duration::ZERO,
             paused: Vec::new(),
             next_resume: Duration::MAX,
+            turns: Turns::default(),
             formers: HashMap::new(),
             rounds: 0,
             now: Duration::ZERO,

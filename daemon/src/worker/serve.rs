@@ -61,6 +61,7 @@ impl Worker {
         let Some(mut client) = self.clients.all.remove(number) else { return };
         client.end();
         client.conn.close(&self.shared.store);
+        self.forget_turn(number, client.turn.take());
         let peer = client.conn.peer();
         if let Peer::Domain(domid) = peer {
             if let Some(Doorbell::Port(port)) = client.ring().map(RingLink::doorbell) {
@@ -179,6 +180,7 @@ impl Worker {
     /// A request was executed: its events come first, then its reply.
     pub(super) fn answered(&mut self, number: u64, seq: u64) {
         self.note_failure(number);
+        self.note_answer(number);
         let committed = self.around.take_committed();
         let own = Own { up_to: seq.max(committed), number };
         self.deliver(Some(own));
@@ -262,6 +264,7 @@ impl Worker {
             }
         }
         self.resume_paused();
+        self.pass_turns();
         self.tend();
     }
 }

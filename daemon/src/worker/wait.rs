@@ -117,7 +117,9 @@ impl Worker {
         let accept = self.acceptor.as_ref().and_then(|acceptor| acceptor.listener.deadline());
         let guests = (!self.paused_guests.is_empty()).then(|| self.now + limits::ACCEPT_PAUSE);
         let resume = (!self.paused.is_empty()).then_some(self.next_resume);
-        let deadline = tend.into_iter().chain(accept).chain(guests).chain(resume).min()?;
+        let turns = self.turns.deadline();
+        let deadlines = tend.into_iter().chain(accept).chain(guests).chain(resume).chain(turns);
+        let deadline = deadlines.min()?;
         Some(deadline.saturating_sub(self.shared.clock.now()))
     }
 

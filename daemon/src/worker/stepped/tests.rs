@@ -1,6 +1,9 @@
 //! What is shown best by moving a worker by hand.
 
-use std::{collections::HashMap, io::Write};
+use std::{
+    collections::HashMap,
+    io::{Read, Write},
+};
 
 use myriad_core::Config;
 use myriad_ring::{
@@ -12,7 +15,7 @@ use myriad_ring::{
 };
 
 use super::*;
-use crate::logs::Destination;
+use crate::{limits, logs::Destination};
 
 const GUEST: DomId = DomId(5);
 
@@ -45,49 +48,160 @@ fn exchange(stepped: &mut Stepped, beside: &Neighbour, guest: &mut Client) -> Ve
     got
 }
 
+/// One worker, whose files go with it.
+struct Alone {
+    stepped: Stepped,
+    _folder: tempfile::TempDir,
+}
+
+impl Alone {
+    fn new() -> Alone {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            workers: 1,
+            control: DomId::ZERO,
+            sim_dir: folder.path().join("sim"),
+            store_domid: DomId::ZERO,
+            watch_event_timeout: None,
+            doorbells: Doorbells::default(),
+        };
+        let host = Arc::new(sim::Host::open(&settings.sim_dir, DomId::ZERO).unwrap());
+        let logs = Logs::start(Destination::Stderr, None).unwrap();
+        let store = Store::new(&Config { features: OFFERED, ..Config::default() }).unwrap();
+        let content = Content { store, kept: None, formers: HashMap::new(), sockets: Vec::new() };
+        let stepped = Stepped::new(settings, content, host, logs).unwrap();
+        Alone { stepped, _folder: folder }
+    }
+}
+
+/// A program that counts at `/count`, in one transaction after another.
+struct Counter {
+    socket: UnixStream,
+    stage: Op,
+    tx_id: u32,
+    counted: u32,
+    failed: u32,
+}
+
+impl Counter {
+    fn new(stepped: &mut Stepped) -> Counter {
+        let socket = stepped.connect().unwrap();
+        let mut counter =
+            Counter { socket, stage: Op::TransactionStart, tx_id: 0, counted: 0, failed: 0 };
+        counter.ask(0, b"\0");
+        counter
+    }
+
+    fn ask(&mut self, tx_id: u32, payload: &[u8]) {
+        let len = u32::try_from(payload.len()).unwrap();
+        let header = Header { op: self.stage as u32, req_id: 0, tx_id, len };
+        self.socket.write_all(&[&header.to_bytes(), payload].concat()).unwrap();
+    }
+
+    /// Goes on with what it was answered; false where it waits.
+    fn go_on(&mut self) -> bool {
+        let mut bytes = [0; 256];
+        let Ok(count) = self.socket.read(&mut bytes) else { return false };
+        let text = str::from_utf8(&bytes[16..count]).unwrap().trim_end_matches('\0');
+        let (stage, payload) = match self.stage {
+            Op::TransactionStart => {
+                self.tx_id = text.parse().unwrap();
+                (Op::Read, "/count\0".to_owned())
+            }
+            Op::Read => (Op::Write, format!("/count\0{}", text.parse::<u32>().unwrap() + 1)),
+            Op::Write => (Op::TransactionEnd, "T\0".to_owned()),
+            _ => {
+                self.counted += u32::from(text == "OK");
+                self.failed += u32::from(text == "EAGAIN");
+                (Op::TransactionStart, "\0".to_owned())
+            }
+        };
+        self.stage = stage;
+        self.ask(if stage == Op::TransactionStart { 0 } else { self.tx_id }, payload.as_bytes());
+        true
+    }
+}
+
 #[test]
 fn a_guest_that_is_held_back_gets_its_events_when_it_has_made_room() {
-    let folder = tempfile::tempdir().unwrap();
-    let settings = Settings {
-        workers: 1,
-        control: DomId::ZERO,
-        sim_dir: folder.path().join("sim"),
-        store_domid: DomId::ZERO,
-        watch_event_timeout: None,
-        doorbells: Doorbells::default(),
-    };
-    let host = Arc::new(sim::Host::open(&settings.sim_dir, DomId::ZERO).unwrap());
-    let logs = Logs::start(Destination::Stderr, None).unwrap();
-    let store = Store::new(&Config { features: OFFERED, ..Config::default() }).unwrap();
-    let content = Content { store, kept: None, formers: HashMap::new(), sockets: Vec::new() };
-    let mut stepped = Stepped::new(settings, content, host, logs).unwrap();
+    let mut alone = Alone::new();
+    let stepped = &mut alone.stepped;
     let mut dom0 = stepped.connect().unwrap();
-    ask(&mut stepped, &mut dom0, Op::Control, b"sim\0create\x005\0");
-    ask(&mut stepped, &mut dom0, Op::Introduce, b"5\x001\x001\0");
-    ask(&mut stepped, &mut dom0, Op::Write, &[&b"/a\0"[..], &[b'x'; 900]].concat());
-    ask(&mut stepped, &mut dom0, Op::SetPerms, b"/a\0b0\0");
+    ask(stepped, &mut dom0, Op::Control, b"sim\0create\x005\0");
+    ask(stepped, &mut dom0, Op::Introduce, b"5\x001\x001\0");
+    ask(stepped, &mut dom0, Op::Write, &[&b"/a\0"[..], &[b'x'; 900]].concat());
+    ask(stepped, &mut dom0, Op::SetPerms, b"/a\0b0\0");
     let beside = stepped.neighbour(1).unwrap();
     let (page, _) = stepped.attach(&beside, GUEST).unwrap();
     let mut guest = Client::new(page.map().unwrap(), Habits::LINUX);
     guest.ask(Op::Watch, 0, b"/a\0token\0");
     let (event, watch, read) = (Op::WatchEvent as u32, Op::Watch as u32, Op::Read as u32);
-    assert_eq!(exchange(&mut stepped, &beside, &mut guest), [watch, event]);
+    assert_eq!(exchange(stepped, &beside, &mut guest), [watch, event]);
 
     // Two answers are more than its ring holds, and an event waits behind them.
     guest.ask(Op::Read, 0, b"/a\0");
     guest.ask(Op::Read, 0, b"/a\0");
     assert!(guest.pump().unwrap() && guest.take_doorbell());
     stepped.ring(&beside, GUEST).unwrap();
-    settle(&mut stepped);
-    ask(&mut stepped, &mut dom0, Op::Write, b"/a\0y");
+    settle(stepped);
+    ask(stepped, &mut dom0, Op::Write, b"/a\0y");
     let (now, long) = (stepped.now(), Duration::from_secs(1));
     stepped.shared.pauses.pause(&[GUEST], &Arc::from("/a"), now, long);
-    assert_eq!(exchange(&mut stepped, &beside, &mut guest), [read, read, event]);
+    assert_eq!(exchange(stepped, &beside, &mut guest), [read, read, event]);
     // Its requests are: until then.
     guest.ask(Op::Read, 0, b"/a\0");
-    assert_eq!(exchange(&mut stepped, &beside, &mut guest), [] as [u32; 0]);
+    assert_eq!(exchange(stepped, &beside, &mut guest), [] as [u32; 0]);
     stepped.advance(long);
-    settle(&mut stepped);
-    assert_eq!(exchange(&mut stepped, &beside, &mut guest), [read]);
-    stepped.end();
+    settle(stepped);
+    assert_eq!(exchange(stepped, &beside, &mut guest), [read]);
+    alone.stepped.end();
+}
+
+#[test]
+fn programs_that_meet_at_a_node_have_turns_and_one_that_stops_does_not_keep_the_others() {
+    let mut alone = Alone::new();
+    let stepped = &mut alone.stepped;
+    let mut dom0 = stepped.connect().unwrap();
+    ask(stepped, &mut dom0, Op::Write, b"/count\x000");
+    let mut counters: Vec<Counter> = (0..8).map(|_| Counter::new(stepped)).collect();
+    let counted =
+        |counters: &[Counter]| -> Vec<u32> { counters.iter().map(|c| c.counted).collect() };
+    for _ in 0..1_000 {
+        settle(stepped);
+        counters.iter_mut().for_each(|counter| _ = counter.go_on());
+    }
+    // They all begin at once, and one commits; it has not met anyone yet, so it makes one more
+    // fail. From then on nobody does. (Without turns 3 of 4 attempts fail.)
+    assert_eq!(counters.iter().map(|counter| counter.failed).sum::<u32>(), 8);
+    let (least, most) =
+        (*counted(&counters).iter().min().unwrap(), *counted(&counters).iter().max().unwrap());
+    assert!(least >= 30 && most - least <= 2, "{least} to {most}");
+
+    // One stops in its transaction: the others wait for it once.
+    let at = counters.iter().position(|c| c.stage != Op::TransactionStart).unwrap();
+    let stopped = counters.swap_remove(at);
+    let before = counted(&counters);
+    for _ in 0..4 {
+        settle(stepped);
+        counters.iter_mut().for_each(|counter| _ = counter.go_on());
+    }
+    assert_eq!(counted(&counters), before);
+    stepped.advance(limits::TURN);
+    for _ in 0..500 {
+        settle(stepped);
+        counters.iter_mut().for_each(|counter| _ = counter.go_on());
+    }
+    assert!(counted(&counters).iter().zip(&before).all(|(now, before)| *now > before + 10));
+    drop(stopped);
+
+    // One goes while others wait for it.
+    let at = counters.iter().position(|c| c.stage != Op::TransactionStart).unwrap();
+    counters.swap_remove(at);
+    let before = counted(&counters);
+    for _ in 0..500 {
+        settle(stepped);
+        counters.iter_mut().for_each(|counter| _ = counter.go_on());
+    }
+    assert!(counted(&counters).iter().zip(&before).all(|(now, before)| *now > before + 10));
+    alone.stepped.end();
 }

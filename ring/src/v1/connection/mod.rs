@@ -43,7 +43,7 @@ mod tests;
 
 use std::{task::Waker, time::Duration};
 
-use myriad_core::{Caller, ConnId, DomId, Errno, Quota, Store, Transaction};
+use myriad_core::{Caller, ConnId, DomId, Errno, Path, Quota, Store, Transaction};
 
 pub use host::{Conflict, ControlReply, Executed, Host, Peer, Report};
 pub use output::Event;
@@ -339,6 +339,12 @@ impl Connection {
     #[must_use]
     pub fn conflicts(&self) -> u32 {
         self.session.conflicts
+    }
+
+    /// Whether a transaction that it has open changes a node.
+    #[must_use]
+    pub fn changes(&self, path: Path<'_>) -> bool {
+        self.session.transactions.iter().any(|open| open.changes(path))
     }
 
     /// Bytes that its open transactions keep from being freed, at most about: what the versions
