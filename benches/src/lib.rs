@@ -13,6 +13,7 @@ pub mod alloc;
 pub mod clock;
 pub mod fail;
 pub mod fixture;
+pub mod floor;
 pub mod load;
 pub mod machine;
 pub mod ratios;

@@ -4,9 +4,13 @@
 //! medians and ranges with the ratio to the first peer.
 
 pub mod crew;
+pub mod goals;
+pub mod plot;
 pub mod pump;
 pub mod report;
+pub mod saved;
 pub mod scenario;
+pub mod swarm;
 pub mod vms;
 pub mod wire;
 
@@ -68,6 +72,29 @@ impl Error {
     }
 }
 
+/// What a peer is measured for; its name says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// `myriad…`: what the goals speak of.
+    Ours,
+    /// `floor…`: answers without doing anything; nobody can be faster.
+    Floor,
+    /// All others.
+    Rival,
+}
+
+impl Role {
+    /// By its name.
+    #[must_use]
+    pub fn of(name: &str) -> Role {
+        match name {
+            _ if name.starts_with("myriad") => Role::Ours,
+            _ if name.starts_with("floor") => Role::Floor,
+            _ => Role::Rival,
+        }
+    }
+}
+
 /// A daemon.
 #[derive(Clone, Debug)]
 pub struct Peer {
@@ -80,11 +107,14 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Asks the socket whose it is, unless told.
+    /// Asks the socket whose it is, unless told. A floor of rings has no socket: it is a program.
     ///
     /// # Errors
     /// [`Error::Connect`].
     pub fn new(name: &str, socket: &Path, pid: Option<u32>) -> Result<Peer, Error> {
+        if Role::of(name) == Role::Floor && socket.is_file() {
+            return Ok(Peer { name: name.to_owned(), socket: socket.to_owned(), pid: None });
+        }
         let pid = pid.or(Wire::connect(socket)?.peer_pid());
         Ok(Peer { name: name.to_owned(), socket: socket.to_owned(), pid })
     }
@@ -95,6 +125,12 @@ impl Peer {
     /// [`Error::Connect`].
     pub fn connect(&self) -> Result<Wire, Error> {
         Wire::connect(&self.socket)
+    }
+
+    /// Whether it only answers, and keeps nothing.
+    #[must_use]
+    pub fn is_floor(&self) -> bool {
+        Role::of(&self.name) == Role::Floor
     }
 
     /// Bytes that the daemon keeps resident.

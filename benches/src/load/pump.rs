@@ -28,6 +28,17 @@ impl Latencies {
         self.0.saturating_record(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
     }
 
+    /// Adds one that is given in nanoseconds.
+    pub fn record_ns(&mut self, nanoseconds: f64) {
+        self.record(Duration::from_secs_f64((nanoseconds / 1e9).max(0.0)));
+    }
+
+    /// Adds another's.
+    pub fn add(&mut self, others: &Latencies) {
+        // Both have the same bounds.
+        let _ = self.0.add(&others.0);
+    }
+
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -106,28 +117,46 @@ pub fn pump(
 ) -> Result<Pumped, Error> {
     let meter: Meter = peer.meter();
     let start = Instant::now();
-    let mut sent = VecDeque::with_capacity(depth);
+    // Whole windows are sent at once and answered nearly so: the clock is read twice for each,
+    // not twice for each request. Runs of requests that were sent together, and how many wait.
+    let mut sent: VecDeque<(Instant, usize)> = VecDeque::with_capacity(depth);
+    let (mut under_way, mut started) = (0_usize, 0_u64);
     let mut latencies = Latencies::default();
-    let mut started = 0_u64;
     loop {
-        let open = match until {
-            Until::Time(time) => start.elapsed() < time,
-            Until::Count(count) => started < count,
+        let now = Instant::now();
+        let wanted = match until {
+            Until::Time(time) if now - start >= time => 0,
+            Until::Time(_) => depth - under_way,
+            Until::Count(count) => {
+                (depth - under_way).min(usize::try_from(count - started).unwrap_or(depth))
+            }
         };
-        while open && sent.len() < depth {
-            push(wire);
-            sent.push_back(Instant::now());
-            started += 1;
+        if wanted > 0 {
+            (0..wanted).for_each(|_| push(wire));
+            sent.push_back((now, wanted));
+            under_way += wanted;
+            started += wanted as u64;
+            wire.flush()?;
         }
-        wire.flush()?;
-        let Some(first) = sent.pop_front() else { break };
+        if under_way == 0 {
+            break;
+        }
         wire.reply()?.accepted(op)?;
         let now = Instant::now();
-        latencies.record(now - first);
         // What came with it is taken along, so that one write refills the window.
-        while !sent.is_empty() && wire.has_reply() {
+        loop {
+            under_way -= 1;
+            if let Some((at, left)) = sent.front_mut() {
+                latencies.record(now - *at);
+                *left -= 1;
+                if *left == 0 {
+                    sent.pop_front();
+                }
+            }
+            if under_way == 0 || !wire.has_reply() {
+                break;
+            }
             wire.reply()?.accepted(op)?;
-            latencies.record(sent.pop_front().map_or(Duration::ZERO, |s| now - s));
         }
     }
     Ok(Pumped { latencies, seconds: meter.seconds(), cpu_us: meter.cpu_us() })

@@ -2,7 +2,7 @@
 
 use myriad_ring::v1::Op;
 
-use super::{Error, wire::Wire};
+use super::{Error, swarm::transaction_id, wire::Wire};
 use crate::vm::{self, Grant, Layout, Vm, WATCHES};
 
 /// Where the VMs of the load lie.
@@ -25,22 +25,40 @@ pub fn create_parents(wire: &mut Wire) -> Result<(), Error> {
     Ok(())
 }
 
+/// A request's kind and payload.
+pub type Request = (Op, Vec<u8>);
+
+/// All requests that make a VM, but for the transaction around them.
+#[must_use]
+pub fn requests(vm: Vm) -> Vec<Request> {
+    let mut requests = Vec::with_capacity(vm::NODES + vm::GRANTS);
+    let _: Result<(), ()> = vm.each(|node| {
+        let path = [node.path.as_bytes(), b"\0"].concat();
+        requests.push(match node.value {
+            Some(value) => (Op::Write, [&path, value].concat()),
+            None => (Op::Mkdir, path),
+        });
+        let (path, n) = (node.path, vm.domid);
+        let words = match node.grant {
+            Some(Grant::Toolstack) => format!("{path}\0n0\0r{n}\0"),
+            Some(Grant::Guest) => format!("{path}\0n{n}\0r0\0"),
+            None => return Ok(()),
+        };
+        requests.push((Op::SetPerms, words.into_bytes()));
+        Ok(())
+    });
+    requests
+}
+
 /// One attempt at a VM: false where the commit failed with EAGAIN.
 ///
 /// # Errors
 /// See [`create_parents`].
 pub fn try_create(wire: &mut Wire, vm: Vm) -> Result<bool, Error> {
-    let id = wire.call(Op::TransactionStart, 0, &[b"\0"])?;
-    let id = id.strip_suffix(b"\0").and_then(|d| std::str::from_utf8(d).ok()?.parse().ok());
-    let id: u32 = id.ok_or(Error::Garbage)?;
-    vm.each(|node| {
-        match node.value {
-            Some(value) => wire.call(Op::Write, id, &[node.path.as_bytes(), b"\0", value])?,
-            None => wire.ask(Op::Mkdir, id, node.path)?,
-        };
-        let Some(grant) = node.grant else { return Ok(()) };
-        set_perms(wire, id, node.path, grant, vm.domid)
-    })?;
+    let id = transaction_id(wire.call(Op::TransactionStart, 0, &[b"\0"])?)?;
+    for (op, payload) in requests(vm) {
+        wire.call(op, id, &[&payload])?;
+    }
     match wire.call(Op::TransactionEnd, id, &[b"T\0"]) {
         Ok(_) => Ok(true),
         Err(error) if error.is_refusal("EAGAIN") => Ok(false),
@@ -94,14 +112,6 @@ pub fn remove(wire: &mut Wire, vm: Vm) -> Result<(), Error> {
         wire.ask(Op::Rm, 0, &root)?;
     }
     Ok(())
-}
-
-fn set_perms(wire: &mut Wire, tx: u32, path: &str, grant: Grant, n: u16) -> Result<(), Error> {
-    let words = match grant {
-        Grant::Toolstack => format!("{path}\0n0\0r{n}\0"),
-        Grant::Guest => format!("{path}\0n{n}\0r0\0"),
-    };
-    wire.call(Op::SetPerms, tx, &[words.as_bytes()]).map(drop)
 }
 
 /// A transaction that has failed so often will not succeed.

@@ -1,28 +1,50 @@
 //! The protocol as a client speaks it, without a client library between the clock and the socket.
+//!
+//! A round trip is one `send` and one `recv`, a window of requests likewise: bytes are encoded
+//! into one buffer and answers are read where they lie.
 
 use std::{
-    io::{self, Read, Write},
-    os::unix::net::UnixStream,
+    io::{self, Write},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::UnixStream,
+    },
     path::Path,
     time::Duration,
 };
 
 use myriad_ring::v1::{HEADER_LEN, Header, Op, PAYLOAD_MAX};
+use rustix::net::{RecvFlags, recv};
 
 use super::Error;
 
 /// How long an answer may take before the daemon counts as stuck.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// Bytes that one `read` may bring.
-const CHUNK: usize = 64 * 1024;
+/// Room for answers at first; it grows where one answer needs more.
+const ROOM: usize = 16 * 1024;
+/// Where less than this is left behind what is there, that moves to the front.
+const ROOM_LEFT: usize = 8 * 1024;
 
 /// A connection to a daemon.
 pub struct Wire {
     stream: UnixStream,
-    out: Vec<u8>,
-    input: Vec<u8>,
-    start: usize,
+    out: Out,
+    input: Input,
+}
+
+/// Requests to be sent.
+#[derive(Debug, Default)]
+pub struct Out {
+    bytes: Vec<u8>,
     req_id: u32,
+}
+
+/// What has come.
+#[derive(Debug, Default)]
+struct Input {
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
     events: u64,
 }
 
@@ -44,7 +66,7 @@ impl Wire {
         let stream = UnixStream::connect(path)
             .and_then(|s| s.set_read_timeout(Some(PATIENCE)).map(|()| s))
             .map_err(|source| Error::Connect { path: path.to_owned(), source })?;
-        Ok(Wire { stream, out: Vec::new(), input: Vec::new(), start: 0, req_id: 0, events: 0 })
+        Ok(Wire { stream, out: Out::default(), input: Input::default() })
     }
 
     /// The process at the other end: the one that called `listen`.
@@ -57,19 +79,17 @@ impl Wire {
     /// Watch events read so far.
     #[must_use]
     pub fn events(&self) -> u64 {
-        self.events
+        self.input.events
     }
 
-    /// Adds a request to those that the next [`Wire::flush`] sends. `parts` are put together as
-    /// they are: a string's NUL is the caller's.
+    /// What the next [`Wire::flush`] sends.
+    pub fn out(&mut self) -> &mut Out {
+        &mut self.out
+    }
+
+    /// Adds a request, as [`Out::push`] does.
     pub fn push(&mut self, op: Op, tx_id: u32, parts: &[&[u8]]) {
-        self.req_id = self.req_id.wrapping_add(1);
-        let len = parts.iter().map(|p| p.len()).sum::<usize>();
-        debug_assert!(len <= PAYLOAD_MAX);
-        let len = u32::try_from(len).unwrap_or(u32::MAX);
-        let header = Header { op: op as u32, req_id: self.req_id, tx_id, len };
-        self.out.extend_from_slice(&header.to_bytes());
-        parts.iter().for_each(|part| self.out.extend_from_slice(part));
+        self.out.push(op, tx_id, parts);
     }
 
     /// Sends what was pushed.
@@ -77,22 +97,17 @@ impl Wire {
     /// # Errors
     /// [`Error::Io`].
     pub fn flush(&mut self) -> Result<(), Error> {
-        self.stream.write_all(&self.out).map_err(Error::Io)?;
-        self.out.clear();
+        if !self.out.bytes.is_empty() {
+            self.stream.write_all(&self.out.bytes).map_err(Error::Io)?;
+            self.out.bytes.clear();
+        }
         Ok(())
     }
 
     /// Whether the next reply is here already, so that reading it won't block. Counts and
     /// drops the events before it.
     pub fn has_reply(&mut self) -> bool {
-        while let Some((header, end)) = self.message() {
-            if header.op != Op::WatchEvent as u32 {
-                return true;
-            }
-            self.events += 1;
-            self.start = end;
-        }
-        false
+        self.input.has_reply()
     }
 
     /// The next reply, in the order of the requests.
@@ -101,13 +116,45 @@ impl Wire {
     /// [`Error::Io`], also when the daemon has closed the connection.
     pub fn reply(&mut self) -> Result<Reply<'_>, Error> {
         while !self.has_reply() {
-            self.fill()?;
+            self.fill(RecvFlags::empty())?;
         }
-        let Some((header, end)) = self.message() else { return Err(Error::Garbage) };
-        let start = self.start + HEADER_LEN;
-        self.start = end;
-        let payload = self.input.get(start..end).ok_or(Error::Garbage)?;
-        Ok(Reply { op: header.op, payload })
+        self.input.take().ok_or(Error::Garbage)
+    }
+
+    /// The next reply, if it is here, and where to put requests meanwhile.
+    pub fn reply_here(&mut self) -> Option<(Reply<'_>, &mut Out)> {
+        if !self.has_reply() {
+            return None;
+        }
+        Some((self.input.take()?, &mut self.out))
+    }
+
+    /// Reads what has come, without waiting.
+    ///
+    /// # Errors
+    /// [`Error::Io`], also when the daemon has closed the connection.
+    pub fn fill_here(&mut self) -> Result<(), Error> {
+        match self.fill(RecvFlags::DONTWAIT) {
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Waits until so many events have been read, counted from the connection's begin.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Garbage`] for a reply where an event was to come.
+    pub fn wait_for_events(&mut self, count: u64) -> Result<(), Error> {
+        loop {
+            let reply_is_next = self.has_reply();
+            if self.input.events >= count {
+                return Ok(());
+            }
+            if reply_is_next {
+                return Err(Error::Garbage);
+            }
+            self.fill(RecvFlags::empty())?;
+        }
     }
 
     /// Sends a request and waits for its reply's payload.
@@ -128,26 +175,76 @@ impl Wire {
         self.call(op, tx_id, &[text.as_bytes(), b"\0"])
     }
 
+    fn fill(&mut self, flags: RecvFlags) -> Result<(), Error> {
+        let free = self.input.room();
+        let count = recv(&self.stream, free, flags).map_err(|e| Error::Io(e.into()))?.0;
+        self.input.end += count;
+        if count == 0 {
+            return Err(Error::Io(io::ErrorKind::UnexpectedEof.into()));
+        }
+        Ok(())
+    }
+}
+
+impl AsFd for Wire {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+impl Out {
+    /// Adds a request. `parts` are put together as they are: a string's NUL is the caller's.
+    pub fn push(&mut self, op: Op, tx_id: u32, parts: &[&[u8]]) {
+        self.req_id = self.req_id.wrapping_add(1);
+        let len = parts.iter().map(|p| p.len()).sum::<usize>();
+        debug_assert!(len <= PAYLOAD_MAX);
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
+        let header = Header { op: op as u32, req_id: self.req_id, tx_id, len };
+        self.bytes.extend_from_slice(&header.to_bytes());
+        parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
+    }
+}
+
+impl Input {
+    fn has_reply(&mut self) -> bool {
+        while let Some((header, end)) = self.message() {
+            if header.op != Op::WatchEvent as u32 {
+                return true;
+            }
+            self.events += 1;
+            self.start = end;
+        }
+        false
+    }
+
+    fn take(&mut self) -> Option<Reply<'_>> {
+        let (header, end) = self.message()?;
+        let payload = self.start + HEADER_LEN..end;
+        self.start = end;
+        Some(Reply { op: header.op, payload: self.buffer.get(payload)? })
+    }
+
     /// The header of the message at hand and where it ends, if it is here as a whole.
     fn message(&self) -> Option<(Header, usize)> {
-        let rest = self.input.get(self.start..)?;
+        let rest = self.buffer.get(self.start..self.end)?;
         let header = Header::from_bytes(*rest.first_chunk::<HEADER_LEN>()?);
         let len = HEADER_LEN + usize::try_from(header.len).ok()?;
         (rest.len() >= len).then_some((header, self.start + len))
     }
 
-    fn fill(&mut self) -> Result<(), Error> {
-        self.input.drain(..self.start);
-        self.start = 0;
-        let used = self.input.len();
-        self.input.resize(used + CHUNK, 0);
-        let free = self.input.get_mut(used..).unwrap_or_default();
-        let count = self.stream.read(free).map_err(Error::Io)?;
-        self.input.truncate(used + count);
-        if count == 0 {
-            return Err(Error::Io(io::ErrorKind::UnexpectedEof.into()));
+    /// Where more can be read into.
+    fn room(&mut self) -> &mut [u8] {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        } else if self.buffer.len() - self.end < ROOM_LEFT {
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
         }
-        Ok(())
+        if self.buffer.len() - self.end < ROOM_LEFT {
+            let grown = (2 * self.buffer.len()).max(ROOM);
+            self.buffer.resize(grown, 0);
+        }
+        self.buffer.get_mut(self.end..).unwrap_or_default()
     }
 }
 

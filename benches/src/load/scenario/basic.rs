@@ -48,7 +48,8 @@ pub struct Access {
     /// How many nodes, with a value of 64 bytes.
     #[arg(long, default_value_t = 100_000)]
     nodes: u32,
-    /// Requests on their way at a time; several, separated by commas, are run one after another.
+    /// Requests under way at a time, on one connection (libxenstore has one); several, separated by
+    /// commas, are run one after another.
     #[arg(long, value_delimiter = ',', default_value = "1,16")]
     depth: Vec<usize>,
 }
@@ -70,7 +71,7 @@ impl Access {
                     wire.push(op, 0, &[path.next().map_or(b"", Vec::as_slice), value]);
                 })?;
                 if let Some(depth) = label {
-                    figures.extend(pumped.figures(&format!("depth {depth}: ")));
+                    figures.extend(pumped.figures(&format!("requests, {depth} under way: ")));
                 }
             }
         }

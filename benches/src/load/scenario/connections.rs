@@ -10,6 +10,7 @@ use crate::{
         wire::Wire,
     },
     rng::Rng,
+    stats::float,
 };
 
 /// Options of `connections`.
@@ -33,7 +34,8 @@ impl Connections {
         let mut rng = Rng::new(context.seed);
         let mut others: Vec<Wire> = Vec::new();
         let mut figures = Figures::new();
-        let mut first_cpu = None;
+        let mut fewest = None;
+        let resident = peer.resident_bytes();
         for &count in &self.counts {
             let meter = peer.meter();
             let before = others.len();
@@ -42,25 +44,37 @@ impl Connections {
             }
             let opened = others.len() - before;
             if opened > 0 {
-                let each = meter.seconds() * 1e3 / crate::stats::float(opened as u64);
+                let each = meter.seconds() * 1e3 / float(opened as u64);
                 figures.push((format!("{count} connections: open and watch, ms each"), each));
             }
-            for time in [context.warm_up, context.time] {
-                let pumped = pump(peer, &mut reader, Op::Read, 1, Until::Time(time), |wire| {
+            if let (Some(before), Some(now)) = (resident, peer.resident_bytes()) {
+                let each = float(now.saturating_sub(before)) / f64::from(count.max(1));
+                figures.push((format!("{count} connections: resident bytes each"), each));
+            }
+            let mut read = |time| {
+                pump(peer, &mut reader, Op::Read, 1, Until::Time(time), |wire| {
                     let number = u32::try_from(rng.below(NODES as usize)).unwrap_or(0);
                     wire.push(Op::Read, 0, &[node_path(number).as_bytes(), b"\0"]);
-                })?;
-                if time == context.time {
-                    let new = pumped.figures(&format!("{count} connections: "));
-                    let cpu = new.iter().find(|(n, _)| n.ends_with("cpu µs/op")).map(|f| f.1);
-                    figures.extend(new);
-                    let first = *first_cpu.get_or_insert(cpu);
-                    if let (Some(cpu), Some(first)) = (cpu, first) {
-                        let name = format!("{count} connections: cpu to the fewest's");
-                        figures.push((name, cpu / first));
-                    }
+                })
+            };
+            read(context.warm_up)?;
+            let pumped = read(context.time)?;
+            figures.extend(pumped.figures(&format!("{count} connections: READ ")));
+            let cpu = pumped.cpu_us / float(pumped.latencies.count());
+            let p50 = pumped.latencies.quantile_us(0.5);
+            match fewest {
+                Some((first_cpu, first_p50)) => {
+                    let label = format!("{count} connections: READ");
+                    figures.push((format!("{label} p50 to the fewest's"), p50 / first_p50));
+                    figures.push((format!("{label} cpu to the fewest's"), cpu / first_cpu));
                 }
+                None => fewest = Some((cpu, p50)),
             }
+            // A measurement's length, not a wait for anything.
+            let idle = peer.meter();
+            std::thread::sleep(context.time);
+            let share = idle.cpu_us() / idle.seconds() / 1e4;
+            figures.push((format!("{count} connections: idle, % of a core"), share));
         }
         Ok(figures)
     }

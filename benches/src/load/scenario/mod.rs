@@ -2,21 +2,28 @@
 
 mod basic;
 mod connections;
+mod events;
 mod fairness;
 mod glutton;
+mod list;
+mod memory;
+mod open_loop;
 mod parallel;
 mod rings;
 pub mod soak;
 mod storm;
+mod transacting;
+mod transactions;
 mod victim;
 mod watches;
 
+use clap::{FromArgMatches, Subcommand};
 use myriad_ring::v1::Op;
 
 use super::{Context, Error, Figures, Peer, wire::Wire};
 
 /// One of them, with its options.
-#[derive(clap::Subcommand, Clone, Debug)]
+#[derive(Subcommand, Clone, Debug)]
 pub enum Scenario {
     /// Create nodes: rate, and resident bytes of each.
     Create(basic::Create),
@@ -24,6 +31,16 @@ pub enum Scenario {
     Read(basic::Access),
     /// Write existing nodes in random order.
     Write(basic::Access),
+    /// List a directory of many children, in parts where need be; add a child and remove it.
+    List(list::List),
+    /// Transactions of 5 reads and 5 writes, each client on nodes of its own.
+    Transactions(transactions::Transactions),
+    /// Transactions of all clients on one counter.
+    Counter(transactions::Transactions),
+    /// From a write to its event, beside watches that have nothing to do with it; and to many.
+    Events(events::Events),
+    /// Resident memory per VM and per watch (of a fresh daemon).
+    Memory(memory::Memory),
     /// Open connections with 3 watches each; then READ on one.
     Connections(connections::Connections),
     /// Write while watches are registered that have nothing to do with it.
@@ -48,10 +65,18 @@ impl Scenario {
     /// # Errors
     /// What kept it from its end.
     pub fn run(&self, peer: &Peer, context: &Context) -> Result<Figures, Error> {
+        if peer.is_floor() && !self.has_floor() {
+            return Ok(Figures::new());
+        }
         match self {
             Scenario::Create(options) => options.run(peer),
             Scenario::Read(options) => options.run(Op::Read, peer, context),
             Scenario::Write(options) => options.run(Op::Write, peer, context),
+            Scenario::List(options) => options.run(peer, context),
+            Scenario::Transactions(options) => options.disjoint(peer, context),
+            Scenario::Counter(options) => options.counter(peer, context),
+            Scenario::Events(options) => options.run(peer, context),
+            Scenario::Memory(options) => options.run(peer, context),
             Scenario::Connections(options) => options.run(peer, context),
             Scenario::Watches(options) => options.run(peer, context),
             Scenario::Storm(options) => options.run(peer, context),
@@ -63,6 +88,26 @@ impl Scenario {
         }
     }
 
+    /// Whether a peer that keeps nothing can take part.
+    #[must_use]
+    pub fn has_floor(&self) -> bool {
+        use Scenario::{Counter, List, Parallel, Read, Rings, Transactions, Write};
+        matches!(
+            self,
+            Read(_) | Write(_) | List(_) | Transactions(_) | Counter(_) | Parallel(_) | Rings(_)
+        )
+    }
+
+    /// What these words of a command line say.
+    ///
+    /// # Errors
+    /// They don't name a scenario, or its options.
+    pub fn from_words(words: &[&str]) -> Result<Scenario, clap::Error> {
+        let command = Scenario::augment_subcommands(clap::Command::new("load"));
+        let words = std::iter::once(&"load").chain(words);
+        Scenario::from_arg_matches(&command.try_get_matches_from(words)?)
+    }
+
     /// The name in the report.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -70,9 +115,14 @@ impl Scenario {
             Scenario::Create(_) => "create",
             Scenario::Read(_) => "read",
             Scenario::Write(_) => "write",
+            Scenario::List(_) => "list",
+            Scenario::Transactions(_) => "transactions",
+            Scenario::Counter(_) => "counter",
+            Scenario::Events(_) => "events",
+            Scenario::Memory(_) => "memory",
             Scenario::Connections(_) => "connections",
             Scenario::Watches(_) => "watches",
-            Scenario::Storm(_) => "storm",
+            Scenario::Storm(options) => options.name(),
             Scenario::Parallel(_) => "parallel",
             Scenario::Fairness(_) => "fairness",
             Scenario::Rings(_) => "rings",

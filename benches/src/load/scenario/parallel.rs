@@ -1,22 +1,29 @@
 //! Many toolstacks that start VMs at once.
 
-use std::{
-    sync::Barrier,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
-use crate::load::{Context, Error, Figures, Peer, vms};
+use myriad_ring::v1::Op;
+
+use super::transacting::{Tally, Transacting, Work};
+use crate::{
+    load::{
+        Context, Error, Figures, Peer, swarm,
+        vms::{self, Request},
+        wire::Out,
+    },
+    stats::float,
+};
 
 /// Options of `parallel`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Parallel {
-    /// How many toolstacks.
-    #[arg(long, default_value_t = 32)]
-    clients: u16,
+    /// How many toolstacks; several, separated by commas, are run one after another.
+    #[arg(long, value_delimiter = ',', default_value = "1,8,32")]
+    clients: Vec<u16>,
     /// How many VMs in all.
     #[arg(long, default_value_t = 400)]
     vms: u16,
-    /// Seconds after which it counts as not done.
+    /// Seconds after which it ends, whatever is made by then.
     #[arg(long, default_value_t = 300)]
     most_seconds: u64,
 }
@@ -28,49 +35,71 @@ impl Parallel {
         for domid in 1..=self.vms {
             context.create_domain(&mut wire, domid)?;
         }
-        let barrier = Barrier::new(usize::from(self.clients) + 1);
-        let (meter, aborts) = std::thread::scope(|scope| {
-            let client = |number| {
-                let barrier = &barrier;
-                scope.spawn(move || self.client(peer, number, barrier))
-            };
-            let clients: Vec<_> = (0..self.clients).map(client).collect();
-            barrier.wait();
+        let mut figures = Figures::new();
+        for &count in &self.clients {
+            // Its requests are put together before the clock starts.
+            let toolstacks = (0..count).map(|n| Transacting::new(self.toolstack(n, count)));
+            let mut clients = swarm::clients(peer, toolstacks)?;
+            let most = Duration::from_secs(self.most_seconds);
             let meter = peer.meter();
-            let counts: Vec<_> =
-                clients.into_iter().map(|c| c.join().unwrap_or(Err(Error::Garbage))).collect();
-            (meter, counts.into_iter().sum::<Result<u64, Error>>())
-        });
-        let (seconds, cpu_us, aborts) =
-            (meter.seconds(), meter.cpu_us(), crate::stats::float(aborts?));
-        let made = f64::from(self.vms);
-        for domid in 1..=self.vms {
-            vms::remove(&mut wire, vms::vm(domid))?;
-        }
-        Ok(vec![
-            ("VM/s".to_owned(), made / seconds),
-            ("aborts".to_owned(), aborts),
-            ("aborts, % of commits".to_owned(), 100.0 * aborts / (made + aborts)),
-            ("cpu ms/VM".to_owned(), cpu_us / 1e3 / made),
-        ])
-    }
-
-    /// Makes every so-manieth VM, and gives how many commits failed.
-    fn client(&self, peer: &Peer, number: u16, barrier: &Barrier) -> Result<u64, Error> {
-        let connected = peer.connect();
-        // All of them meet here, also one that could not connect: else the others would wait.
-        barrier.wait();
-        let mut wire = connected?;
-        let most = Duration::from_secs(self.most_seconds);
-        let (start, mut aborts) = (Instant::now(), 0);
-        for domid in (1 + number..=self.vms).step_by(usize::from(self.clients.max(1))) {
-            while !vms::try_create(&mut wire, vms::vm(domid))? {
-                aborts += 1;
-                if start.elapsed() > most {
-                    return Err(Error::TooLong(most));
+            let seconds = swarm::run(&mut clients, Some(most))?.as_secs_f64();
+            let cpu_us = meter.cpu_us();
+            let tallies: Vec<&Tally> = clients.iter().map(|(_, client)| &client.tally).collect();
+            let made: u64 = tallies.iter().map(|tally| tally.commits).sum();
+            let aborts: u64 = tallies.iter().map(|tally| tally.aborts).sum();
+            let label = format!("{count} toolstack{}: ", if count == 1 { "" } else { "s" });
+            figures.extend([
+                (format!("{label}VM/s"), float(made) / seconds),
+                (format!("{label}aborts"), float(aborts)),
+                (format!("{label}aborts, % of commits"), share(aborts, made)),
+                (format!("{label}cpu ms/VM"), cpu_us / 1e3 / float(made)),
+            ]);
+            for domid in 1..=self.vms {
+                match vms::remove(&mut wire, vms::vm(domid)) {
+                    // It was not made in time.
+                    Err(error) if error.is_refusal("ENOENT") => {}
+                    done => done?,
                 }
             }
         }
-        Ok(aborts)
+        Ok(figures)
+    }
+
+    /// It makes every so-manieth VM.
+    fn toolstack(&self, number: u16, of: u16) -> Toolstack {
+        let domids = (1 + number..=self.vms).step_by(usize::from(of.max(1)));
+        let vms = domids.map(|domid| vms::requests(vms::vm(domid))).collect();
+        Toolstack { vms, begun: 0 }
+    }
+}
+
+fn share(aborts: u64, commits: u64) -> f64 {
+    100.0 * float(aborts) / float((commits + aborts).max(1))
+}
+
+/// VMs that one toolstack makes.
+struct Toolstack {
+    vms: Vec<Vec<Request>>,
+    /// How many of them have been begun.
+    begun: usize,
+}
+
+impl Work for Toolstack {
+    fn open(&mut self) -> bool {
+        self.begun += 1;
+        self.begun <= self.vms.len()
+    }
+
+    fn request(
+        &mut self,
+        step: usize,
+        _last: &[u8],
+        tx_id: u32,
+        out: &mut Out,
+    ) -> Result<Option<Op>, Error> {
+        let vm = self.vms.get(self.begun.saturating_sub(1));
+        let Some((op, payload)) = vm.and_then(|vm| vm.get(step)) else { return Ok(None) };
+        out.push(*op, tx_id, &[payload]);
+        Ok(Some(*op))
     }
 }

@@ -1,19 +1,29 @@
 //! Simulated guests on their rings, all in this process, with the daemon in another.
+//!
+//! A floor takes part with one guest: a process that answers on its page, and has no doorbells.
 
 use std::{
     collections::VecDeque,
-    path::PathBuf,
+    os::fd::AsFd,
+    path::{Path, PathBuf},
+    process::{Child, Command},
     time::{Duration, Instant},
 };
 
 use myriad::sim::machine::Machine;
 use myriad_core::DomId;
 use myriad_ring::{
-    page::guest::{Client, Habits},
+    page::{
+        Memfd,
+        guest::{Client, Habits},
+    },
     v1::Op,
 };
 
-use super::VALUE;
+use super::{
+    VALUE,
+    open_loop::{self, Arrivals},
+};
 use crate::{
     load::{Context, Error, Figures, Meter, Peer, pump::Latencies},
     stats::float,
@@ -31,6 +41,13 @@ pub struct Rings {
     /// Requests under way of each guest; several, separated by commas, are run one after another.
     #[arg(long, value_delimiter = ',', default_value = "1,16")]
     depth: Vec<usize>,
+    /// When the open loop's requests are due; it runs at half of what the first guest reached with
+    /// the most READs under way.
+    #[arg(long, value_enum, default_value_t = Arrivals::Even)]
+    arrivals: Arrivals,
+    /// Leave out what sleeps between requests, which takes doorbells.
+    #[arg(long)]
+    hot: bool,
     /// Where the daemon's simulated host takes machines in (default: sim/machines.socket beside
     /// its socket).
     #[arg(long)]
@@ -46,34 +63,83 @@ enum Rest {
     Sleep,
 }
 
-struct Guest {
-    domid: DomId,
-    client: Client,
+/// One of the guests.
+pub(super) struct Guest {
+    pub(super) domid: DomId,
+    pub(super) client: Client,
     /// When each request under way was sent.
     sent: VecDeque<Instant>,
 }
 
+/// The way to the daemon's host, the guests, and who else serves them.
+type Booted = (Option<Machine>, Vec<Guest>, Option<Floor>);
+
+/// The process that a floor's guest talks to; it ends with this.
+struct Floor(Child);
+
+impl Floor {
+    fn start(program: &Path) -> Result<(Guest, Floor), Error> {
+        let started = || {
+            let memory = Memfd::create()?;
+            let page = memory.map()?;
+            let input = memory.as_fd().try_clone_to_owned()?;
+            Ok((page, Command::new(program).stdin(input).spawn()?))
+        };
+        let (page, child) = started().map_err(Error::Io)?;
+        let client = Client::new(page, Habits::LINUX);
+        Ok((Guest { domid: DomId(1), client, sent: VecDeque::new() }, Floor(child)))
+    }
+}
+
+impl Drop for Floor {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 impl Rings {
     pub(super) fn run(&self, peer: &Peer, context: &Context) -> Result<Figures, Error> {
-        let (mut machine, mut guests) = self.boot(peer)?;
+        let (mut machine, mut guests, _floor) = self.boot(peer)?;
+        let hot = self.hot || machine.is_none();
         let mut figures = Figures::new();
+        let mut most_reads: f64 = 0.0;
         for &depth in &self.depth {
             for (op, name) in [(Op::Read, "read"), (Op::Write, "write")] {
                 for (rest, how) in [(Rest::Spin, "hot"), (Rest::Sleep, "doorbells")] {
-                    let mut load = Load { machine: &mut machine, guests: &mut guests, op, rest };
+                    if hot && rest == Rest::Sleep {
+                        continue;
+                    }
+                    let mut load =
+                        Load { machine: machine.as_mut(), guests: &mut guests, op, rest };
                     load.run(depth, context.warm_up)?;
                     let meter = peer.meter();
                     let latencies = load.run(depth, context.time)?;
-                    let label = format!("{name}, {depth} at a time, {how}: ");
-                    add(&mut figures, &label, &latencies, &meter);
+                    let label = format!("{name}, {depth} under way, {how}: ");
+                    let rate = add(&mut figures, &label, &latencies, &meter);
+                    if op == Op::Read && rest == Rest::Spin {
+                        most_reads = most_reads.max(rate);
+                    }
                 }
             }
+        }
+        if let (Some(guest), true) = (guests.first_mut(), most_reads > 0.0) {
+            let rate = most_reads / 2.0;
+            let latencies = open_loop::run(machine.as_mut(), guest, context, rate, self.arrivals)?;
+            let label = "read, open loop at half of that: ";
+            figures.push((format!("{label}ops/s"), rate));
+            latencies.report(label, &mut figures);
         }
         Ok(figures)
     }
 
     /// Introduces the domains, and takes their rings.
-    fn boot(&self, peer: &Peer) -> Result<(Machine, Vec<Guest>), Error> {
+    fn boot(&self, peer: &Peer) -> Result<Booted, Error> {
+        if peer.is_floor() {
+            let (guest, floor) = Floor::start(&peer.socket)?;
+            return Ok((None, vec![guest], Some(floor)));
+        }
         let mut wire = peer.connect()?;
         let last = self.first.saturating_add(self.guests.max(1) - 1);
         for domid in self.first..=last {
@@ -101,14 +167,16 @@ impl Rings {
                 guests.push(Guest { domid, client, sent: VecDeque::new() });
             })
             .map_err(|e| broken(&e))?;
-        Ok((machine, guests))
+        Ok((Some(machine), guests, None))
     }
 }
 
 const LOOKS_PER_CLOCK: u64 = 16;
+/// Looks in vain, one after another, before others may have the core.
+pub(super) const PATIENCE: u32 = 4096;
 
 struct Load<'a> {
-    machine: &'a mut Machine,
+    machine: Option<&'a mut Machine>,
     guests: &'a mut [Guest],
     op: Op,
     rest: Rest,
@@ -123,16 +191,16 @@ impl Load<'_> {
         }
         let broken = |error: &dyn std::fmt::Display| Error::Machine(error.to_string());
         let end = Instant::now() + time;
-        let mut more = true;
+        let (mut more, mut in_vain) = (true, 0_u32);
         for look in 0u64.. {
             // The clock is dear beside a look at the ring.
             if self.rest == Rest::Sleep || look.is_multiple_of(LOOKS_PER_CLOCK) {
                 more = Instant::now() < end;
             }
             let (mut moved, mut under_way) = (false, false);
-            if self.rest == Rest::Sleep {
+            if let (Rest::Sleep, Some(machine)) = (self.rest, &self.machine) {
                 // First: what is found from here on is not told of any more.
-                self.machine.bells().hear(|_| {});
+                machine.bells().hear(|_| {});
             }
             for guest in &mut *self.guests {
                 while more && guest.sent.len() < depth {
@@ -140,8 +208,8 @@ impl Load<'_> {
                     guest.sent.push_back(Instant::now());
                 }
                 moved |= guest.client.pump().map_err(|e| broken(&e))?;
-                if guest.client.take_doorbell() {
-                    self.machine.ring(guest.domid).map_err(|e| broken(&e))?;
+                if let (true, Some(machine)) = (guest.client.take_doorbell(), &self.machine) {
+                    machine.ring(guest.domid).map_err(|e| broken(&e))?;
                 }
                 while let Some((header, _)) = guest.client.message() {
                     if header.op != self.op as u32 {
@@ -157,13 +225,19 @@ impl Load<'_> {
             if !more && !under_way {
                 return Ok(latencies);
             }
+            in_vain = if moved { 0 } else { in_vain + 1 };
+            if in_vain == PATIENCE {
+                // Whoever answers may need this core; where each has its own, nobody waits.
+                std::thread::yield_now();
+                in_vain = 0;
+            }
             if !moved && self.rest == Rest::Sleep {
                 let mut found = false;
                 for guest in &mut *self.guests {
                     found |= guest.client.look_again().map_err(|e| broken(&e))?;
                 }
-                if !found {
-                    self.machine.sleep().map_err(|e| broken(&e))?;
+                if let (false, Some(machine)) = (found, &self.machine) {
+                    machine.sleep().map_err(|e| broken(&e))?;
                 }
             }
         }
@@ -171,9 +245,12 @@ impl Load<'_> {
     }
 }
 
-fn add(figures: &mut Figures, label: &str, latencies: &Latencies, meter: &Meter) {
+/// Adds the figures, and gives the rate.
+fn add(figures: &mut Figures, label: &str, latencies: &Latencies, meter: &Meter) -> f64 {
     let count = float(latencies.count());
-    figures.push((format!("{label}ops/s"), count / meter.seconds()));
+    let rate = count / meter.seconds();
+    figures.push((format!("{label}ops/s"), rate));
     figures.push((format!("{label}cpu µs/op"), meter.cpu_us() / count));
     latencies.report(label, figures);
+    rate
 }

@@ -28,6 +28,11 @@ pub struct Storm {
 const LOOKUPS: usize = 1_000;
 
 impl Storm {
+    /// What is asked for is another thing with connections.
+    pub(super) fn name(&self) -> &'static str {
+        if self.connection_each { "storm-connections" } else { "storm" }
+    }
+
     pub(super) fn run(&self, peer: &Peer, context: &Context) -> Result<Figures, Error> {
         let mut wire = peer.connect()?;
         vms::create_parents(&mut wire)?;
@@ -38,7 +43,7 @@ impl Storm {
         let resident = peer.resident_bytes();
         let mut own: Vec<Wire> = Vec::new();
         let mut figures = Figures::new();
-        let mut made = 0;
+        let (mut made, mut first) = (0, None);
         for &count in &self.vms {
             let label = format!("{count} VMs: ");
             let (meter, from) = (peer.meter(), made);
@@ -51,8 +56,17 @@ impl Storm {
                 vms::watch(own.last_mut().unwrap_or(&mut wire), vms::vm(made))?;
             }
             let new = f64::from(made.saturating_sub(from).max(1));
-            figures.push((format!("{label}ms/VM"), meter.seconds() * 1e3 / new));
-            figures.push((format!("{label}cpu ms/VM"), meter.cpu_us() / 1e3 / new));
+            let (ms, cpu_ms) = (meter.seconds() * 1e3 / new, meter.cpu_us() / 1e3 / new);
+            figures.push((format!("{label}ms/VM"), ms));
+            figures.push((format!("{label}cpu ms/VM"), cpu_ms));
+            match first {
+                Some((first_ms, first_cpu_ms)) => {
+                    figures.push((format!("{label}ms/VM to the fewest's"), ms / first_ms));
+                    let ratio = cpu_ms / first_cpu_ms;
+                    figures.push((format!("{label}cpu ms/VM to the fewest"), ratio));
+                }
+                None => first = Some((ms, cpu_ms)),
+            }
             if let (Some(before), Some(now)) = (resident, peer.resident_bytes()) {
                 let kilobytes = float(now.saturating_sub(before)) / 1024.0 / f64::from(made);
                 figures.push((format!("{label}resident KB/VM"), kilobytes));
@@ -105,5 +119,6 @@ fn lookups(
         }
     }
     figures.push((format!("{label}name lookup by index, p50 µs"), latencies.quantile_us(0.5)));
+    figures.push((format!("{label}name lookup by index, requests"), 1.0));
     Ok(())
 }

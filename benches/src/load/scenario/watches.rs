@@ -26,6 +26,8 @@ pub struct Watches {
 
 /// Nodes that are written.
 const NODES: u32 = 1_000;
+/// Writes under way: one pays for the waking of a worker, many for the writing alone.
+const DEPTHS: [usize; 2] = [1, 16];
 
 impl Watches {
     pub(super) fn run(&self, peer: &Peer, context: &Context) -> Result<Figures, Error> {
@@ -34,7 +36,7 @@ impl Watches {
         let mut rng = Rng::new(context.seed);
         let mut others: Vec<Wire> = Vec::new();
         let mut figures = Figures::new();
-        let (mut registered, mut first_cpu) = (0, None);
+        let (mut registered, mut first_cpu) = (0, Vec::new());
         let resident = peer.resident_bytes();
         for &count in &self.counts {
             let (meter, from) = (peer.meter(), registered);
@@ -55,18 +57,25 @@ impl Watches {
                     figures.push((format!("{count} watches: resident bytes each"), bytes));
                 }
             }
-            let mut write = |time| {
-                pump(peer, &mut writer, Op::Write, 1, Until::Time(time), |wire| {
-                    let number = u32::try_from(rng.below(NODES as usize)).unwrap_or(0);
-                    wire.push(Op::Write, 0, &[node_path(number).as_bytes(), b"\0", b"value"]);
-                })
-            };
-            write(context.warm_up)?;
-            let pumped = write(context.time)?;
-            let cpu = pumped.cpu_us / float(pumped.latencies.count());
-            figures.extend(pumped.figures(&format!("{count} watches: write ")));
-            let first = *first_cpu.get_or_insert(cpu);
-            figures.push((format!("{count} watches: cpu to the fewest's"), cpu / first));
+            for (at, depth) in DEPTHS.into_iter().enumerate() {
+                let mut write = |time| {
+                    pump(peer, &mut writer, Op::Write, depth, Until::Time(time), |wire| {
+                        let number = u32::try_from(rng.below(NODES as usize)).unwrap_or(0);
+                        wire.push(Op::Write, 0, &[node_path(number).as_bytes(), b"\0", b"value"]);
+                    })
+                };
+                write(context.warm_up)?;
+                let pumped = write(context.time)?;
+                let cpu = pumped.cpu_us / float(pumped.latencies.count());
+                let label = format!("{count} watches: write, {depth} under way: ");
+                figures.extend(pumped.figures(&label));
+                match first_cpu.get(at) {
+                    Some(first) => {
+                        figures.push((format!("{label}cpu to the fewest's"), cpu / first));
+                    }
+                    None => first_cpu.push(cpu),
+                }
+            }
         }
         Ok(figures)
     }
