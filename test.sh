@@ -7,7 +7,7 @@
 # Debian's packages that the checks use are installed when they are missing.
 set -euo pipefail
 cd "$(dirname "$0")"
-all="packages peers fmt clippy tests loom doc deny oracle linear simulate fuzz xen"
+all="packages peers fmt clippy tests instructions loom doc deny oracle linear simulate fuzz xen"
 
 for check in ${*:-$all}; do
   [ -x ".ci/$check.sh" ] || { echo "test.sh: no check '$check'; there are: $all" >&2; exit 2; }

@@ -6,10 +6,11 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use myriad_benches::{
     fixture::{Keys, VMS},
     subjects::{
-        commits::{DashWrites, StoreWrites},
+        commits::{DashWrites, StoreNodes, StoreWrites},
         deaths::Deaths,
+        feeds::{Fires, Records},
         vms::{DashCreates, MANY, StoreCreates, StoreRemoves},
-        watches::WatchedWrites,
+        watches::{WatchedWrites, watch_vms},
     },
     vm::Layout,
 };
@@ -47,6 +48,24 @@ fn vms(criterion: &mut Criterion) {
     group.finish();
 }
 
+fn nodes(criterion: &mut Criterion) {
+    let store = common::store();
+    let mut group = common::group(criterion, "one node");
+    common::side(&mut group, "create", &mut StoreNodes::new(&store, false));
+    common::side(&mut group, "remove", &mut StoreNodes::new(&store, true));
+    group.finish();
+}
+
+fn events(criterion: &mut Criterion) {
+    let store = common::store();
+    let paths = common::keys(Keys::SixLevelValues, 1 << 14);
+    let mut group = common::group(criterion, "events");
+    common::side(&mut group, "a record of the feed", &mut Records::new(&store, &paths));
+    watch_vms(&store, 1000, 1);
+    common::side(&mut group, "a write that a watch hears of", &mut Fires::new(&store, 1000));
+    group.finish();
+}
+
 fn watches(criterion: &mut Criterion) {
     let store = common::store();
     let paths = common::keys(Keys::SixLevelValues, usize::MAX);
@@ -58,5 +77,5 @@ fn watches(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, writes, vms, watches);
+criterion_group!(benches, writes, vms, nodes, events, watches);
 criterion_main!(benches);

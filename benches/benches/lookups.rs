@@ -29,6 +29,9 @@ fn listings(criterion: &mut Criterion) {
     let mut group = common::group(criterion, "listing");
     let mut all = Listings::new(&store, domains, usize::from(VMS));
     common::side(&mut group, "10,000 children", &mut all);
+    let home = or_die("path", Path::new("/local/domain/1"));
+    let few = myriad_benches::vm::children_of_home(Layout::Compact);
+    common::side(&mut group, "a VM's", &mut Listings::new(&store, home, few));
     group.finish();
 }
 

@@ -170,7 +170,7 @@ impl State {
         value: &[u8],
     ) {
         let stamp = self.generation;
-        let stamps = Stamps { value: stamp, perms: stamp, children: stamp };
+        let stamps = Stamps::all(stamp);
         let (spot, acl) = match &birth.list {
             Ok(spot) => (Some(*spot), Acl::SHARED),
             Err(list) => (None, list.as_acl()),

@@ -36,6 +36,9 @@ pub struct Config {
     /// Whether someone calls [`Store::reclaim`](crate::Store::reclaim): large versions wait for it
     /// then, instead of being freed by whoever lets go of them last.
     pub reclaimer: bool,
+    /// Keys of the hashes that are the same in every run, for measurements alone: who knows them
+    /// can choose names that collide. None: keys that nobody can know.
+    pub hash_seed: Option<u64>,
 }
 
 impl Default for Config {
@@ -51,6 +54,7 @@ impl Default for Config {
             features: 0,
             keep_orphans: false,
             reclaimer: false,
+            hash_seed: None,
         }
     }
 }
@@ -59,7 +63,7 @@ impl Config {
     /// What is fixed for the life of a store.
     pub(crate) fn env(&self) -> Result<Env, Error> {
         Ok(Env {
-            keys: Keys::random(),
+            keys: self.hash_seed.map_or_else(Keys::random, Keys::seeded),
             definitions: Definitions::new(&self.indices)?,
             control: self.control,
             features: self.features,

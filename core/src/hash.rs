@@ -22,6 +22,12 @@ impl Keys {
         Keys(RandomState::new())
     }
 
+    /// Keys that whoever knows the seed knows too.
+    pub(crate) fn seeded(seed: u64) -> Keys {
+        let [a, b, c, d] = [1, 2, 3, 4].map(|n: u64| seed.wrapping_add(n).wrapping_mul(MIX));
+        Keys(RandomState::with_seeds(a, b, c, d))
+    }
+
     /// The root's hash.
     pub(crate) const ROOT: Hash = 0x006d_7972_6961_6400;
 
@@ -45,6 +51,9 @@ impl Keys {
     }
 }
 
+/// Spreads the bits of a seed.
+const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +63,12 @@ mod tests {
         let (one, another) = (Keys::random(), Keys::random());
         assert_ne!(one.child(Keys::ROOT, b"name"), another.child(Keys::ROOT, b"name"));
         assert_ne!(one.number(5), another.number(5));
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_hashes() {
+        let hash = |seed| Keys::seeded(seed).child(Keys::ROOT, b"name");
+        assert_eq!(hash(7), hash(7));
+        assert_ne!(hash(7), hash(8));
     }
 }

@@ -70,6 +70,7 @@ mod version;
 mod view;
 mod virt;
 mod watch;
+mod watched;
 mod watching;
 mod work;
 

@@ -20,6 +20,8 @@ pub const NODE_HEAD_BYTES: usize = 24;
 pub const PERM_BYTES: usize = 8;
 /// Bytes that a watch counts beside path and token: what it takes here. (C counts none.)
 pub const WATCH_HEAD_BYTES: usize = 64;
+/// Watches of one connection that are kept as a list; more are a trie.
+pub const LISTED_WATCHES: usize = 512;
 /// Entries of a permission list: the shortest entry and its NUL take three bytes of a payload.
 pub const ACL_ENTRIES: usize = 1400;
 /// Facts and effects that one transaction of the control domain may gather.

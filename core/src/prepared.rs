@@ -112,6 +112,9 @@ impl Prepared {
             }
             let mut work = in_transaction(&base.state, self.footprint.order_only(), 0);
             work.origin = self.origin;
+            if let Some(tx) = &mut work.tx {
+                tx.again = true;
+            }
             self.replay(&mut work)?;
             let touches = work.tx.take();
             (work, touches)

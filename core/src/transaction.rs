@@ -265,7 +265,7 @@ pub(crate) fn in_transaction(
     footprint: Footprint,
     max_nodes: u32,
 ) -> Work {
-    let tx = Tx { base: base.clone(), footprint, max_nodes, poisoned: false };
+    let tx = Tx { base: base.clone(), footprint, max_nodes, poisoned: false, again: false };
     Work { tx: Some(Box::new(tx)), ..Work::new(base) }
 }
 

@@ -5,16 +5,16 @@
 //! on the depth of the path and on what matches, never on how many watches there are. Levels at
 //! which nobody watches anything cost nothing: the watches of each depth are counted.
 
-use std::sync::Arc;
-
 use smallvec::SmallVec;
 use triomphe::{Arc as Thin, HeaderSlice};
 
 use crate::caller::Caller;
 use crate::delta::NewWatch;
+use crate::domain::{DomId, Instance};
 use crate::hash::{Hash, Keys};
 use crate::path::Path;
 use crate::trie::{Entry, Trie};
+use crate::watched::Watched;
 
 /// A connection, unique for the life of the store. The high 16 bits name the worker that owns it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,17 +70,16 @@ pub(crate) struct Watch(Thin<HeaderSlice<Head, [u8]>>);
 #[derive(Debug)]
 struct Head {
     path_hash: Hash,
-    /// Hash of path and token: finds it among its connection's.
-    own_hash: Hash,
     conn: ConnId,
-    caller: Caller,
-    /// Order of registration.
-    order: u64,
+    /// The caller's life: that of the control domain, or of the guest `domid`.
+    life: Instance,
+    /// Order of registration, and in the lowest 16 bits the bytes of an event's path that a
+    /// relative watch doesn't show.
+    order_and_prefix: u64,
     /// Levels below the path that it hears of; `u32::MAX`: all.
     depth: u32,
-    /// Bytes of an event's path that a relative watch doesn't show.
-    prefix: u16,
     path_len: u16,
+    domid: DomId,
 }
 
 impl Entry for Watch {
@@ -95,7 +94,10 @@ impl Watch {
     }
 
     pub(crate) fn caller(&self) -> Caller {
-        self.0.header.caller
+        match self.0.header.life {
+            Instance::CONTROL => Caller::Control,
+            instance => Caller::Guest { domid: self.0.header.domid, instance },
+        }
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -113,14 +115,19 @@ impl Watch {
             conn: self.conn(),
             caller: self.caller(),
             depth: self.depth(),
-            prefix: self.0.header.prefix,
+            prefix: self.prefix(),
             path: self.path(),
             token: self.token(),
         }
     }
 
     pub(crate) fn order(&self) -> u64 {
-        self.0.header.order
+        self.0.header.order_and_prefix >> PREFIX_BITS
+    }
+
+    fn prefix(&self) -> u16 {
+        // The lowest 16 bits fit.
+        (self.0.header.order_and_prefix & 0xFFFF) as u16
     }
 
     pub(crate) fn depth(&self) -> u32 {
@@ -129,8 +136,8 @@ impl Watch {
 
     /// How this watch shows a path in an event: without the prefix, and without the `/` after it.
     pub(crate) fn shown<'p>(&self, path: &'p str) -> &'p str {
-        let rest = path.get(usize::from(self.0.header.prefix)..).unwrap_or_default();
-        if self.0.header.prefix == 0 { rest } else { rest.strip_prefix('/').unwrap_or(rest) }
+        let rest = path.get(usize::from(self.prefix())..).unwrap_or_default();
+        if self.prefix() == 0 { rest } else { rest.strip_prefix('/').unwrap_or(rest) }
     }
 
     /// Whether its depth includes a path that lies at or below its own.
@@ -143,29 +150,6 @@ impl Watch {
 
     fn is(&self, path: &str, token: &[u8]) -> bool {
         self.path() == path && self.token() == token
-    }
-}
-
-/// One connection's watches.
-#[derive(Clone, Debug)]
-pub(crate) struct ConnWatches {
-    hash: Hash,
-    conn: ConnId,
-    watches: Trie<Registered>,
-}
-
-impl Entry for Arc<ConnWatches> {
-    fn hash(&self) -> Hash {
-        self.hash
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Registered(Watch);
-
-impl Entry for Registered {
-    fn hash(&self) -> Hash {
-        self.0.0.header.own_hash
     }
 }
 
@@ -209,7 +193,7 @@ impl<'a> NewWatch<'a> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Watches {
     by_path: Trie<Watch>,
-    by_conn: Trie<Arc<ConnWatches>>,
+    by_conn: Watched,
     next_order: u64,
     depths: Depths,
     /// How many of them are on indices.
@@ -271,10 +255,6 @@ impl Watches {
         self.on_indices > 0
     }
 
-    fn of(&self, keys: &Keys, conn: ConnId) -> Option<&Arc<ConnWatches>> {
-        self.by_conn.get(keys.number(conn.0), |c| c.conn == conn)
-    }
-
     /// The watch of a connection with this path and token.
     pub(crate) fn find(
         &self,
@@ -283,40 +263,36 @@ impl Watches {
         path: WatchPath<'_>,
         token: &[u8],
     ) -> Option<&Watch> {
-        let own = keys.child(path.hash(keys), token);
-        let found = self.of(keys, conn)?.watches.get(own, |w| w.0.is(path.as_str(), token))?;
-        Some(&found.0)
+        let hash = path.hash(keys);
+        // One that many watch is not looked for where this connection is none of them.
+        if !self.by_conn.has(keys, conn, hash) {
+            return None;
+        }
+        self.by_path.get(hash, |w| w.conn() == conn && w.is(path.as_str(), token))
     }
 
     /// Adds a watch that isn't there.
     pub(crate) fn add(&mut self, keys: &Keys, spec: &Spec<'_>) {
         let path = spec.path.as_str();
         let path_hash = spec.path.hash(keys);
+        let (domid, life) = spec.caller.guest().unwrap_or((DomId::ZERO, Instance::CONTROL));
+        let prefix = u16::try_from(spec.prefix).unwrap_or(0);
         let head = Head {
             path_hash,
-            own_hash: keys.child(path_hash, spec.token),
             conn: spec.conn,
-            caller: spec.caller,
-            order: self.next_order,
+            life,
+            order_and_prefix: self.next_order << PREFIX_BITS | u64::from(prefix),
             depth: spec.depth.unwrap_or(u32::MAX),
-            prefix: u16::try_from(spec.prefix).unwrap_or(0),
             path_len: u16::try_from(path.len()).unwrap_or(0),
+            domid,
         };
         self.next_order += 1;
         let bytes: SmallVec<[u8; 128]> = path.bytes().chain(spec.token.iter().copied()).collect();
         let watch = Watch(Thin::from_header_and_slice(head, &bytes));
-        self.by_path.insert(watch.clone());
+        self.by_path.insert(watch);
+        self.by_conn.add(keys, spec.conn, path_hash);
         self.depths.add(path);
         self.on_indices += u32::from(heeds_indices(path));
-        let hash = keys.number(spec.conn.0);
-        let is = |c: &Arc<ConnWatches>| c.conn == spec.conn;
-        if self.by_conn.get(hash, is).is_none() {
-            let watches = Trie::default();
-            self.by_conn.insert(Arc::new(ConnWatches { hash, conn: spec.conn, watches }));
-        }
-        if let Some(mine) = self.by_conn.get_mut(hash, is) {
-            Arc::make_mut(mine).watches.insert(Registered(watch));
-        }
     }
 
     /// Removes a watch of a connection.
@@ -328,45 +304,35 @@ impl Watches {
         token: &[u8],
     ) -> bool {
         let path_hash = path.hash(keys);
-        let own = keys.child(path_hash, token);
         let is = |w: &Watch| w.conn() == conn && w.is(path.as_str(), token);
         if self.by_path.remove(path_hash, is).is_none() {
             return false;
         }
         self.depths.remove(path.as_str());
         self.on_indices -= u32::from(heeds_indices(path.as_str()));
-        let hash = keys.number(conn.0);
-        let mut last = false;
-        if let Some(mine) = self.by_conn.get_mut(hash, |c| c.conn == conn) {
-            let mine = Arc::make_mut(mine);
-            mine.watches.remove(own, |w| w.0.is(path.as_str(), token));
-            last = mine.watches.is_empty();
-        }
-        if last {
-            self.by_conn.remove(hash, |c| c.conn == conn);
-        }
+        self.by_conn.remove(keys, conn, path_hash);
         true
     }
 
     /// Removes all watches of a connection; says how many there were.
     pub(crate) fn remove_all(&mut self, keys: &Keys, conn: ConnId) -> usize {
-        let hash = keys.number(conn.0);
-        let Some(mine) = self.by_conn.remove(hash, |c| c.conn == conn) else { return 0 };
-        for Registered(watch) in mine.watches.iter() {
-            let is = |w: &Watch| Thin::ptr_eq(&w.0, &watch.0);
-            self.by_path.remove(watch.hash(), is);
+        let gone = self.by_conn.remove_all(keys, conn);
+        for hash in &gone {
+            let Some(watch) = self.by_path.remove(*hash, |w| w.conn() == conn) else { continue };
             self.depths.remove(watch.path());
             self.on_indices -= u32::from(heeds_indices(watch.path()));
         }
-        mine.watches.len()
+        gone.len()
     }
 
     /// One connection's watches, in order of registration.
     pub(crate) fn of_conn(&self, keys: &Keys, conn: ConnId) -> Vec<Watch> {
-        let mine = self.of(keys, conn);
-        let mut all: Vec<Watch> =
-            mine.iter().flat_map(|c| c.watches.iter()).map(|r| r.0.clone()).collect();
-        all.sort_unstable_by_key(|w| w.0.header.order);
+        let mut paths = self.by_conn.of(keys, conn);
+        paths.sort_unstable();
+        paths.dedup();
+        let of_path = |hash: &Hash| self.by_path.same(*hash).iter().filter(|w| w.conn() == conn);
+        let mut all: Vec<Watch> = paths.iter().flat_map(of_path).cloned().collect();
+        all.sort_unstable_by_key(Watch::order);
         all
     }
 
@@ -415,7 +381,7 @@ pub(crate) type Matching<'v> = SmallVec<[&'v Watch; 8]>;
 
 fn sort(found: &mut Matching<'_>) {
     if found.len() > 1 {
-        found.sort_unstable_by_key(|w| w.0.header.order);
+        found.sort_unstable_by_key(|w| w.order());
     }
 }
 
@@ -423,6 +389,9 @@ fn sort(found: &mut Matching<'_>) {
 fn components(path: &str) -> usize {
     if path == "/" { 0 } else { path.bytes().filter(|b| *b == b'/').count() }
 }
+
+/// Where the order stands above the prefix: 48 bits of it, as many as generations have.
+const PREFIX_BITS: u32 = 16;
 
 /// Depths that are told apart.
 const DEPTHS: usize = 16;

@@ -82,6 +82,8 @@ pub(crate) struct Tx {
     /// The quota `transaction-nodes`; 0: none.
     pub(crate) max_nodes: u32,
     pub(crate) poisoned: bool,
+    /// Its effects are run again: all that they touch is known, and their facts hold.
+    pub(crate) again: bool,
 }
 
 impl Work {
@@ -386,19 +388,28 @@ impl Tx {
         found: &Result<Place<'_>, Error>,
         (parts, creates): (&[Part], bool),
     ) -> Result<(), Error> {
+        if self.again {
+            return self.within(*caller);
+        }
         let guest = caller.guest().is_some();
         let mut all: smallvec::SmallVec<[Part; 3]> = parts.into();
         if guest {
             all.push(Part::Perms);
         }
-        match (found, state.tree.find(&env.keys, path)) {
-            (Ok(_), Found::Node(node)) => self.footprint.saw(env, &self.base, path, node, &all),
+        let refused = found.is_err();
+        let found = match *found {
+            Ok(Place::Node(node)) => Found::Node(node),
+            Ok(Place::Missing { nearest, bytes, spot }) => Found::Missing { nearest, bytes, spot },
+            Err(_) => state.tree.find(&env.keys, path),
+        };
+        match found {
             // A refusal was decided by the permissions of the node or of its nearest ancestor.
-            (Err(_), Found::Node(node)) => {
-                self.footprint.saw(env, &self.base, path, node, &[Part::Perms]);
+            Found::Node(node) => {
+                let parts = if refused { &[Part::Perms] } else { &*all };
+                self.footprint.saw(env, &self.base, path, node, parts);
             }
-            (_, Found::Missing { nearest, bytes, .. }) => {
-                let creates = creates && found.is_ok();
+            Found::Missing { nearest, bytes, .. } => {
+                let creates = creates && !refused;
                 let list = creates.then(|| AclBuf::inherited(nearest.acl(), caller.guest()));
                 self.footprint.missed(env, &self.base, path, guest || creates, list);
                 self.note_ancestors(env, path, nearest, bytes, guest || creates);

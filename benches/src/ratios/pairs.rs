@@ -61,7 +61,7 @@ pub fn pairs(setup: Setup) -> Vec<Named> {
 fn reads(setup: Setup, store: &Store, all: &mut Vec<Named>) {
     let fast: Arc<PapayaMap<Fast>> = Arc::new(fixture::papaya(setup.layout, setup.vms));
     let sets = [
-        ("read, six levels, any of all", Keys::SixLevels, usize::MAX, Goal::Rate(0.35)),
+        ("read, six levels, any of all", Keys::SixLevels, usize::MAX, Goal::Rate(0.4)),
         ("read, six levels, hot", Keys::SixLevels, HOT, Goal::Shown),
         ("read, any node of all", Keys::All, usize::MAX, Goal::Shown),
     ];
@@ -73,7 +73,7 @@ fn reads(setup: Setup, store: &Store, all: &mut Vec<Named>) {
     }
     let keys = setup.keys(Keys::SixLevels, usize::MAX);
     let (ours, paths) = (store.clone(), keys.clone());
-    add(all, "read, papaya as it comes", "papaya, SipHash", Goal::Rate(0.35), move || {
+    add(all, "read, papaya as it comes", "papaya, SipHash", Goal::Rate(0.4), move || {
         let std: Arc<PapayaMap<Std>> = Arc::new(fixture::papaya(setup.layout, setup.vms));
         (one(StoreReads::new(&ours, &paths, 0)), one(PapayaReads::new(&std, &paths, 0)))
     });
@@ -91,7 +91,7 @@ fn reads(setup: Setup, store: &Store, all: &mut Vec<Named>) {
 fn commits(setup: Setup, store: &Store, all: &mut Vec<Named>) {
     let fast: Arc<DashMap<Fast>> = Arc::new(fixture::dash(setup.layout, setup.vms));
     let keys = setup.keys(Keys::SixLevelValues, usize::MAX);
-    let sets = [("commit of one write", 1, 0.06), ("write, 16 to a commit", 16, 0.1)];
+    let sets = [("commit of one write", 1, 0.075), ("write, 16 to a commit", 16, 0.12)];
     for (name, per, goal) in sets {
         let (store, fast, keys) = (store.clone(), fast.clone(), keys.clone());
         add(all, name, "dashmap, ahash", Goal::Rate(goal), move || {
@@ -100,12 +100,12 @@ fn commits(setup: Setup, store: &Store, all: &mut Vec<Named>) {
         });
     }
     let (ours, paths) = (store.clone(), keys.clone());
-    add(all, "commit, dashmap as it comes", "dashmap, SipHash", Goal::Rate(0.06), move || {
+    add(all, "commit, dashmap as it comes", "dashmap, SipHash", Goal::Rate(0.075), move || {
         let std: Arc<DashMap<Std>> = Arc::new(fixture::dash(setup.layout, setup.vms));
         (one(StoreWrites::new(&ours, &paths, 1, 0)), one(DashWrites::new(&std, &paths, 1, 0)))
     });
     let store = store.clone();
-    add(all, "commit, two threads", "one thread", Goal::Shown, move || {
+    add(all, "commit, two threads", "one thread", Goal::Rate(1.0), move || {
         let make = |start| StoreWrites::new(&store, &keys, 1, start);
         (two(make(0), make(keys.len() / 2)), alone(make(0)))
     });
@@ -115,7 +115,7 @@ fn vms(setup: Setup, store: &Store, all: &mut Vec<Named>) {
     let dash: Arc<DashMap<Fast>> = Arc::new(fixture::dash(setup.layout, setup.vms));
     let (layout, first) = (setup.layout, setup.vms.saturating_add(1));
     for (name, count, goal) in [
-        ("a VM's 41 nodes in one commit", MANY, Goal::Time(1.2)),
+        ("a VM's 41 nodes in one commit", MANY, Goal::Time(1.0)),
         ("a VM's 41 nodes, from the caches", FEW, Goal::ShownTime),
     ] {
         let (ours, theirs) = (store.clone(), dash.clone());

@@ -2,7 +2,7 @@
 
 use std::{hash::BuildHasher, sync::Arc};
 
-use myriad_core::{Caller, Path, Store, Writes};
+use myriad_core::{Caller, Edit, Path, Store, Writes};
 
 use super::Rounds;
 use crate::{fail::or_die, fixture::DashMap, subject::Subject};
@@ -43,6 +43,69 @@ impl Subject for StoreWrites {
                 paths.iter().try_for_each(|&path| edit.write(&Caller::Control, path, &value))
             });
             or_die("write", outcome.result);
+        }
+    }
+}
+
+/// Nodes that are made before they are removed.
+const NEW: u64 = 1024;
+
+/// Commits that make or remove one node; one op is a commit.
+pub struct StoreNodes {
+    store: Store,
+    paths: Arc<[Path<'static>]>,
+    removes: bool,
+}
+
+impl StoreNodes {
+    /// A new child of each of the homes of the first VMs; with `removes` their removal is the op,
+    /// and making them is not timed.
+    #[must_use]
+    pub fn new(store: &Store, removes: bool) -> StoreNodes {
+        let path = |vm| {
+            let text = Box::leak(format!("/local/domain/{vm}/extra").into_boxed_str());
+            or_die("path", Path::new(text))
+        };
+        StoreNodes { store: store.clone(), paths: (1..=NEW).map(path).collect(), removes }
+    }
+
+    fn each(
+        &self,
+        ops: u64,
+        one: impl Fn(&mut Edit<'_>, Path<'_>) -> Result<(), myriad_core::Error>,
+    ) {
+        for &path in self.paths.iter().take(usize::try_from(ops).unwrap_or(usize::MAX)) {
+            or_die("a node", self.store.edit(|edit| one(edit, path)).result);
+        }
+    }
+
+    fn create(&self, ops: u64) {
+        self.each(ops, |edit, path| edit.write(&Caller::Control, path, b"1"));
+    }
+
+    fn remove(&self, ops: u64) {
+        self.each(ops, |edit, path| edit.rm(&Caller::Control, path));
+    }
+}
+
+impl Subject for StoreNodes {
+    fn batch(&self) -> u64 {
+        NEW
+    }
+
+    fn prepare(&mut self, ops: u64) {
+        if self.removes {
+            self.create(ops);
+        }
+    }
+
+    fn run(&mut self, ops: u64) {
+        if self.removes { self.remove(ops) } else { self.create(ops) }
+    }
+
+    fn reset(&mut self, ops: u64) {
+        if !self.removes {
+            self.remove(ops);
         }
     }
 }

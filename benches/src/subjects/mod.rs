@@ -2,8 +2,11 @@
 
 pub mod commits;
 pub mod deaths;
+pub mod feeds;
 pub mod lookups;
 pub mod reads;
+pub mod requests;
+pub mod rings;
 pub mod transactions;
 pub mod vms;
 pub mod watches;

@@ -1,14 +1,64 @@
 //! Transactions of a VM's nodes: alone, and beside siblings that commit first.
 
-use myriad_core::{Caller, Error, Path, Store, Writes};
+use std::sync::Arc;
 
-use super::vms::write_vm;
+use myriad_core::{Caller, Error, Path, Reads, Store, Writes};
+
+use super::{Rounds, vms::write_vm};
 use crate::{
     fail::or_die,
     fixture::{OwnedNode, new_vm_roots, new_vms},
     subject::Subject,
     vm::Layout,
 };
+
+/// A transaction that reads a node and writes it; one op is a transaction.
+pub struct Counters {
+    store: Store,
+    rounds: Rounds<Path<'static>>,
+    disturbed: bool,
+    conflicts: u64,
+}
+
+impl Counters {
+    /// Goes round these paths. `disturbed`: another writes the node before the end, so that each
+    /// transaction fails.
+    #[must_use]
+    pub fn new(store: &Store, paths: &Arc<[Path<'static>]>, disturbed: bool) -> Counters {
+        let rounds = Rounds::new(paths.clone(), 1, 0);
+        Counters { store: store.clone(), rounds, disturbed, conflicts: 0 }
+    }
+}
+
+impl Subject for Counters {
+    fn conflicts(&self) -> u64 {
+        self.conflicts
+    }
+
+    fn run(&mut self, ops: u64) {
+        let before = self.conflicts;
+        for op in 0..ops {
+            for &path in self.rounds.next() {
+                let mut transaction = self.store.begin(0);
+                or_die("read", transaction.read(&Caller::Control, path).map(<[u8]>::len));
+                if self.disturbed {
+                    let other = |edit: &mut myriad_core::Edit<'_>| {
+                        edit.write(&Caller::Control, path, &op.to_le_bytes())
+                    };
+                    or_die("write", self.store.edit(other).result);
+                }
+                or_die("write", transaction.write(&Caller::Control, path, &op.to_be_bytes()));
+                match transaction.commit().result {
+                    Err(Error::Conflict) => self.conflicts += 1,
+                    other => or_die("commit", other),
+                }
+            }
+        }
+        if self.conflicts - before != if self.disturbed { ops } else { 0 } {
+            or_die("transaction", Err("conflicts where there should be none, or none"))
+        }
+    }
+}
 
 /// Transactions made before what they made is removed.
 const MOST: u16 = 64;

@@ -193,6 +193,9 @@ impl Delta {
 
     fn begin(&mut self, tag: u8) {
         self.last = None;
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve(FIRST_BYTES);
+        }
         self.bytes.push(tag);
     }
 
@@ -213,5 +216,7 @@ impl Delta {
     }
 }
 
+/// Bytes for which there is room from the first item on: as many as one write takes.
+const FIRST_BYTES: usize = 128;
 /// Nodes for which there is room from the second on.
 const NODES: usize = 48;

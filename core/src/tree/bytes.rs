@@ -22,8 +22,11 @@ pub(super) fn u16_of(bytes: [u8; 2]) -> u16 {
 }
 
 #[inline]
-pub(super) fn u48_of([a, b, c, d, e, f]: [u8; 6]) -> u64 {
-    u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+pub(super) fn u48_at(bytes: &[u8], at: usize) -> u64 {
+    match bytes.get(at..at + 6) {
+        Some(&[a, b, c, d, e, f]) => u64::from_le_bytes([a, b, c, d, e, f, 0, 0]),
+        _ => 0,
+    }
 }
 
 #[inline]

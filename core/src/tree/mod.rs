@@ -97,7 +97,7 @@ impl<'t> Node<'t> {
 impl Tree {
     /// A tree of the root alone.
     pub(crate) fn new(acl: Acl<'_>, generation: u64) -> Tree {
-        let stamps = Stamps { value: generation, perms: generation, children: generation };
+        let stamps = Stamps::all(generation);
         let parts = Parts { value: b"", acl, stamps };
         let root = Child::Block(Block::single(Keys::ROOT, 0, b"", &parts));
         Tree { root, open: None, last: None }

@@ -107,7 +107,7 @@ mod tests {
 
         fn create(&mut self, path: &str, value: &[u8]) {
             let list = AclBuf::owned_by_control(Access::None);
-            let stamps = Stamps { value: 7, perms: 7, children: 7 };
+            let stamps = Stamps::all(7);
             let parts = Parts { value, acl: list.as_acl(), stamps };
             let path = Path::new(path).unwrap();
             let orders = &mut self.orders;

@@ -6,6 +6,14 @@ use std::process::ExitCode;
 use clap::Parser;
 use myriad::{detach, malloc, options::Options, server};
 
+/// The allocator, where another than the system's was built in (BENCHMARKS.md compares them).
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+#[cfg(all(feature = "jemalloc", not(feature = "mimalloc")))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     malloc::settle();
     let options = Options::parse();

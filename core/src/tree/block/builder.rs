@@ -2,7 +2,7 @@
 
 use triomphe::Arc;
 
-use super::record::{FIXED, Parts, write_record};
+use super::record::{Parts, write_record};
 use super::{Block, Head, small, wide};
 use crate::acl::Acl;
 use crate::hash::Hash;
@@ -39,7 +39,7 @@ impl Builder {
             }
         };
         let at = self.heap.len();
-        self.heap.resize(at + FIXED + below.len() + parts.value.len(), 0);
+        self.heap.resize(at + parts.size(below), 0);
         let name_at = below.bytes().rposition(|b| b == b'/').map_or(0, |slash| slash + 1);
         write_record(&mut self.heap, at, (parent, list), (below.as_bytes(), name_at), parts);
         self.tags.push(tag);

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! head │ name │ tags: 2 × cap │ offsets: 2 × cap │ heap …
-//! record: parent 2 │ path length 2 │ name at 2 │ value length 2 │ list at 2 │ stamps 3 × 6 │
-//!         path │ value
+//! record: parent 2 │ path length 2 │ name at, form 2 │ value length 2 │ list at 2 │
+//!         stamps 1 to 3 × 6 │ path │ value
 //! ```
 //!
 //! Record 0 is the block's root; its name stands at the front, so that whoever comes from a
@@ -22,16 +22,18 @@ mod rebuild;
 mod record;
 mod room;
 mod split;
+mod stamps;
 
 use smallvec::SmallVec;
 use triomphe::{Arc, HeaderSlice};
 
-pub(crate) use record::{Part, Parts, Record, Stamps};
+pub(crate) use record::{Parts, Record};
+pub(crate) use stamps::{Part, Stamps};
 
 use super::bytes::{cut, put, put_u16, put_u48, u16_at, u16_of};
 use crate::acl::Acl;
 use crate::hash::{Hash, Keys};
-use record::{FIXED, LIST, STAMPS, write_record};
+use record::{LIST, write_head, write_record};
 
 /// A small subtree. A clone is one counter.
 #[derive(Clone, Debug)]
@@ -67,15 +69,14 @@ impl Block {
     /// A block of one record.
     pub(crate) fn single(hash: Hash, order: u64, name: &[u8], parts: &Parts<'_>) -> Block {
         let list = parts.acl.bytes();
-        let used = list.len() + FIXED + parts.value.len();
+        let used = list.len() + parts.size("");
         let mut slice: SmallVec<[u8; 512]> = SmallVec::new();
         slice.extend_from_slice(name);
         // Its tag, which nobody looks for, and where it lies: after its list.
         slice.extend_from_slice(&[0; 2]);
         slice.extend_from_slice(&small(list.len()).to_le_bytes());
         slice.extend_from_slice(list);
-        slice.extend_from_slice(&[0; FIXED]);
-        slice.extend_from_slice(parts.value);
+        slice.resize(name.len() + 4 + used, 0);
         if let Some(heap) = slice.get_mut(name.len() + 4..) {
             write_record(heap, list.len(), (0, 0), (b"", 0), parts);
         }
@@ -251,11 +252,18 @@ impl Block {
         };
         let mut list_at = shared(self);
         let list = if list_at.is_some() { 0 } else { parts.acl.bytes().len() };
-        if self.reserve(list + FIXED + below.len() + parts.value.len(), 1) {
+        let above = self.record(parent);
+        // What is made in one go finds the stamp there.
+        let stamped = above.stamp(Part::Children) == parts.stamps.children;
+        let more =
+            if stamped { 0 } else { self.growth(parent, Part::Children, parts.stamps.children) };
+        if self.reserve(list + parts.size(below) + more, 1) {
             // The lists have moved.
             list_at = list_at.and_then(|_| shared(self));
         }
-        let above = self.at(parent);
+        if !stamped {
+            self.restamp(parent, Part::Children, parts.stamps.children);
+        }
         let (tags, heap_at) = (self.tags_at(), self.heap_at());
         let cap = usize::from(self.0.header.cap);
         let Some(own) = Arc::get_mut(&mut self.0) else { return false };
@@ -267,7 +275,6 @@ impl Block {
             used += list;
             used - list
         });
-        put_u48(heap, above + STAMPS + 6 * Part::Children as usize, parts.stamps.children);
         put_u16(tables, tags + 2 * index, tag);
         put_u16(tables, tags + 2 * (cap + index), small(used));
         used += write_record(heap, used, (parent, list_at), (below.as_bytes(), name_at), parts);
@@ -292,36 +299,50 @@ impl Block {
     /// Sets a value and its stamp.
     pub(crate) fn set_value(&mut self, index: u16, value: &[u8], stamp: u64) {
         let old = self.record(index);
-        if old.value().len() == value.len() {
+        if old.value().len() == value.len() && self.growth(index, Part::Value, stamp) == 0 {
             self.reserve(0, 0);
-            let at = self.at(index);
-            let below = self.record(index).below().len();
+            self.put_stamp(index, Part::Value, stamp);
+            let record = self.record(index);
+            let at = record.at + record.size() - value.len();
             if let Some(heap) = self.own_heap() {
-                put_u48(heap, at + STAMPS, stamp);
-                put(heap, at + FIXED + below, value);
+                put(heap, at, value);
             }
             return;
         }
-        let mut stamps = old.stamps();
-        stamps.value = stamp;
+        let stamps = old.stamps().with(Part::Value, stamp);
         if self.len() == 1 {
             let parts = Parts { value, stamps, ..old.parts() };
             *self = Block::single(self.hash(), self.order(), self.name(), &parts);
             return;
         }
-        // A record of another length goes to the end of the heap; the old one is dead.
-        self.reserve(old.size() - old.value().len() + value.len(), 0);
-        let (offsets, heap_at) =
-            (self.tags_at() + 2 * usize::from(self.0.header.cap), self.heap_at());
+        self.rewrite(index, stamps, Some(value));
+    }
+
+    /// Writes a record of another length at the end of the heap: with these stamps, and with
+    /// another value where there is one. The old one is dead.
+    fn rewrite(&mut self, index: u16, stamps: Stamps, value: Option<&[u8]>) {
         let old = self.record(index);
-        let place = (old.parent(), old.list());
-        let (gone, name_at) = (old.size(), old.name_at());
-        let below: SmallVec<[u8; 64]> = SmallVec::from_slice(old.below());
+        let (below, kept) = (old.below().len(), old.value().len());
+        let (head, length) = (stamps.head_len(), value.map_or(kept, <[u8]>::len));
+        let size = head + below + length;
+        self.reserve(size, 0);
+        let offsets = self.tags_at() + 2 * usize::from(self.0.header.cap);
+        let heap_at = self.heap_at();
+        let old = self.record(index);
+        let (place, name) = ((old.parent(), old.list()), (below, old.name_at()));
+        let (gone, text) = (old.size(), old.at + old.head_len());
         let Some(own) = Arc::get_mut(&mut self.0) else { return };
         let Some((tables, heap)) = own.slice.split_at_mut_checked(heap_at) else { return };
         let at = own.header.used as usize;
-        let parts = Parts { value, acl: Acl::at(&[]), stamps };
-        let size = write_record(heap, at, place, (&below, name_at), &parts);
+        let copied = below + if value.is_none() { kept } else { 0 };
+        debug_assert!(text + copied <= at && at + size <= heap.len());
+        heap.copy_within(text..text + copied, at + head);
+        if let Some(value) = value {
+            put(heap, at + head + below, value);
+        }
+        if let Some(room) = heap.get_mut(at..at + head) {
+            write_head(room, place, name, length, &stamps);
+        }
         put_u16(tables, offsets + 2 * usize::from(index), small(at));
         own.header.used += wide(size);
         own.header.dead += wide(gone);
@@ -339,15 +360,15 @@ impl Block {
         let gone = self.record(index).acl().bytes().len();
         let shared = self.find_acl(index, acl);
         let list = if shared.is_some() { 0 } else { acl.bytes().len() };
-        self.reserve(list, 0);
+        self.reserve(list + self.growth(index, Part::Perms, stamp), 0);
         let shared = shared.and_then(|_| self.find_acl(index, acl));
-        let (at, used) = (self.at(index), self.0.header.used as usize);
+        self.restamp(index, Part::Perms, stamp);
+        let (at, used) = (self.record(index).at, self.0.header.used as usize);
         let Some(heap) = self.own_heap() else { return };
         if shared.is_none() {
             put(heap, used, acl.bytes());
         }
         put_u16(heap, at + LIST, small(shared.unwrap_or(used)));
-        put_u48(heap, at + STAMPS + 6 * Part::Perms as usize, stamp);
         if let (Some(own), None) = (Arc::get_mut(&mut self.0), shared) {
             own.header.used += wide(list);
             // Others may still share it: then it's counted too early, and a rebuild comes early.
@@ -357,10 +378,42 @@ impl Block {
 
     /// Sets one stamp.
     pub(crate) fn set_stamp(&mut self, index: u16, part: Part, stamp: u64) {
-        self.reserve(0, 0);
-        let at = self.at(index);
-        if let Some(heap) = self.own_heap() {
-            put_u48(heap, at + STAMPS + 6 * part as usize, stamp);
+        if self.len() == 1 && self.growth(index, part, stamp) > 0 {
+            let old = self.root();
+            let parts = Parts { stamps: old.stamps().with(part, stamp), ..old.parts() };
+            *self = Block::single(self.hash(), self.order(), self.name(), &parts);
+            return;
+        }
+        self.restamp(index, part, stamp);
+    }
+
+    /// The same, where the block keeps the room that has been made.
+    fn restamp(&mut self, index: u16, part: Part, stamp: u64) {
+        if self.growth(index, part, stamp) == 0 {
+            self.reserve(0, 0);
+            self.put_stamp(index, part, stamp);
+            return;
+        }
+        let stamps = self.record(index).stamps().with(part, stamp);
+        self.rewrite(index, stamps, None);
+    }
+
+    /// Bytes of the heap that another stamp takes: that of the record, where it has to grow.
+    fn growth(&self, index: u16, part: Part, stamp: u64) -> usize {
+        let record = self.record(index);
+        match record.place_of_stamp(part, stamp) {
+            Some(_) => 0,
+            None => {
+                record.size() - record.head_len() + record.stamps().with(part, stamp).head_len()
+            }
+        }
+    }
+
+    /// Sets a stamp for which there is room, in a block that is our own.
+    fn put_stamp(&mut self, index: u16, part: Part, stamp: u64) {
+        let at = self.record(index).place_of_stamp(part, stamp);
+        if let (Some(at), Some(heap)) = (at, self.own_heap()) {
+            put_u48(heap, at, stamp);
         }
     }
 
@@ -371,10 +424,6 @@ impl Block {
             (record.acl() == acl).then(|| record.list())
         };
         list(near).or_else(|| (0..self.len()).rev().find_map(list))
-    }
-
-    fn at(&self, index: u16) -> usize {
-        self.record(index).at
     }
 
     fn own_heap(&mut self) -> Option<&mut [u8]> {

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 use triomphe::Arc;
 
-use super::record::{FIXED, LIST, Record};
+use super::record::{LIST, Record};
 use super::{Block, Head, small, wide};
 use crate::acl::Acl;
 use crate::limits::BLOCK_BYTES;
@@ -29,7 +29,7 @@ impl Block {
             let at = slice.len();
             slice.extend_from_slice(cut(record.heap, record.at, record.size()));
             let parent = moved.get(usize::from(record.parent())).copied().unwrap_or(0);
-            debug_assert!(slice.len() >= at + FIXED);
+            debug_assert!(slice.len() >= at + record.head_len());
             put_u16(&mut slice, at, parent);
             put_u16(&mut slice, at + LIST, list);
             let tag = u16_at(&self.0.slice, tags + 2 * usize::from(index));

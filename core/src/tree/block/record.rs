@@ -1,28 +1,15 @@
-//! Records of a block: their layout, read and written.
+//! Records of a block: their layout, read and written. Which stamps stand there is told by the
+//! [`Form`].
 //!
 //! ```text
-//! parent 2 │ path length 2 │ name at 2 │ value length 2 │ list at 2 │ stamps 3 × 6 │ path │ value
+//! parent 2 │ path length 2 │ name at, form 2 │ value length 2 │ list at 2 │ stamps 1 to 3 × 6 │
+//!         path │ value
 //! ```
 
+use super::stamps::{Form, Part, Stamps};
 use super::{Block, small};
 use crate::acl::Acl;
-use crate::tree::bytes::{cut, put_u16, put_u48, u16_of, u48_of};
-
-/// The three stamps of a node: the generation in which each part last changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamps {
-    pub(crate) value: u64,
-    pub(crate) perms: u64,
-    pub(crate) children: u64,
-}
-
-/// Which stamp.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Part {
-    Value = 0,
-    Perms = 1,
-    Children = 2,
-}
+use crate::tree::bytes::{cut, put_u16, put_u48, u16_of, u48_at};
 
 /// A record, borrowed from its block.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +17,7 @@ pub(crate) struct Record<'b> {
     pub(super) block: &'b Block,
     pub(super) heap: &'b [u8],
     pub(super) at: usize,
-    pub(super) fixed: &'b [u8; FIXED],
+    fixed: &'b [u8; FIXED],
 }
 
 /// What a record is made of.
@@ -63,7 +50,23 @@ impl<'b> Record<'b> {
     /// Where its name begins in its path.
     #[inline]
     pub(super) fn name_at(self) -> usize {
-        u16_of([self.fixed[4], self.fixed[5]]).into()
+        usize::from(self.name_and_form() & Form::BESIDE)
+    }
+
+    #[inline]
+    fn name_and_form(self) -> u16 {
+        u16_of([self.fixed[4], self.fixed[5]])
+    }
+
+    #[inline]
+    fn form(self) -> Form {
+        Form::beside(self.name_and_form())
+    }
+
+    /// Bytes before its path.
+    #[inline]
+    pub(super) fn head_len(self) -> usize {
+        FIXED + STAMP * self.form().more()
     }
 
     #[inline]
@@ -80,7 +83,7 @@ impl<'b> Record<'b> {
     /// The path from the block's root; empty for the root itself.
     #[inline]
     pub(in crate::tree) fn below(self) -> &'b [u8] {
-        cut(self.heap, self.at + FIXED, self.below_len())
+        cut(self.heap, self.at + self.head_len(), self.below_len())
     }
 
     #[inline]
@@ -93,7 +96,7 @@ impl<'b> Record<'b> {
 
     #[inline]
     pub(crate) fn value(self) -> &'b [u8] {
-        cut(self.heap, self.at + FIXED + self.below_len(), self.value_len())
+        cut(self.heap, self.at + self.head_len() + self.below_len(), self.value_len())
     }
 
     #[inline]
@@ -102,8 +105,23 @@ impl<'b> Record<'b> {
     }
 
     pub(crate) fn stamp(self, part: Part) -> u64 {
-        let at = STAMPS + 6 * part as usize;
-        self.fixed.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |c| u48_of(*c))
+        u48_at(self.heap, self.stamp_at(part))
+    }
+
+    /// Where the stamp of a part is in the heap.
+    fn stamp_at(self, part: Part) -> usize {
+        let form = self.form();
+        self.at + STAMPS + STAMP * form.place(part)
+    }
+
+    /// Where another stamp of a part can be put; none where the record has to grow for it.
+    pub(super) fn place_of_stamp(self, part: Part, stamp: u64) -> Option<usize> {
+        let at = self.stamp_at(part);
+        let form = self.form();
+        let fits = u48_at(self.heap, at) == stamp
+            || form.is_full()
+            || Form::of(&self.stamps().with(part, stamp)) == form;
+        fits.then_some(at)
     }
 
     pub(crate) fn stamps(self) -> Stamps {
@@ -119,7 +137,15 @@ impl<'b> Record<'b> {
     }
 
     pub(super) fn size(self) -> usize {
-        FIXED + self.below_len() + self.value_len()
+        self.head_len() + self.below_len() + self.value_len()
+    }
+}
+
+impl Parts<'_> {
+    /// Bytes of a record with that path.
+    #[inline]
+    pub(super) fn size(&self, below: &str) -> usize {
+        self.stamps.head_len() + below.len() + self.value.len()
     }
 }
 
@@ -129,24 +155,16 @@ impl<'b> Record<'b> {
 pub(super) fn write_record(
     heap: &mut [u8],
     at: usize,
-    (parent, list): (u16, usize),
+    place: (u16, usize),
     (below, name_at): (&[u8], usize),
     parts: &Parts<'_>,
 ) -> usize {
-    let size = FIXED + below.len() + parts.value.len();
+    let head = parts.stamps.head_len();
+    let size = head + below.len() + parts.value.len();
     let room = heap.get_mut(at..at + size);
     debug_assert!(room.is_some());
-    let Some((fixed, rest)) = room.and_then(|r| r.split_first_chunk_mut::<FIXED>()) else {
-        return 0;
-    };
-    put_u16(fixed, 0, parent);
-    put_u16(fixed, 2, small(below.len()));
-    put_u16(fixed, 4, small(name_at));
-    put_u16(fixed, 6, small(parts.value.len()));
-    put_u16(fixed, LIST, small(list));
-    put_u48(fixed, STAMPS, parts.stamps.value);
-    put_u48(fixed, STAMPS + 6, parts.stamps.perms);
-    put_u48(fixed, STAMPS + 12, parts.stamps.children);
+    let Some((head, rest)) = room.and_then(|r| r.split_at_mut_checked(head)) else { return 0 };
+    write_head(head, place, (below.len(), name_at), parts.value.len(), &parts.stamps);
     if let Some((path, value)) = rest.split_at_mut_checked(below.len()) {
         path.copy_from_slice(below);
         value.copy_from_slice(parts.value);
@@ -154,7 +172,35 @@ pub(super) fn write_record(
     size
 }
 
-/// Bytes of a record before its path.
-pub(super) const FIXED: usize = STAMPS + 3 * 6;
+/// Writes what stands before the path of a record.
+#[inline]
+pub(super) fn write_head(
+    head: &mut [u8],
+    (parent, list): (u16, usize),
+    (below, name_at): (usize, usize),
+    value: usize,
+    stamps: &Stamps,
+) {
+    let form = Form::of(stamps);
+    debug_assert!(head.len() == FIXED + STAMP * form.more());
+    let Some(fixed) = head.first_chunk_mut::<STAMPS>() else { return };
+    put_u16(fixed, 0, parent);
+    put_u16(fixed, 2, small(below));
+    put_u16(fixed, 4, form.with(small(name_at)));
+    put_u16(fixed, 6, small(value));
+    put_u16(fixed, LIST, small(list));
+    let [first, second, third] = form.kept(stamps);
+    put_u48(head, STAMPS, first);
+    if form.more() > 0 {
+        put_u48(head, STAMPS + STAMP, second);
+    }
+    if form.more() > 1 {
+        put_u48(head, STAMPS + 2 * STAMP, third);
+    }
+}
+
+/// Bytes of a record before its path, or before its second stamp.
+pub(super) const FIXED: usize = STAMPS + STAMP;
 pub(super) const LIST: usize = 8;
 pub(super) const STAMPS: usize = 10;
+pub(super) const STAMP: usize = 6;

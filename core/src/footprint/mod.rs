@@ -4,12 +4,18 @@
 //! same now, and the transaction's effects can be applied there. A stamp is never used twice, so
 //! an equal stamp means an unchanged part. What the transaction itself wrote is no fact.
 
-use hashbrown::HashTable;
+mod gap;
+mod touches;
+
+pub(crate) use touches::Touch;
+
+use gap::Gap;
+use touches::Touches;
 
 use crate::acl::{AclBuf, Who};
 use crate::caller::Caller;
 use crate::domain::{DomId, Instance};
-use crate::hash::{Hash, Keys};
+use crate::hash::Keys;
 use crate::path::Path;
 use crate::perms::Perm;
 use crate::state::{Env, State};
@@ -18,8 +24,9 @@ use crate::tree::{Found, Node, Part};
 /// Everything that a transaction has touched, in order of first access.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Footprint {
-    touches: Vec<Touch>,
-    table: HashTable<u32>,
+    touches: Touches,
+    /// What the base was last seen to lack.
+    gap: Option<Gap>,
     /// Index keys that were looked up, and the stamp of their matches (0: none).
     keys: Vec<(u8, Box<str>, u64)>,
     /// The stamp of the keys of all indices, where they were listed.
@@ -30,16 +37,6 @@ pub(crate) struct Footprint {
     named: Vec<(DomId, Option<Instance>)>,
     /// The generation of the base: larger stamps are the transaction's own.
     base: u64,
-}
-
-/// A node that a transaction has touched.
-#[derive(Clone, Debug)]
-pub(crate) struct Touch {
-    path: Box<str>,
-    hash: Hash,
-    /// The event that it raises at commit; true: for exact watches only.
-    pub(crate) fire: Option<bool>,
-    fact: Fact,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -63,12 +60,6 @@ enum Absent {
     Create(usize, AclBuf),
 }
 
-impl Touch {
-    pub(crate) fn path(&self) -> Path<'_> {
-        Path::trusted(&self.path)
-    }
-}
-
 impl Footprint {
     pub(crate) fn new(base: u64) -> Footprint {
         Footprint { base, ..Footprint::default() }
@@ -76,17 +67,12 @@ impl Footprint {
 
     /// The same touches in the same order, without facts or events: for a replay.
     pub(crate) fn order_only(&self) -> Footprint {
-        let touch = |t: &Touch| Touch { fire: None, fact: Fact::default(), ..t.clone() };
-        Footprint {
-            touches: self.touches.iter().map(touch).collect(),
-            table: self.table.clone(),
-            ..Footprint::default()
-        }
+        Footprint { touches: self.touches.order_only(), ..Footprint::default() }
     }
 
     /// The same with a later base, at which all facts hold.
     pub(crate) fn moved(&self, base: u64) -> Footprint {
-        Footprint { base, ..self.clone() }
+        Footprint { base, gap: None, ..self.clone() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -94,7 +80,7 @@ impl Footprint {
     }
 
     pub(crate) fn touches(&self) -> &[Touch] {
-        &self.touches
+        self.touches.all()
     }
 
     /// Whether a node is changed.
@@ -107,25 +93,7 @@ impl Footprint {
 
     /// The entry of a path, made at first access.
     pub(crate) fn touch(&mut self, keys: &Keys, path: Path<'_>) -> &mut Touch {
-        let hash = keys.path(path);
-        let touches = &self.touches;
-        let is = |at: &u32| touches.get(*at as usize).is_some_and(|t| *t.path == *path.as_str());
-        let at = match self.table.find(hash, is) {
-            Some(at) => *at as usize,
-            None => {
-                let at = self.touches.len();
-                let path = path.as_str().into();
-                self.touches.push(Touch { path, hash, fire: None, fact: Fact::default() });
-                let touches = &self.touches;
-                let rehash = |at: &u32| touches.get(*at as usize).map_or(0, |t| t.hash);
-                self.table.insert_unique(hash, u32::try_from(at).unwrap_or(u32::MAX), rehash);
-                at
-            }
-        };
-        match self.touches.get_mut(at) {
-            Some(touch) => touch,
-            None => unreachable!("the table holds positions of touches"),
-        }
+        self.touches.touch(keys, path)
     }
 
     /// A node was seen, and `parts` of it decided an answer.
@@ -178,10 +146,10 @@ impl Footprint {
     ) {
         // Which ancestor decides is a matter of the base: one of the transaction's own making
         // was noted when it was made.
-        let at_base = base.tree.find(&env.keys, path);
+        let at_base = Gap::find(&mut self.gap, env, base, path);
         let touch = self.touch(&env.keys, path);
         // Found there: the transaction removed it itself.
-        let Found::Missing { bytes, .. } = at_base else { return };
+        let Some(bytes) = at_base else { return };
         let absent = match (decides, create) {
             (false, _) => Absent::Plain,
             (true, None) => Absent::Below(bytes),
@@ -247,7 +215,7 @@ impl Footprint {
         if !keys || !self.keys.iter().all(key) {
             return Some("/@index");
         }
-        self.touches.iter().find(|t| !t.holds(env, now)).map(|t| &*t.path)
+        self.touches.all().iter().find(|t| !t.holds(env, now)).map(|t| t.path().as_str())
     }
 }
 
