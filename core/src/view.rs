@@ -110,6 +110,25 @@ impl<'s> View<'s> {
         self.version.state.generation
     }
 
+    /// As [`Reads::list`], for who keeps listings: `kept` is asked first for the names that the
+    /// path had at that stamp, which are the same in every publication of this store (V3).
+    ///
+    /// # Errors
+    /// Those of [`Reads`].
+    pub fn list_or(
+        &mut self,
+        caller: &Caller,
+        path: Path<'_>,
+        kept: impl FnOnce(u64) -> Option<Arc<[u8]>>,
+    ) -> Result<Listing, Error> {
+        if virt::is_reserved(path) {
+            return self.list(caller, path);
+        }
+        let node = find(&self.inner.env, &self.version.state, caller, path)?;
+        let stamp = node.stamp(Part::Children);
+        Ok(kept(stamp).map_or_else(|| listing(node), |names| Listing { stamp, names }))
+    }
+
     /// A domain that is known: introduced, or named in a permission.
     #[must_use]
     pub fn domain(&self, domid: DomId) -> Option<DomainInfo> {

@@ -73,6 +73,11 @@ pub const HOT_LEAST: Duration = Duration::from_micros(5);
 pub const LOOKS_PER_CLOCK: u32 = 16;
 /// How often a worker that doesn't sleep looks at sockets and other descriptors.
 pub const POLL_WHILE_HOT: Duration = Duration::from_millis(1);
+/// The same where a socket was served for less than that ago.
+pub const POLL_WHILE_WARM: Duration = Duration::from_micros(20);
+/// Sweeps that have served sockets after which a worker looks out for their next request once,
+/// where that has been in vain.
+pub const SWEEPS_PER_LOOKOUT: u32 = 64;
 /// Requests of one connection that are executed before the others get their turn.
 pub const REQUESTS_PER_SWEEP: usize = 64;
 /// Clients of one worker.

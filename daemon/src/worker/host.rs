@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use myriad_core::{ConnId, DomId, Errno, Instance, Store};
 use myriad_ring::v1::{
-    ControlArgs,
+    ControlArgs, Listings,
     connection::{Conflict, ControlReply, Executed, Host, Report},
 };
 use tracing::{info, warn};
@@ -23,6 +23,7 @@ use crate::control::{self, Answer, Context, Effects};
 pub(super) struct Around {
     shared: Arc<Shared>,
     pub(super) trace: Trace,
+    listings: Listings,
     /// The connection whose request is being executed.
     pub(super) current: ConnId,
     /// The last publication that a command made besides its own.
@@ -50,6 +51,7 @@ impl Around {
         Around {
             shared,
             trace,
+            listings: Listings::default(),
             current: first,
             committed: 0,
             conflict: None,
@@ -171,6 +173,10 @@ impl Host for Around {
 
     fn quotas_changed(&mut self, domid: Option<DomId>) {
         self.shared.mailboxes.post_quotas_changed(domid);
+    }
+
+    fn listings(&mut self) -> Option<&mut Listings> {
+        Some(&mut self.listings)
     }
 
     fn control(&mut self, _: &Store, command: &ControlArgs<'_>) -> ControlReply {

@@ -33,6 +33,7 @@ mod guests;
 mod host;
 mod link;
 mod lives;
+mod lookout;
 mod machine;
 mod mailbox;
 mod pauses;

@@ -14,6 +14,7 @@ use super::{
     events::Events,
     guests::Guests,
     host::Around,
+    lookout::Lookout,
     machine::Neighbours,
     mailbox::Inbox,
     poll::{Batch, Poll, Ready},
@@ -47,6 +48,8 @@ pub(super) struct Worker {
     /// For how long: half as long after each time in vain, twice after each that was not. (Where
     /// the guest can't run meanwhile, since it has the same core, all waiting is in vain.)
     pub(super) patience: Duration,
+    /// Whether and for how long sockets are waited for without sleeping.
+    pub(super) lookout: Lookout,
     /// When descriptors are looked at next, while the worker doesn't sleep.
     pub(super) next_poll: Duration,
     /// Clients that have to wait, and when the first of them goes on.
@@ -111,6 +114,7 @@ impl Worker {
             ports,
             hot_until: Duration::ZERO,
             patience: limits::HOT,
+            lookout: Lookout::new(),
             next_poll: Duration::ZERO,
             paused: Vec::new(),
             next_resume: Duration::MAX,
@@ -142,7 +146,7 @@ impl Worker {
     /// One turn.
     fn sweep(&mut self, batch: &mut Batch) -> io::Result<()> {
         self.around.trace.refresh();
-        if !self.spin(batch) {
+        if !self.spin(batch) && !self.look_out(batch)? {
             let patience = self.lie_down();
             self.poll.wait(patience, batch)?;
             self.get_up();
@@ -219,6 +223,7 @@ impl Worker {
                     return Ok(());
                 }
                 if event.readable {
+                    self.lookout.note(self.now);
                     self.read_and_serve(number);
                 }
                 if event.writable

@@ -2,10 +2,11 @@
 //!
 //! While rings are hot the worker looks at doorbells and indices, and at descriptors now and then.
 //! It waits so for half as long after each time in vain, and for twice as long after each that was
-//! not. Before it sleeps, whoever has something for it must know that it does: the bells' words
-//! say so, and event channels are unmasked; then it looks once more.
+//! not. So it does for sockets, by a system call a look (`lookout.rs`). Before it sleeps, whoever
+//! has something for it must know that it does: the bells' words say so, and event channels are
+//! unmasked; then it looks once more.
 
-use std::{sync::mpsc::TryRecvError, time::Duration};
+use std::{io, sync::mpsc::TryRecvError, time::Duration};
 
 use tracing::warn;
 
@@ -57,13 +58,12 @@ impl Worker {
             }
             let now = self.now;
             if now >= self.next_poll {
-                self.next_poll = now.saturating_add(limits::POLL_WHILE_HOT);
+                self.next_poll = now.saturating_add(self.lookout.poll_every(now));
                 return false;
             }
             // Not at the first look: the sweep has just looked at messages and commits, or will.
             let again = is_due && look > 0;
-            if again && let Ok(message) = self.inbox.messages.try_recv() {
-                self.handle(message);
+            if again && self.hears_message() {
                 batch.clear();
                 return true;
             }
@@ -86,6 +86,37 @@ impl Worker {
             std::hint::spin_loop();
         }
         false
+    }
+
+    /// After a sweep that has served a socket: looks for a while whether there is more to do.
+    pub(super) fn look_out(&mut self, batch: &mut Batch) -> io::Result<bool> {
+        // With more to do at hand, or hot rings, the worker doesn't sleep anyhow.
+        if !self.clients.busy.is_empty() || (self.has_rings() && self.now < self.hot_until) {
+            return Ok(false);
+        }
+        let Some(patience) = self.lookout.begin() else { return Ok(false) };
+        let until = self.shared.clock.now().saturating_add(patience);
+        // Ends: time passes.
+        loop {
+            self.poll.wait(Some(Duration::ZERO), batch)?;
+            self.now = self.shared.clock.now();
+            let called = self.look_at_hot_rings() || self.neighbours.has_news();
+            let found = !batch.is_empty();
+            if found || called || self.events.has_news() || self.hears_message() {
+                self.lookout.end(found);
+                return Ok(true);
+            }
+            if self.now >= until {
+                self.lookout.end(false);
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Acts on a message, if there is one.
+    fn hears_message(&mut self) -> bool {
+        let message = self.inbox.messages.try_recv();
+        message.map(|message| self.handle(message)).is_ok()
     }
 
     /// Whether any ring may be hot.

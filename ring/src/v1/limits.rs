@@ -21,6 +21,19 @@ pub const INPUT_KEPT: usize = 2048;
 /// Messages that a kept output queue has room for.
 pub const QUEUE_KEPT: usize = 64;
 
+/// Bytes of names that a listing which is kept has at least: shorter ones are made anew as fast.
+#[cfg(not(test))]
+pub const LISTING_KEPT_LEAST: usize = 512;
+/// Small under test, so that most are kept.
+#[cfg(test)]
+pub const LISTING_KEPT_LEAST: usize = 8;
+
+/// Listings that a worker keeps …
+pub const LISTINGS_KEPT: usize = 16;
+
+/// … and bytes of their names, all together.
+pub const LISTINGS_KEPT_BYTES: usize = 2 << 20;
+
 /// Bytes that may wait to be sent to a privileged client before its requests are left unread.
 pub const PRIVILEGED_REPLIES_MAX: usize = 1 << 20;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use myriad_core::{Caller, Config, ConnId, DomId, Errno, Feed, FeedItem, Instance, Store};
 
 use crate::v1::{
-    ControlArgs, Op,
+    ControlArgs, Listings, Op,
     connection::{
         Conflict, Connection, ControlReply, Event, Executed, Host, Peer, Progress, Report,
     },
@@ -18,6 +18,7 @@ use crate::v1::{
 /// What the host was asked and told.
 #[derive(Debug, Default)]
 pub(crate) struct Desk {
+    listings: Listings,
     /// Domains that the hypervisor has.
     pub(crate) alive: Vec<DomId>,
     pub(crate) refuse_connect: Option<Errno>,
@@ -184,6 +185,10 @@ impl Host for Desk {
 
     fn quotas_changed(&mut self, domid: Option<DomId>) {
         self.calls.push(format!("quotas {domid:?}"));
+    }
+
+    fn listings(&mut self) -> Option<&mut Listings> {
+        Some(&mut self.listings)
     }
 
     fn control(&mut self, _: &Store, command: &ControlArgs<'_>) -> ControlReply {

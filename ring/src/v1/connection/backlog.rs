@@ -88,7 +88,9 @@ impl Backlog {
         ticket: Option<Ticket>,
         deadline: Option<Duration>,
     ) -> Pushed {
-        let mut bytes = Vec::new();
+        // In one allocation: a guest's change can fire a hundred watches with long tokens.
+        let parts = HEADER_LEN.saturating_add(path.len()).saturating_add(token.len());
+        let mut bytes = Vec::with_capacity(parts.saturating_add(2));
         if !reply::put_event(&mut bytes, path, token) {
             return Pushed::OverLong;
         }

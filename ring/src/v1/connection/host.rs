@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use myriad_core::{ConnId, DomId, Errno, Instance, Quota, Refusal, Store};
 
-use crate::v1::{ControlArgs, Op};
+use crate::v1::{ControlArgs, Listings, Op};
 
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,6 +73,11 @@ pub trait Host {
     /// that was over a limit may be under it now.
     fn quotas_changed(&mut self, domid: Option<DomId>) {
         let _ = domid;
+    }
+
+    /// Where listings are kept for the next request; none: each is made anew.
+    fn listings(&mut self) -> Option<&mut Listings> {
+        None
     }
 
     /// A CONTROL command.

@@ -104,10 +104,7 @@ impl Ops<'_> {
         match Request::parse(op, payload)? {
             Request::Control(command) => self.control(&command),
             Request::Directory { path } => {
-                self.reading(path, |reads, caller, path, header, out| {
-                    reply::put(out, header, &reads.list(caller, path)?.names);
-                    Ok(())
-                })
+                self.listing(path, |header, out, listing| reply::put(out, header, &listing.names))
             }
             Request::Read { path } => self.reading(path, |reads, caller, path, header, out| {
                 reply::put(out, header, reads.read(caller, path)?);
@@ -136,10 +133,8 @@ impl Ops<'_> {
             Request::SetTarget { domid, target } => self.set_target(domid, target),
             Request::ResetWatches => self.reset_watches(),
             Request::DirectoryPart { path, offset } => {
-                self.reading(path, |reads, caller, path, header, out| {
-                    let listing = reads.list(caller, path)?;
+                self.listing(path, |header, out, listing| {
                     reply::put_directory_part(out, header, listing.stamp, &listing.names, offset);
-                    Ok(())
                 })
             }
             Request::GetFeature { of } => self.get_feature(of),

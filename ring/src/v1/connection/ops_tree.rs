@@ -1,6 +1,8 @@
 //! The operations on nodes, and on transactions.
 
-use myriad_core::{Caller, DomId, Errno, Error, Outcome, Path, Quota, Reads, Special, Writes};
+use myriad_core::{
+    Caller, DomId, Errno, Error, Listing, Outcome, Path, Quota, Reads, Special, Writes,
+};
 
 use crate::v1::{
     args::PermArgs,
@@ -26,6 +28,29 @@ impl Ops<'_> {
         let mut buffer = String::new();
         let path = self.node(path, &mut buffer)?;
         self.read(|reads, caller, header, out| read(reads, caller, path, header, out))
+    }
+
+    /// Lists a node's children. Of the store as it is, a long listing is kept for the next request.
+    pub(super) fn listing(
+        &mut self,
+        path: &[u8],
+        put: impl FnOnce(&Header, &mut Vec<u8>, &Listing),
+    ) -> Done {
+        let mut buffer = String::new();
+        let path = self.node(path, &mut buffer)?;
+        let (caller, header) = (self.session.caller, self.header);
+        let kept = self.host.listings();
+        if let (None, Some(kept)) = (self.session.transactions.get(header.tx_id), kept) {
+            let mut view = self.store.pin();
+            let (seq, listing) = (view.seq(), kept.list(&mut view, &caller, path));
+            let listing = listing.map_err(|error| self.failed(&error, seq))?;
+            put(&header, self.out, &listing);
+            return Ok(seq);
+        }
+        self.read(|reads, caller, header, out| {
+            put(header, out, &reads.list(caller, path)?);
+            Ok(())
+        })
     }
 
     /// Reads from the request's transaction, or from the store as it is.
