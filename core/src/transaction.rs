@@ -222,8 +222,12 @@ impl Transaction {
     }
 
     fn note_write(&mut self, caller: &Caller, path: Path<'_>, value: &[u8]) {
+        // What comes and goes in an index between two values is seen by who watches it: it is so
+        // when the effects run again, too.
+        let is_indexed = self.env.definitions.may_match(path.leaf().as_bytes());
         if let Some(last) = self.effects.last_mut()
             && last.replaces_write(caller, path)
+            && !is_indexed
         {
             self.effect_bytes -= last.bytes();
             last.kind = Kind::Write(value.into());

@@ -316,6 +316,27 @@ fn a_watch_on_an_index_key_fires() {
     assert!(!fired(&mut feed).is_empty(), "and lost it");
 }
 
+/// A key that comes and goes within a transaction is told of, whether or not the transaction has to
+/// be run again on a later version.
+#[test]
+fn a_key_that_comes_and_goes_in_a_transaction_fires_also_where_it_is_run_again() {
+    for rebased in [false, true] {
+        let store = store();
+        write(&store, "/local/domain/4/name", "db");
+        let at = "/@index/domain-name/web";
+        watch(&store, &CONTROL, WatchPath::Node(path(at)), "t", None);
+        let mut tx = store.begin(0);
+        tx.write(&CONTROL, path("/local/domain/4/name"), b"web").unwrap();
+        tx.write(&CONTROL, path("/local/domain/4/name"), b"mail").unwrap();
+        if rebased {
+            write(&store, "/elsewhere", "");
+        }
+        let mut feed = store.feed();
+        tx.commit().result.unwrap();
+        assert!(!fired(&mut feed).is_empty(), "run again: {rebased}");
+    }
+}
+
 // The index as nodes.
 
 /// DIRECTORY_PART: parts with the same generation are put together.

@@ -85,10 +85,7 @@ impl Footprint {
 
     /// Whether a node is changed.
     pub(crate) fn changes(&self, keys: &Keys, path: Path<'_>) -> bool {
-        let touch = |at: &u32| self.touches.get(*at as usize);
-        let is = |at: &u32| touch(at).is_some_and(|t| *t.path == *path.as_str());
-        let found = self.table.find(keys.path(path), is).and_then(touch);
-        found.is_some_and(|touch| touch.fire.is_some())
+        self.touches.find(keys, path).is_some_and(|touch| touch.fire.is_some())
     }
 
     /// The entry of a path, made at first access.

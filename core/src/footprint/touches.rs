@@ -55,6 +55,13 @@ impl Touches {
         Touches { all, table: self.table.clone(), recent: self.recent }
     }
 
+    /// The entry of a path, if there is one.
+    pub(super) fn find(&self, keys: &Keys, path: Path<'_>) -> Option<&Touch> {
+        let touch = |at: &u32| self.all.get(*at as usize);
+        let is = |at: &u32| touch(at).is_some_and(|t| *t.path == *path.as_str());
+        self.table.find(keys.path(path), is).and_then(touch)
+    }
+
     /// The entry of a path, made at first access.
     pub(super) fn touch(&mut self, keys: &Keys, path: Path<'_>) -> &mut Touch {
         let at = self.place(keys, path);
