@@ -142,6 +142,8 @@ pub const PAUSE_MAX: Duration = Duration::from_millis(160);
 pub const PAUSE_REMEMBERED: Duration = Duration::from_secs(10);
 /// For how long a program has its turn at a node while others wait for theirs.
 pub const TURN: Duration = Duration::from_millis(10);
+/// For how long it has it to try once more after it has failed all the same.
+pub const TURN_AGAIN: Duration = Duration::from_millis(1);
 /// For how long a program waits for its turn before it goes on without.
 pub const TURN_WAIT: Duration = Duration::from_millis(100);
 /// Nodes at which programs have turns, for each worker.

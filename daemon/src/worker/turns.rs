@@ -102,6 +102,14 @@ impl Turns {
         }
     }
 
+    /// Someone has failed all the same: it tries again soon, or not at all.
+    fn hasten(&mut self, path: &Arc<str>, number: u64, now: Duration) {
+        let line = self.lines.iter_mut().find(|line| line.path == *path && line.holder == number);
+        if let Some(line) = line {
+            line.until = line.until.min(now.saturating_add(limits::TURN_AGAIN));
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
@@ -130,10 +138,12 @@ impl Worker {
     /// A program's transaction has failed because of another's commit.
     pub(super) fn note_meeting(&mut self, number: u64, path: &Arc<str>) {
         let Some(client) = self.clients.get(number) else { return };
-        let is_new = client.turn.as_ref().is_none_or(|turn| turn.path != *path);
-        if !is_new || !matches!(client.conn.peer(), Peer::Socket(_)) {
-            // It may try again at once, if it is its turn.
+        if !matches!(client.conn.peer(), Peer::Socket(_)) {
             return;
+        }
+        if client.turn.as_ref().is_some_and(|turn| turn.path == *path) {
+            // It may try again at once, if it is its turn.
+            return self.turns.hasten(path, number, self.shared.clock.now());
         }
         let turn = Turn { path: Arc::clone(path), waits_until: None };
         if let Some(old) = client.turn.replace(Box::new(turn)) {
@@ -249,6 +259,18 @@ mod tests {
         assert!(turns.ask(&path, 2, over) && !turns.ask(&path, 1, over));
         turns.leave(&path, 1, over);
         assert!(turns.ask(&path, 3, over + limits::TURN), "nobody waited");
+    }
+
+    #[test]
+    fn who_has_failed_all_the_same_must_be_quick() {
+        let (mut turns, path) = (Turns::default(), Arc::from("/a"));
+        assert!(turns.ask(&path, 1, SOON) && !turns.ask(&path, 2, SOON));
+        turns.hasten(&path, 2, SOON);
+        assert_eq!(turns.deadline(), Some(SOON + limits::TURN), "it is not its turn");
+        turns.hasten(&path, 1, SOON);
+        assert_eq!(turns.deadline(), Some(SOON + limits::TURN_AGAIN));
+        turns.hasten(&path, 1, SOON + limits::TURN_AGAIN / 2);
+        assert_eq!(turns.deadline(), Some(SOON + limits::TURN_AGAIN), "never longer");
     }
 
     #[test]
