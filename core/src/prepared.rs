@@ -6,12 +6,14 @@ use crate::caller::Caller;
 use crate::delta::Delta;
 use crate::error::Error;
 use crate::footprint::Footprint;
+use crate::limits::ANNOUNCE_AFTER;
 use crate::origin::Origin;
 use crate::path::Path;
 use crate::perms::Perm;
-use crate::publish::Proposal;
+use crate::publish::{Attempt, Built, Proposal};
 use crate::record::Fire;
 use crate::state::{Env, State};
+use crate::store::{Outcome, Store};
 use crate::transaction::in_transaction;
 use crate::version::{Helped, Version};
 use crate::work::Work;
@@ -168,5 +170,43 @@ impl Proposal<Version> for Arc<Prepared> {
         };
         let helped = Some(Arc::new(Helped { id, seq, result, place: None }));
         Version { helped, ..base.next(work) }
+    }
+}
+
+/// Publishes a prepared transaction; after a few losses with everybody's help.
+pub(crate) fn publish(store: &Store, prepared: &Arc<Prepared>) -> Outcome<()> {
+    let inner = &*store.0;
+    let (mut lost, mut past) = (0, None);
+    // Ends: every lost turn is another commit's success, and from the announcement on those are
+    // bounded by the number of committers.
+    loop {
+        let attempt = inner.attempt(past, |base| match prepared.on(base) {
+            Ok(work) => {
+                let next = base.next(work);
+                let seq = next.seq;
+                Built::Version(next, Outcome { result: Ok(()), seq })
+            }
+            Err(error) => Built::Nothing(Outcome { result: Err(error), seq: base.seq }),
+        });
+        match attempt {
+            Attempt::Done(outcome) => return outcome,
+            Attempt::Helped => {}
+            Attempt::Turn(id) => past = inner.hold_back(id),
+            Attempt::Lost => lost += 1,
+        }
+        if lost >= ANNOUNCE_AFTER {
+            let outcome = |version: &crate::version::Version| {
+                let helped = version.helped.as_ref();
+                let result = helped.map_or(Err(Error::Conflict), |h| h.result.clone());
+                let outcome = Outcome { result, seq: helped.map_or(version.seq, |h| h.seq) };
+                (outcome, helped.and_then(|helped| helped.place))
+            };
+            let announced = inner.root.announce(prepared.clone(), outcome, inner);
+            if let Ok((outcome, place)) = announced {
+                // Whoever published it has left that to us: what follows from it is ours.
+                inner.done(place);
+                return outcome;
+            }
+        }
     }
 }

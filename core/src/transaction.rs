@@ -8,14 +8,13 @@ use crate::error::Error;
 use crate::footprint::Footprint;
 use crate::inner::Dropped;
 use crate::limits::{
-    ANNOUNCE_AFTER, GUEST_TRANSACTION_BYTES, GUEST_TRANSACTION_EFFECTS, PINNED_BYTES,
-    TRANSACTION_BYTES, TRANSACTION_ENTRIES,
+    GUEST_TRANSACTION_BYTES, GUEST_TRANSACTION_EFFECTS, PINNED_BYTES, TRANSACTION_BYTES,
+    TRANSACTION_ENTRIES,
 };
 use crate::origin::Origin;
 use crate::path::Path;
 use crate::perms::Perm;
-use crate::prepared::{Effect, Kind, Prepared};
-use crate::publish::{Attempt, Built};
+use crate::prepared::{Effect, Kind, Prepared, publish};
 use crate::state::{Env, Special};
 use crate::store::{Outcome, Store};
 use crate::view::{Listing, Match, Reads, special_perms};
@@ -271,42 +270,4 @@ pub(crate) fn in_transaction(
 ) -> Work {
     let tx = Tx { base: base.clone(), footprint, max_nodes, poisoned: false, again: false };
     Work { tx: Some(Box::new(tx)), ..Work::new(base) }
-}
-
-/// Publishes a prepared transaction; after a few losses with everybody's help.
-fn publish(store: &Store, prepared: &Arc<Prepared>) -> Outcome<()> {
-    let inner = &*store.0;
-    let (mut lost, mut past) = (0, None);
-    // Ends: every lost turn is another commit's success, and from the announcement on those are
-    // bounded by the number of committers.
-    loop {
-        let attempt = inner.attempt(past, |base| match prepared.on(base) {
-            Ok(work) => {
-                let next = base.next(work);
-                let seq = next.seq;
-                Built::Version(next, Outcome { result: Ok(()), seq })
-            }
-            Err(error) => Built::Nothing(Outcome { result: Err(error), seq: base.seq }),
-        });
-        match attempt {
-            Attempt::Done(outcome) => return outcome,
-            Attempt::Helped => {}
-            Attempt::Turn(id) => past = inner.hold_back(id),
-            Attempt::Lost => lost += 1,
-        }
-        if lost >= ANNOUNCE_AFTER {
-            let outcome = |version: &crate::version::Version| {
-                let helped = version.helped.as_ref();
-                let result = helped.map_or(Err(Error::Conflict), |h| h.result.clone());
-                let outcome = Outcome { result, seq: helped.map_or(version.seq, |h| h.seq) };
-                (outcome, helped.and_then(|helped| helped.place))
-            };
-            let announced = inner.root.announce(prepared.clone(), outcome, inner);
-            if let Ok((outcome, place)) = announced {
-                // Whoever published it has left that to us: what follows from it is ours.
-                inner.done(place);
-                return outcome;
-            }
-        }
-    }
 }

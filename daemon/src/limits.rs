@@ -140,6 +140,10 @@ pub const PAUSE_MAX: Duration = Duration::from_millis(160);
 /// For how long after a pause it is remembered for which node it was: a guest is logged again only
 /// after that, and until then it is held back with the others that change the node.
 pub const PAUSE_REMEMBERED: Duration = Duration::from_secs(10);
+/// Versions that wait to be freed when the thread is woken that does so …
+pub const RECLAIM_BATCH: usize = 32;
+/// … and sweeps for which any may wait, at most.
+pub const RECLAIM_SWEEPS: u32 = 64;
 /// For how long a program has its turn at a node while others wait for theirs.
 pub const TURN: Duration = Duration::from_millis(10);
 /// For how long it has it to try once more after it has failed all the same.

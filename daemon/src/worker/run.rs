@@ -55,6 +55,8 @@ pub(super) struct Worker {
     /// Clients that have to wait, and when the first of them goes on.
     pub(super) paused: Vec<u64>,
     pub(super) next_resume: Duration,
+    /// Sweeps since something was retired that is not freed.
+    unreclaimed: u32,
     /// Whose turn it is at nodes where transactions meet.
     pub(super) turns: Turns,
     /// What an earlier daemon was about to do with rings that may be there again soon.
@@ -118,6 +120,7 @@ impl Worker {
             next_poll: Duration::ZERO,
             paused: Vec::new(),
             next_resume: Duration::MAX,
+            unreclaimed: 0,
             turns: Turns::default(),
             formers: HashMap::new(),
             rounds: 0,
@@ -181,10 +184,19 @@ impl Worker {
         self.flush_all();
         self.settle(0);
         self.around.trace.flush();
-        if self.shared.store.to_reclaim() > 0 {
+        self.note_retired();
+        Ok(())
+    }
+
+    /// Has freed elsewhere what is retired, a few versions at a time: to wake a thread costs more
+    /// than most of them. What is left is so before this worker sleeps.
+    fn note_retired(&mut self) {
+        let waiting = self.shared.store.to_reclaim();
+        self.unreclaimed = if waiting > 0 { self.unreclaimed.saturating_add(1) } else { 0 };
+        if waiting >= limits::RECLAIM_BATCH || self.unreclaimed >= limits::RECLAIM_SWEEPS {
+            self.unreclaimed = 0;
             self.shared.reclaimer.wake();
         }
-        Ok(())
     }
 
     /// What rings were told of is in their slots by now: the journal need not keep the records of

@@ -21,6 +21,9 @@ impl Worker {
         let hot = self.has_rings() && self.now < self.hot_until;
         if self.clients.busy.is_empty() && !hot {
             self.cool();
+            if self.shared.store.to_reclaim() > 0 {
+                self.shared.reclaimer.wake();
+            }
         }
         if self.clients.busy.is_empty() && !hot {
             self.inbox.bell.sleep();

@@ -158,7 +158,7 @@ fn a_guest_that_is_held_back_gets_its_events_when_it_has_made_room() {
 }
 
 #[test]
-fn programs_that_meet_at_a_node_have_turns_and_one_that_stops_does_not_keep_the_others() {
+fn programs_that_meet_have_turns_and_one_that_stops_does_not_keep_the_others() {
     let mut alone = Alone::new();
     let stepped = &mut alone.stepped;
     let mut dom0 = stepped.connect().unwrap();
