@@ -62,14 +62,6 @@ impl Dir {
         self.children.get(hash, |child| child.name() == name.as_bytes())
     }
 
-    /// The children's names in order of creation. Each child's memory is looked at once.
-    pub(super) fn names(&self) -> impl Iterator<Item = &[u8]> {
-        let mut all: Vec<(u64, &[u8])> = Vec::with_capacity(self.children.len());
-        all.extend(self.children.iter().map(|child| (child.block().order(), child.name())));
-        all.sort_unstable_by_key(|(order, _)| *order);
-        all.into_iter().map(|(_, name)| name)
-    }
-
     /// The children in order of creation.
     pub(super) fn ordered(&self) -> Vec<&Child> {
         let mut all: Vec<(u64, &Child)> =

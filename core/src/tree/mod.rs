@@ -86,10 +86,10 @@ impl<'t> Node<'t> {
     }
 
     /// The names of its children in order of creation, each passed to `f`.
-    pub(crate) fn each_child(self, f: impl FnMut(&'t [u8])) {
+    pub(crate) fn each_child(self, mut f: impl FnMut(&'t [u8])) {
         match self.dir {
-            Some(dir) => dir.names().for_each(f),
-            None => self.block.children(self.index).map(|(_, name)| name).for_each(f),
+            Some(dir) => dir.ordered().iter().for_each(|child| f(child.name())),
+            None => self.block.children(self.index).for_each(|(_, name)| f(name)),
         }
     }
 }
