@@ -228,6 +228,10 @@ impl Connection {
         };
         let ran = ops.run(message.payload);
         self.take();
+        if Op::from_number(header.op) == Some(Op::Watch) {
+            // Events that come before its next request count beside it.
+            self.session.refresh(store);
+        }
         self.session.tell(host);
         if ran.later {
             self.state = State::Waiting(header, ticket);

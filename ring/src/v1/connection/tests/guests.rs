@@ -158,6 +158,20 @@ fn memory_refuses_long_replies_and_stops_the_reading() {
     assert_eq!(world.desk.reports, [Report::Refused(refusal), again]);
 }
 
+/// Events that come before the next request of a guest count beside the watch that it has just set.
+#[test]
+fn the_last_watch_counts_beside_the_events_that_come_next() {
+    let (mut world, dom0, guest) = guest(Quota::Memory, 0);
+    let limit = world.ok_memory(dom0, 1000);
+    let token = format!("a\0{}\0", "t".repeat(400));
+    world.send(guest, Op::Watch, 0, token.as_bytes());
+    world.seen(guest);
+    let used = world.store.pin().domain(DomId(5)).unwrap().memory;
+    let left = usize::try_from(u64::from(limit) - used).unwrap();
+    world.deliver_to(guest, b"/event", &vec![b't'; left]);
+    assert!(!world.conns[guest].has_output());
+}
+
 #[test]
 fn memory_at_the_quota_stalls_a_guest() {
     let (mut world, dom0, guest) = guest(Quota::Memory, 0);
