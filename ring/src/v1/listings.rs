@@ -15,7 +15,8 @@ use myriad_core::{Caller, Error, Listing, Path, View};
 
 use crate::v1::limits::{LISTING_KEPT_LEAST, LISTINGS_KEPT, LISTINGS_KEPT_BYTES};
 
-/// The listings that a worker keeps, all of one store. See the [module](self).
+/// The listings that a worker keeps for its next requests, all of one store: bounded in number and
+/// bytes, and never stale, since each is named by its path and the stamp of its children.
 #[derive(Debug, Default)]
 pub struct Listings {
     kept: Vec<Kept>,
