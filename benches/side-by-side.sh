@@ -5,7 +5,7 @@
 #   benches/side-by-side.sh [--quick] [--out DIR] [--rounds N] [--only SCENARIO,...] [--keep-logs]
 #
 #   --quick       less than 4 minutes: smaller numbers of VMs, connections and rounds, no journal
-#                 of its own column; else less than 25
+#                 of its own column, a fifth of the nodes; else some 25, by estimate
 #   --out DIR     where the results go (default target/side-by-side): SCENARIO.json, goals.md with
 #                 the verdicts, all.md with every figure, pictures of cost against N, and log
 #   --rounds N    how often each peer is measured, in turn (default 5; --quick 3)

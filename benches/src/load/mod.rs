@@ -199,6 +199,19 @@ impl Context {
         let words = command.replace("{domid}", &domid.to_string()).replace(' ', "\0");
         wire.call(Op::Control, 0, &[words.as_bytes(), b"\0"]).map(drop)
     }
+
+    /// A connection to a peer that knows the domains 1 to `vms`, and has the parents of their nodes.
+    ///
+    /// # Errors
+    /// The daemon's refusal.
+    pub fn with_domains(&self, peer: &Peer, vms: u16) -> Result<Wire, Error> {
+        let mut wire = peer.connect()?;
+        vms::create_parents(&mut wire)?;
+        for domid in 1..=vms {
+            self.create_domain(&mut wire, domid)?;
+        }
+        Ok(wire)
+    }
 }
 
 /// What one round of a scenario found: a name, its unit included, and a number.

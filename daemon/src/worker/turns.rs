@@ -171,8 +171,10 @@ impl Worker {
     /// A request of a program was answered that has turns: without a transaction it has had one.
     pub(super) fn note_answer(&mut self, number: u64) {
         let Some(client) = self.clients.get(number) else { return };
-        let is_done = client.conn.transactions() == 0 && client.conn.conflicts() == 0;
-        let Some(turn) = client.turn.as_ref().filter(|_| is_done) else { return };
+        let Some(turn) = &client.turn else { return };
+        if client.conn.transactions() > 0 || client.conn.conflicts() > 0 {
+            return;
+        }
         let path = Arc::clone(&turn.path);
         // Who leaves others waiting will come last.
         if self.leave_line(&path, number) == Left::Ended

@@ -30,11 +30,7 @@ pub struct Memory {
 
 impl Memory {
     pub(super) fn run(&self, peer: &Peer, context: &Context) -> Result<Figures, Error> {
-        let mut wire = peer.connect()?;
-        vms::create_parents(&mut wire)?;
-        for domid in 1..=self.vms {
-            context.create_domain(&mut wire, domid)?;
-        }
+        let mut wire = context.with_domains(peer, self.vms)?;
         let mut figures = Figures::new();
         let before = Sizes::of(peer);
         for domid in 1..=self.vms {

@@ -30,11 +30,7 @@ pub struct Parallel {
 
 impl Parallel {
     pub(super) fn run(&self, peer: &Peer, context: &Context) -> Result<Figures, Error> {
-        let mut wire = peer.connect()?;
-        vms::create_parents(&mut wire)?;
-        for domid in 1..=self.vms {
-            context.create_domain(&mut wire, domid)?;
-        }
+        let mut wire = context.with_domains(peer, self.vms)?;
         let mut figures = Figures::new();
         for &count in &self.clients {
             // Its requests are put together before the clock starts.

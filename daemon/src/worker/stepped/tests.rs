@@ -157,6 +157,14 @@ fn a_guest_that_is_held_back_gets_its_events_when_it_has_made_room() {
     alone.stepped.end();
 }
 
+/// Everyone goes on, in turn.
+fn play(stepped: &mut Stepped, counters: &mut [Counter], rounds: u32) {
+    for _ in 0..rounds {
+        settle(stepped);
+        counters.iter_mut().for_each(|counter| _ = counter.go_on());
+    }
+}
+
 #[test]
 fn programs_that_meet_have_turns_and_one_that_stops_does_not_keep_the_others() {
     let mut alone = Alone::new();
@@ -166,10 +174,7 @@ fn programs_that_meet_have_turns_and_one_that_stops_does_not_keep_the_others() {
     let mut counters: Vec<Counter> = (0..8).map(|_| Counter::new(stepped)).collect();
     let counted =
         |counters: &[Counter]| -> Vec<u32> { counters.iter().map(|c| c.counted).collect() };
-    for _ in 0..1_000 {
-        settle(stepped);
-        counters.iter_mut().for_each(|counter| _ = counter.go_on());
-    }
+    play(stepped, &mut counters, 1_000);
     // They all begin at once, and one commits; it has not met anyone yet, so it makes one more
     // fail. From then on nobody does. (Without turns 3 of 4 attempts fail.)
     assert_eq!(counters.iter().map(|counter| counter.failed).sum::<u32>(), 8);
@@ -181,16 +186,10 @@ fn programs_that_meet_have_turns_and_one_that_stops_does_not_keep_the_others() {
     let at = counters.iter().position(|c| c.stage != Op::TransactionStart).unwrap();
     let stopped = counters.swap_remove(at);
     let before = counted(&counters);
-    for _ in 0..4 {
-        settle(stepped);
-        counters.iter_mut().for_each(|counter| _ = counter.go_on());
-    }
+    play(stepped, &mut counters, 4);
     assert_eq!(counted(&counters), before);
     stepped.advance(limits::TURN);
-    for _ in 0..500 {
-        settle(stepped);
-        counters.iter_mut().for_each(|counter| _ = counter.go_on());
-    }
+    play(stepped, &mut counters, 500);
     assert!(counted(&counters).iter().zip(&before).all(|(now, before)| *now > before + 10));
     drop(stopped);
 
@@ -198,10 +197,7 @@ fn programs_that_meet_have_turns_and_one_that_stops_does_not_keep_the_others() {
     let at = counters.iter().position(|c| c.stage != Op::TransactionStart).unwrap();
     counters.swap_remove(at);
     let before = counted(&counters);
-    for _ in 0..500 {
-        settle(stepped);
-        counters.iter_mut().for_each(|counter| _ = counter.go_on());
-    }
+    play(stepped, &mut counters, 500);
     assert!(counted(&counters).iter().zip(&before).all(|(now, before)| *now > before + 10));
     alone.stepped.end();
 }
