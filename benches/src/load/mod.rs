@@ -200,7 +200,7 @@ impl Context {
         wire.call(Op::Control, 0, &[words.as_bytes(), b"\0"]).map(drop)
     }
 
-    /// A connection to a peer that knows the domains 1 to `vms`, and has the parents of their nodes.
+    /// A connection to a peer that knows the domains 1 to `vms` and has their nodes' parents.
     ///
     /// # Errors
     /// The daemon's refusal.
