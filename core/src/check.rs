@@ -77,8 +77,9 @@ fn recount(env: &Env, state: &State) -> Count {
         },
     );
     for watch in state.watches.iter() {
-        if let Some((_, life)) = watch.caller().guest()
-            && living(life)
+        // By both: what was kept and then damaged may give a life to another domain.
+        if let Some((domid, life)) = watch.caller().guest()
+            && state.domains.living(&env.keys, domid, life).is_some()
         {
             let domain = count.domains.entry(life).or_default();
             domain.2 += 1;
