@@ -41,6 +41,7 @@ only=$* failed=0 done=0
   { tail -n 5 "$logs/packages.log" "$logs/peers.log" >&2; exit 1; }
 check tests "tests" "$passed" cargo test --workspace --locked
 check cell "tests, the other cell" "$passed" .ci/cell.sh
+check paths "instructions, hot paths" '^[a-z][a-z0-9-]* +([0-9]+), expected.*' .ci/instructions.sh
 check loom "interleavings" '.*explored: .* ([0-9]+) .*' .ci/loom.sh
 check canary "loads, pinned arc-swap" '.*as released +right: ([0-9]+) loads.*' verify/canary.sh 10
 check model "runs of random operations" '([0-9]+) runs.*' .ci/model.sh
@@ -48,7 +49,7 @@ check linear "histories" '([0-9]+) histories.*' .ci/linear.sh
 check simulate "seeds" '([0-9]+) seeds.*' .ci/simulate.sh 1000
 check oracle "requests" '([0-9]+) requests.*' .ci/oracle.sh
 check fuzz "executions" '^stat::number_of_executed_units: +([0-9]+)' verify/fuzz.sh 60
-check kill "kills" '([0-9]+) kills.*' verify/kill.sh --kills 8 --random 40
+check kill "kills" '^[a-z_-]+ +([0-9]+) +[0-9]+ +[0-9]+ *$' verify/kill.sh --kills 8 --random 40
 check threads "tests, ThreadSanitizer" '^thread +[a-z]+ +([0-9]+) .*' verify/sanitize.sh thread
 check addresses "tests, AddressSanitizer" '^address +[a-z]+ +([0-9]+) .*' verify/sanitize.sh address
 check xen "scripts on real Xen" '^-- ([0-9]+) script passed.*' .ci/xen.sh
