@@ -5,6 +5,7 @@ pub mod claim;
 pub mod confine;
 pub mod control;
 pub mod detach;
+pub mod embed;
 pub mod history;
 pub mod hypervisor;
 pub mod limits;
@@ -14,6 +15,7 @@ pub mod options;
 pub mod reclaim;
 pub mod recovery;
 pub mod server;
+mod serving;
 pub mod sim;
 pub mod stored;
 mod sync;
@@ -21,3 +23,11 @@ pub mod tool;
 pub mod tree;
 pub mod worker;
 pub mod xen;
+
+/// The examples, run as doc tests too.
+#[cfg(doctest)]
+mod examples {
+    #![doc = concat!("```\n", include_str!("../examples/toolstack.rs"), "\n```")]
+    #![doc = concat!("```\n", include_str!("../examples/controller.rs"), "\n```")]
+    #![doc = concat!("```\n", include_str!("../examples/time_travel.rs"), "\n```")]
+}

@@ -55,7 +55,7 @@ pub const ACCEPTS_PER_SWEEP: usize = 64;
 /// How long no client is taken in after the system had no descriptor for one.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Processes full of simulated guests, each with a thread of the daemon.
-pub const MACHINES: u64 = 64;
+pub const MACHINES: usize = 64;
 /// Descriptors that one message to a machine carries (the kernel's bound is 253): workers and two.
 pub const MACHINE_DESCRIPTORS: usize = 253;
 /// Bytes of a message of a machine.

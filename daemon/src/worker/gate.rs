@@ -2,11 +2,12 @@
 //!
 //! A thread takes machines in, and another serves each: they wait for one another's sake alone,
 //! and the workers never wait for them.
-//!
-//! # Synchronization
-//! A count of the machines that are inside, relaxed: it publishes nothing.
 
-use std::{io, sync::Arc, thread::Builder};
+use std::{
+    io,
+    sync::Arc,
+    thread::{Builder, JoinHandle},
+};
 
 use myriad_core::{DomId, DomainInfo};
 use myriad_ring::{
@@ -16,7 +17,7 @@ use myriad_ring::{
 use rustix::{
     fd::{AsFd, OwnedFd},
     io::Errno,
-    net::SocketAddrUnix,
+    net::{Shutdown, SocketAddrUnix, shutdown},
 };
 use tracing::{info, warn};
 
@@ -34,63 +35,100 @@ use crate::{
         machine::domain,
         packets::{ATTACH, BACK, HELLO, REATTACH, REFUSED, RING, receive, send, seqpacket},
     },
-    sync::{AtomicU64, Ordering::Relaxed},
 };
 
-/// Opens the gate: the threads end with the process.
-pub(super) fn open(shared: Arc<Shared>) -> io::Result<()> {
-    let path = shared.sockets.machines();
-    let listener = seqpacket()?;
-    rustix::net::bind(&listener, &SocketAddrUnix::new(&path)?)?;
-    rustix::net::listen(&listener, limits::LISTEN_BACKLOG)?;
-    let inside = Arc::new(AtomicU64::new(0));
-    let accept = move || {
-        let mut logged = false;
-        for number in 0.. {
-            let socket = loop {
-                match rustix::net::accept(&listener) {
-                    Ok(socket) => break socket,
-                    Err(Errno::INTR | Errno::CONNABORTED) => {}
-                    Err(error) => {
-                        if !std::mem::replace(&mut logged, true) {
-                            warn!(
-                                "can't take a machine of simulated guests in: {error}; raise the \
-                                 limit of open files"
-                            );
-                        }
-                        // Nothing says when there are descriptors again.
-                        std::thread::sleep(limits::ACCEPT_PAUSE);
-                    }
-                }
-            };
-            logged = false;
-            take_in(&shared, socket, number, &inside);
-        }
-    };
-    Builder::new().name("gate".into()).spawn(accept)?;
-    Ok(())
+/// The gate, while it is open.
+#[derive(Debug)]
+pub(super) struct Gate {
+    listener: Arc<OwnedFd>,
+    thread: JoinHandle<()>,
 }
 
-/// Serves a machine in a thread of its own, unless there are too many.
-fn take_in(shared: &Arc<Shared>, socket: OwnedFd, number: u64, inside: &Arc<AtomicU64>) {
-    if inside.fetch_add(1, Relaxed) >= limits::MACHINES {
-        inside.fetch_sub(1, Relaxed);
-        // It is told by the end of the connection.
-        warn!("a machine is refused: there are {} already", limits::MACHINES);
-        return;
+/// A machine that was taken in.
+struct Inside {
+    socket: Arc<OwnedFd>,
+    thread: JoinHandle<()>,
+}
+
+impl Gate {
+    /// Opens the gate.
+    pub(super) fn open(shared: Arc<Shared>) -> io::Result<Gate> {
+        let path = shared.sockets.machines();
+        let listener = Arc::new(seqpacket()?);
+        rustix::net::bind(&listener, &SocketAddrUnix::new(&path)?)?;
+        rustix::net::listen(&listener, limits::LISTEN_BACKLOG)?;
+        let accepting = Arc::clone(&listener);
+        let run = move || accept_all(&shared, &accepting);
+        Ok(Gate { listener, thread: Builder::new().name("gate".into()).spawn(run)? })
     }
-    let (shared, done) = (Arc::clone(shared), Arc::clone(inside));
-    let run = move || {
-        if let Err(error) = serve(&shared, &socket, number) {
-            info!("a machine of simulated guests is gone: {error}");
+
+    /// Closes it, and waits for its threads. The machines see the end of their connections.
+    pub(super) fn close(self) {
+        // It fails only for what is no socket.
+        let _ = shutdown(&self.listener, Shutdown::Both);
+        // One that panicked has said so.
+        let _ = self.thread.join();
+    }
+}
+
+/// Takes machines in until the gate is closed.
+fn accept_all(shared: &Arc<Shared>, listener: &OwnedFd) {
+    let (mut inside, mut logged) = (Vec::new(), false);
+    for number in 0.. {
+        let socket = loop {
+            match rustix::net::accept(listener) {
+                Ok(socket) => break socket,
+                Err(Errno::INTR | Errno::CONNABORTED) => {}
+                // Closed.
+                Err(Errno::INVAL) => return inside.into_iter().for_each(Inside::send_away),
+                Err(error) => {
+                    if !std::mem::replace(&mut logged, true) {
+                        warn!(
+                            "can't take a machine of simulated guests in: {error}; raise the \
+                             limit of open files"
+                        );
+                    }
+                    // Nothing says when there are descriptors again.
+                    std::thread::sleep(limits::ACCEPT_PAUSE);
+                }
+            }
+        };
+        logged = false;
+        inside.retain(|machine: &Inside| !machine.thread.is_finished());
+        if inside.len() >= limits::MACHINES {
+            // It is told by the end of the connection.
+            warn!("a machine is refused: there are {} already", limits::MACHINES);
+            continue;
         }
-        let gone = |worker| shared.mailboxes.post(worker, Message::MachineGone(number));
-        shared.mailboxes.workers().for_each(gone);
-        done.fetch_sub(1, Relaxed);
-    };
-    if let Err(error) = Builder::new().name(format!("machine-{number}")).spawn(run) {
-        inside.fetch_sub(1, Relaxed);
-        warn!("a machine of simulated guests can't be served: {error}");
+        inside.extend(Inside::take_in(shared, socket, number));
+    }
+}
+
+impl Inside {
+    /// Serves a machine in a thread of its own, if there is one to be had.
+    fn take_in(shared: &Arc<Shared>, socket: OwnedFd, number: u64) -> Option<Inside> {
+        let (shared, socket) = (Arc::clone(shared), Arc::new(socket));
+        let served = Arc::clone(&socket);
+        let run = move || {
+            if let Err(error) = serve(&shared, &served, number) {
+                info!("a machine of simulated guests is gone: {error}");
+            }
+            let gone = |worker| shared.mailboxes.post(worker, Message::MachineGone(number));
+            shared.mailboxes.workers().for_each(gone);
+        };
+        match Builder::new().name(format!("machine-{number}")).spawn(run) {
+            Ok(thread) => Some(Inside { socket, thread }),
+            Err(error) => {
+                warn!("a machine of simulated guests can't be served: {error}");
+                None
+            }
+        }
+    }
+
+    fn send_away(self) {
+        // It fails only where the machine has gone by itself.
+        let _ = shutdown(&self.socket, Shutdown::Both);
+        let _ = self.thread.join();
     }
 }
 

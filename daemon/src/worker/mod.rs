@@ -194,6 +194,8 @@ pub struct Content {
 #[derive(Debug)]
 pub struct Team {
     shared: Arc<Shared>,
+    /// Where simulated guests come in; none on a real host.
+    gate: Option<gate::Gate>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -222,12 +224,13 @@ impl Team {
         let found = !formers.is_empty();
         takeup::take_up(&shared, formers);
         takeup::take_sockets(&shared, sockets);
-        if shared.xen.is_some() {
+        let gate = if shared.xen.is_some() {
             let own = real::own_ring(&shared, found).map_err(io::Error::other)?;
             shared.mailboxes.post(shared.mailboxes.owner(DomId::ZERO), own);
+            None
         } else {
-            gate::open(Arc::clone(&shared))?;
-        }
+            Some(gate::Gate::open(Arc::clone(&shared))?)
+        };
         let mut listener = Some(listener.try_clone()?);
         let mut threads = vec![reclaiming];
         for (id, inbox) in (0..).zip(inboxes) {
@@ -243,7 +246,13 @@ impl Team {
             };
             threads.push(Builder::new().name(format!("worker-{id}")).spawn(run)?);
         }
-        Ok(Team { shared, threads })
+        Ok(Team { shared, gate, threads })
+    }
+
+    /// Something was published by no worker: whoever sleeps looks for events of its connections.
+    pub(crate) fn published(&self) {
+        let mailboxes = &self.shared.mailboxes;
+        mailboxes.workers().for_each(|worker| mailboxes.wake(worker));
     }
 
     /// Ends the workers, and waits until they have.
@@ -255,6 +264,9 @@ impl Team {
         for thread in self.threads {
             // One that panicked has said so.
             let _ = thread.join();
+        }
+        if let Some(gate) = self.gate {
+            gate.close();
         }
         if let Err(error) = self.shared.sockets.clear() {
             warn!("the simulated guests' sockets stay: {error}");
