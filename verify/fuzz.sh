@@ -24,21 +24,35 @@ CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
   $(printf -- '--bin fuzz-%s ' $all) \
   --target "$host" --target-dir target/fuzz
 
-for target in ${targets:-$all}; do
-  found=target/fuzz/corpus/$target
-  corpus=verify/fuzz/corpus/$target
-  artifacts=verify/fuzz/artifacts/$target
+# fuzz TARGET: leaves a file `failed` beside its log where an input fails.
+fuzz() {
+  local found=target/fuzz/corpus/$1 corpus=verify/fuzz/corpus/$1 artifacts=verify/fuzz/artifacts/$1
   mkdir -p "$found" "$corpus" "$artifacts"
-  echo "$target, $seconds s:"
-  log=$artifacts/log
-  "$programs/fuzz-$target" "$found" "$corpus" "verify/fuzz/seeds/$target" \
+  rm -f "$artifacts/failed"
+  "$programs/fuzz-$1" "$found" "$corpus" "verify/fuzz/seeds/$1" \
     -max_total_time="$seconds" -max_len=16384 -timeout=60 -rss_limit_mb=2048 \
-    -artifact_prefix="$artifacts/" -print_final_stats=1 >"$log" 2>&1 ||
+    -artifact_prefix="$artifacts/" -print_final_stats=1 >"$artifacts/log" 2>&1 ||
+    : >"$artifacts/failed"
+}
+
+# As many at a time as there are cores: each has one thread.
+for target in ${targets:-$all}; do
+  while [ "$(jobs -pr | wc -l)" -ge "$(nproc)" ]; do wait -n; done
+  fuzz "$target" &
+done
+wait
+
+for target in ${targets:-$all}; do
+  corpus=verify/fuzz/corpus/$target
+  log=verify/fuzz/artifacts/$target/log
+  echo "$target, $seconds s:"
+  [ ! -e "verify/fuzz/artifacts/$target/failed" ] ||
     { tail -n 60 "$log"; echo "fuzz.sh: $target fails; the input is named above" >&2; exit 1; }
   grep -E 'INITED|^Done|^stat::' "$log"
   if [ -n "${MINIMISE:-}" ]; then
     small=$(mktemp -d)
-    "$programs/fuzz-$target" "$small" "$found" "$corpus" -merge=1 -max_len=2048 >>"$log" 2>&1
+    "$programs/fuzz-$target" "$small" "target/fuzz/corpus/$target" "$corpus" \
+      -merge=1 -max_len=2048 >>"$log" 2>&1
     rm -r "$corpus"
     cp -r "$small" "$corpus"
     rm -r "$small"

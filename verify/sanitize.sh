@@ -5,8 +5,8 @@
 #
 #   verify/sanitize.sh thread|address [SUITE...]     core ring history daemon kill; all unless named
 #
-# Needs the nightly toolchain with the sources of the standard library, which is built with the
-# sanitizer as well: what it does inline (the counts of Arc) would be reported otherwise.
+# Needs the nightly toolchain; ThreadSanitizer also the sources of the standard library, which is
+# built with it: what it does inline (the counts of Arc) would be reported otherwise.
 #   rustup toolchain install nightly --component rust-src
 # In folders of its own below target/sanitize; the first run builds for some ten minutes.
 set -euo pipefail
@@ -25,10 +25,14 @@ suites=("$@")
 
 root=$PWD
 host=$(rustc +nightly -vV | sed -n 's/^host: //p')
-[ -d "$(rustc +nightly --print sysroot)/lib/rustlib/src/rust/library" ] || {
-  echo "sanitize.sh: rustup component add rust-src --toolchain nightly" >&2
-  exit 2
-}
+standard=()
+if [ "$sanitizer" = thread ]; then
+  standard=(-Zbuild-std)
+  [ -d "$(rustc +nightly --print sysroot)/lib/rustlib/src/rust/library" ] || {
+    echo "sanitize.sh: rustup component add rust-src --toolchain nightly" >&2
+    exit 2
+  }
+fi
 target=$root/target/sanitize/$sanitizer
 reports=$target/reports
 mkdir -p "$reports"
@@ -69,7 +73,7 @@ export LSAN_OPTIONS="suppressions=$root/verify/sanitizers/$sanitizer.txt"
 # Their threads read /proc and stop the process; confinement has tests of its own.
 export XENSTORED_NO_CONFINEMENT=1
 # Enough to name lines, and not as slow as without.
-export CARGO_PROFILE_DEV_OPT_LEVEL=1 CARGO_PROFILE_DEV_DEBUG=line-tables-only
+export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_OPT_LEVEL=1 CARGO_PROFILE_DEV_DEBUG=line-tables-only
 export RUST_BACKTRACE=0
 
 # Left out: tests that measure the daemon's memory, which sanitizers use for themselves.
@@ -101,7 +105,7 @@ done
 instrumented() {
   local command=$1
   shift
-  (cd "$tree" && RUSTFLAGS="-Zsanitizer=$sanitizer" cargo +nightly "$command" -Zbuild-std \
+  (cd "$tree" && RUSTFLAGS="-Zsanitizer=$sanitizer" cargo +nightly "$command" "${standard[@]}" \
     --target "$host" --target-dir "$target" "$@")
 }
 

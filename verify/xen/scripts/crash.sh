@@ -8,8 +8,10 @@
 # after all that. Where `myriad` is given as a FILE, `myriad doctor` has to agree to each start.
 . ./functions.sh
 
-# What changes meanwhile, and the line that `xenstore-ls` leaves of a node that has just gone.
-CHANGING='^$|^/crash|/data/(spin|tx|made|command|answer)( |$)|^/(local/domain|vm)/[^/]*/name '
+# What changes meanwhile, and the lines that `xenstore-ls` leaves of a node that has just gone: its
+# name, its value or its permissions may be missing, each with or without the others.
+CHANGING='^ *$|^ *\([nrwb][0-9nrwb,]*\)$'
+CHANGING="$CHANGING"'|^/crash|/data/(spin|tx|made|command|answer)([ :]|$)|^/(local/domain|vm)/[^/]*/name '
 ORDERS="spin tx remake"
 
 # over_kernel COMMAND…: it reaches the store by dom0's kernel, not by the socket.

@@ -7,9 +7,9 @@ use myriad_ring::client::{Client, Store as _};
 
 use super::*;
 
-type Nodes = [(&'static str, Option<(&'static str, &'static str)>)];
+type Nodes<'a> = [(&'a str, Option<(&'a str, &'a str)>)];
 
-fn advance(past: &Past, nodes: &Nodes) {
+fn advance(past: &Past, nodes: &Nodes<'_>) {
     let perm = |text: &str| Perm::parse(text.as_bytes()).unwrap();
     let nodes: Vec<Becomes<'_>> = nodes
         .iter()
@@ -69,8 +69,7 @@ fn the_past_can_be_read_and_watched_and_not_written() {
 fn many_clients_come_and_go() {
     let past = Past::new().unwrap();
     let value = "v".repeat(4000);
-    let value: &'static str = Box::leak(value.into_boxed_str());
-    advance(&past, &[("/a", Some((value, "n0")))]);
+    advance(&past, &[("/a", Some((&value, "n0")))]);
     let dir = tempfile::tempdir().unwrap();
     let place = dir.path().join("socket");
     let server = Server::start(&place, &past).unwrap();
