@@ -5,7 +5,7 @@
 
 use std::{
     io,
-    sync::Arc,
+    sync::{Arc, Weak},
     thread::{Builder, JoinHandle},
 };
 
@@ -46,7 +46,8 @@ pub(super) struct Gate {
 
 /// A machine that was taken in.
 struct Inside {
-    socket: Arc<OwnedFd>,
+    /// Closed when its thread ends: then others may need the descriptor.
+    socket: Weak<OwnedFd>,
     thread: JoinHandle<()>,
 }
 
@@ -107,12 +108,13 @@ fn accept_all(shared: &Arc<Shared>, listener: &OwnedFd) {
 impl Inside {
     /// Serves a machine in a thread of its own, if there is one to be had.
     fn take_in(shared: &Arc<Shared>, socket: OwnedFd, number: u64) -> Option<Inside> {
-        let (shared, socket) = (Arc::clone(shared), Arc::new(socket));
-        let served = Arc::clone(&socket);
+        let (shared, served) = (Arc::clone(shared), Arc::new(socket));
+        let socket = Arc::downgrade(&served);
         let run = move || {
             if let Err(error) = serve(&shared, &served, number) {
                 info!("a machine of simulated guests is gone: {error}");
             }
+            drop(served);
             let gone = |worker| shared.mailboxes.post(worker, Message::MachineGone(number));
             shared.mailboxes.workers().for_each(gone);
         };
@@ -127,7 +129,7 @@ impl Inside {
 
     fn send_away(self) {
         // It fails only where the machine has gone by itself.
-        let _ = shutdown(&self.socket, Shutdown::Both);
+        let _ = self.socket.upgrade().map(|socket| shutdown(&socket, Shutdown::Both));
         let _ = self.thread.join();
     }
 }
