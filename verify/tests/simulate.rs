@@ -23,6 +23,14 @@ fn a_seed_repeats_everything() {
     }
 }
 
+/// An event that waits for room in the ring of an older MiniOS, which doesn't ring when it has made
+/// some: the daemon looks again in time, and nobody is asked before that.
+#[test]
+fn what_only_time_brings_is_waited_for() {
+    let outcome = run(&Plan { steps: 13_500, ..Plan::of(592) });
+    assert!(outcome.unwrap_or_else(|failure| panic!("{failure}")).kills > 0);
+}
+
 /// Who is not told that there is something to do sleeps for ever; that is noticed, and repeated.
 #[test]
 fn a_doorbell_that_is_lost_is_found_out() {

@@ -28,6 +28,9 @@ pub const UNDER_WAY: usize = 40;
 pub const DRAIN_STEPS: u64 = 2_000_000;
 /// Times that only time can go on, at the end.
 pub const DRAIN_WAITS: u32 = 300;
+/// For how long no client has had anything to do at the end: in this time the daemon looks at each
+/// full ring, since older MiniOS doesn't ring when it has made room.
+pub const QUIET: Duration = myriad::limits::TEND_EVERY.saturating_mul(2);
 /// For how long an event may wait, and hold back who caused it: no honest client is so slow.
 pub const EVENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest that time goes on at once, but for where nothing else can.

@@ -32,7 +32,7 @@ mod world;
 
 use std::{fmt, time::Duration};
 
-use limits::{CHECK_EVERY, DRAIN_STEPS, DRAIN_WAITS, TICK, WORKERS};
+use limits::{CHECK_EVERY, DRAIN_STEPS, DRAIN_WAITS, QUIET, TICK, WORKERS};
 use world::World;
 
 /// What is simulated.
@@ -173,6 +173,8 @@ impl World {
     /// Lets everything that was begun come to its end.
     fn come_to_rest(&mut self) -> Result<(), String> {
         let (begin, mut waits) = (self.step, 0);
+        // Since when no client has had anything to do.
+        let mut quiet_since = None;
         while self.step < begin + DRAIN_STEPS {
             self.step += limits::BELL_LATE as u64;
             let mut moved = self.bells.len() > 0;
@@ -182,30 +184,45 @@ impl World {
             for worker in 0..usize::from(WORKERS) {
                 moved |= self.step_worker(worker)?;
             }
+            let mut has_client_moved = false;
             for at in 0..self.actors.len() {
-                moved |= self.step_actor(at)?;
+                has_client_moved |= self.step_actor(at)?;
             }
-            moved |= self.step_admin()?;
-            if moved || self.bells.len() > 0 {
+            has_client_moved |= self.step_admin()?;
+            if has_client_moved {
+                quiet_since = None;
+            }
+            if moved || has_client_moved || self.bells.len() > 0 {
                 continue;
             }
-            let busy = self.actors.iter().find(|resident| !resident.actor.is_done());
-            let waiting = match busy {
-                Some(resident) => resident.actor.waits_for(),
-                None if !self.admin.is_idle() => self.admin.waits_for(),
-                None => return Ok(()),
-            };
-            let until =
-                (0..usize::from(WORKERS)).filter_map(|worker| self.daemon.stepped.asleep(worker));
-            match until.min() {
-                Some(until) if until < Duration::MAX && waits < DRAIN_WAITS => {
-                    waits += 1;
-                    self.daemon.stepped.advance(until.saturating_sub(self.daemon.stepped.now()));
+            let workers = 0..usize::from(WORKERS);
+            let until = workers.filter_map(|worker| self.daemon.stepped.asleep(worker)).min();
+            let now = self.daemon.stepped.now();
+            let until = match (self.waiting(), until) {
+                // Time alone brings the rest to who has made room in its ring without a doorbell.
+                (None, until) => {
+                    let end = quiet_since.get_or_insert(now).saturating_add(QUIET);
+                    if now >= end {
+                        return Ok(());
+                    }
+                    until.map_or(end, |until| until.min(end))
                 }
-                _ => return Err(format!("everyone sleeps, and there waits {waiting}")),
-            }
+                (Some(_), Some(until)) if until < Duration::MAX && waits < DRAIN_WAITS => {
+                    waits += 1;
+                    until
+                }
+                (Some(who), _) => return Err(format!("everyone sleeps, and there waits {who}")),
+            };
+            self.daemon.stepped.advance(until.saturating_sub(now));
         }
         Err("it comes to no end".to_owned())
+    }
+
+    /// Who waits for something, and for what.
+    fn waiting(&self) -> Option<String> {
+        let busy = self.actors.iter().find(|resident| !resident.actor.is_done());
+        let admin = || (!self.admin.is_idle()).then(|| self.admin.waits_for());
+        busy.map(|resident| resident.actor.waits_for()).or_else(admin)
     }
 
     fn outcome(&self) -> Outcome {
