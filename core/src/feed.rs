@@ -6,6 +6,10 @@
 //! none any more, has been overrun. The records' bytes are bounded too: past
 //! [`FEED_BYTES`](crate::limits::FEED_BYTES) the oldest go first. Nobody waits for anybody.
 //!
+//! What all consumers have read goes early, since it would take memory for nothing: consumers say
+//! now and then how far they are ([`Readers`]), and committers look at that now and then. Who says
+//! it late keeps records for longer, who says nothing is overrun at worst.
+//!
 //! # Synchronization
 //! A version carries its own record. Whoever builds on a version links its record first, and so
 //! does whoever reads the newest: so all records but the newest version's are linked, and that one
@@ -13,6 +17,7 @@
 //! can be repeated by anyone. The Release of the swap pairs with the Acquire of the load in
 //! [`Ring::get`]. A record that is replaced is freed by crossbeam-epoch once no reader can hold it;
 //! it is small (a list of paths and watches, never a tree), so that freeing it is nobody's burden.
+//! Positions of consumers are hints: no order hangs on them.
 
 use std::sync::Arc;
 
@@ -33,7 +38,21 @@ pub(crate) struct Ring {
     most: u64,
     /// All records before this one have been let go.
     oldest: AtomicU64,
+    readers: Readers,
 }
+
+/// How far the consumers are, about.
+#[derive(Debug)]
+struct Readers {
+    /// The last publication that each has read; 0 for none.
+    places: Box<[AtomicU64]>,
+    /// Those for whom there was no place.
+    unknown: AtomicU64,
+}
+
+/// The place of a consumer, which it gives back by [`Ring::leave`].
+#[derive(Debug)]
+pub(crate) struct Place(Option<usize>);
 
 /// What a slot holds for a position.
 #[derive(Debug)]
@@ -46,10 +65,51 @@ pub(crate) enum Slot {
 }
 
 impl Ring {
-    /// A ring of so many slots, for records of so many bytes.
-    pub(crate) fn new(slots: usize, most: u64) -> Ring {
+    /// A ring of so many slots, for records of so many bytes and consumers of which so many say
+    /// how far they are.
+    pub(crate) fn new(slots: usize, most: u64, readers: usize) -> Ring {
         let slots = (0..slots.max(2)).map(|_| Atomic::null()).collect();
-        Ring { slots, bytes: AtomicU64::new(0), most, oldest: AtomicU64::new(0) }
+        let places = (0..readers).map(|_| AtomicU64::new(0)).collect();
+        let readers = Readers { places, unknown: AtomicU64::new(0) };
+        Ring { slots, bytes: AtomicU64::new(0), most, oldest: AtomicU64::new(0), readers }
+    }
+
+    /// A consumer begins after a publication.
+    pub(crate) fn join(&self, seq: u64) -> Place {
+        // Relaxed: hints, here and below. What is let go of too early overruns the consumer.
+        let is_mine =
+            |place: &AtomicU64| place.compare_exchange(0, seq.max(1), Relaxed, Relaxed).is_ok();
+        let place = self.readers.places.iter().position(is_mine);
+        if place.is_none() {
+            self.readers.unknown.fetch_add(1, Relaxed);
+        }
+        Place(place)
+    }
+
+    /// A consumer has read all up to a publication.
+    pub(crate) fn has_read(&self, place: &Place, seq: u64) {
+        if let Some(place) = place.0.and_then(|at| self.readers.places.get(at)) {
+            place.store(seq, Relaxed);
+        }
+    }
+
+    /// A consumer goes.
+    pub(crate) fn leave(&self, place: &Place) {
+        match place.0.and_then(|at| self.readers.places.get(at)) {
+            Some(place) => place.store(0, Relaxed),
+            None => drop(self.readers.unknown.fetch_sub(1, Relaxed)),
+        }
+    }
+
+    /// Lets go of what all consumers have read, but for the last records.
+    pub(crate) fn let_read_go(&self, newest: u64, last: u64) {
+        if self.readers.unknown.load(Relaxed) > 0 {
+            return;
+        }
+        let read = self.readers.places.iter().map(|place| place.load(Relaxed));
+        let read = read.filter(|seq| *seq != 0).min().unwrap_or(newest);
+        let until = read.saturating_add(1).min(newest.saturating_sub(last));
+        self.advance(newest, until, &pin(), || true);
     }
 
     fn slot(&self, seq: u64) -> Option<&Atomic<Arc<Record>>> {
@@ -101,13 +161,18 @@ impl Ring {
 
     /// Lets go of the oldest records, but not of the newest, while there are too many bytes.
     fn trim(&self, newest: u64, guard: &Guard) {
+        self.advance(newest, newest, guard, || self.bytes.load(Relaxed) > self.most);
+    }
+
+    /// Lets go of the oldest records before the one of `until`, while they are too many.
+    fn advance(&self, newest: u64, until: u64, guard: &Guard, too_many: impl Fn() -> bool) {
         // Ends: each turn moves `oldest` on, by us or by another, through the ring at most once,
-        // and it stops at `newest`.
-        while self.bytes.load(Relaxed) > self.most {
+        // and it stops at `until`.
+        while too_many() {
             let before = self.oldest.load(Relaxed);
             // What lies a whole ring back has been replaced.
             let oldest = before.max((newest + 1).saturating_sub(self.slots.len() as u64));
-            if oldest >= newest {
+            if oldest >= until {
                 return;
             }
             let mine = self.oldest.compare_exchange(before, oldest + 1, Relaxed, Relaxed).is_ok();

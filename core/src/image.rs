@@ -54,7 +54,7 @@ pub(crate) fn write<E>(
         out.flush(PIECE)?;
     }
     out.put(&0u16.to_le_bytes());
-    let mut watches: Vec<&Watch> = state.watches.iter().collect();
+    let mut watches: Vec<Watch<'_>> = state.watches.iter().collect();
     watches.sort_unstable_by_key(|watch| watch.order());
     out.put(&(watches.len() as u64).to_le_bytes());
     for watch in watches {
@@ -109,7 +109,7 @@ impl<E> Out<'_, E> {
         }
     }
 
-    fn watch(&mut self, watch: &Watch) {
+    fn watch(&mut self, watch: Watch<'_>) {
         let watch = watch.registered();
         let caller = watch.caller;
         let (domid, life) = caller.guest().unwrap_or((DomId::ZERO, Instance::CONTROL));

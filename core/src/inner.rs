@@ -12,7 +12,10 @@ use crate::cell::{Cell, Guard, RootCell};
 use crate::config::Config;
 use crate::feed::Ring;
 use crate::journal::{Entry, Journal, Place};
-use crate::limits::{INLINE_DROP_BYTES, RECLAIM_QUEUE, TURN_DOUBLINGS, TURN_YIELDS};
+use crate::limits::{
+    BLAME_RECORDS, FEED_READERS, INLINE_DROP_BYTES, RECLAIM_QUEUE, SAY_EVERY, TURN_DOUBLINGS,
+    TURN_YIELDS,
+};
 use crate::prepared::Prepared;
 use crate::publish::{Attempt, Built, Hooks, Root, Slot, Versioned};
 use crate::state::Env;
@@ -42,7 +45,7 @@ pub(crate) enum Dropped {
 
 impl Inner {
     pub(crate) fn starting(config: &Config, env: Env, first: Version) -> Inner {
-        let ring = Ring::new(config.feed_slots, config.feed_bytes);
+        let ring = Ring::new(config.feed_slots, config.feed_bytes, FEED_READERS);
         ring.link(&first.record);
         // Relaxed: nobody else sees it yet. A journal has nothing to say of the first version: it
         // begins there.
@@ -181,7 +184,54 @@ impl Hooks<Version> for Inner {
     fn replaced(&self, old: Arc<Version>, new: &Arc<Version>) {
         self.mark(new);
         self.ring.link(&new.record);
+        if new.seq.is_multiple_of(SAY_EVERY) {
+            self.ring.let_read_go(new.seq, BLAME_RECORDS);
+        }
         let retired = new.state.retired.saturating_sub(old.state.retired);
         self.let_go(Dropped::Version(old), retired);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feed::Slot;
+    use crate::{Caller, FeedItem, Path, Store, Writes};
+
+    fn commit(store: &Store, times: u64) {
+        let path = Path::new("/a").unwrap();
+        for _ in 0..times {
+            store.edit(|edit| edit.write(&Caller::Control, path, b"")).result.unwrap();
+        }
+    }
+
+    #[test]
+    fn records_that_all_consumers_have_read_are_let_go_of() {
+        let store = Store::new(&Config::default()).unwrap();
+        let is_there = |seq| matches!(store.0.ring.get(seq), Slot::Record(_));
+        let (mut quick, mut slow) = (store.feed(), store.feed());
+        let first = quick.seq() + 1;
+        let read = |feed: &mut crate::Feed| {
+            std::iter::from_fn(|| matches!(feed.next(), FeedItem::Record(_)).then_some(())).count()
+        };
+        let many = BLAME_RECORDS + 4 * SAY_EVERY;
+        commit(&store, many);
+        assert_eq!(read(&mut quick) as u64, many);
+        commit(&store, SAY_EVERY);
+        assert!(is_there(first), "one consumer has not read it");
+        assert_eq!(read(&mut slow) as u64, many + SAY_EVERY, "and is not overrun");
+        commit(&store, SAY_EVERY);
+        assert!(!is_there(first) && !is_there(first + SAY_EVERY));
+        let newest = store.pin().seq();
+        assert!((0..BLAME_RECORDS).all(|age| is_there(newest - age)), "these stay for blame");
+        // A consumer that is gone, or has only begun, keeps nothing.
+        drop(slow);
+        let late = store.feed();
+        commit(&store, many);
+        assert!(is_there(newest + 1), "the first has not read it");
+        assert_eq!(read(&mut quick) as u64, many + 2 * SAY_EVERY);
+        drop(late);
+        commit(&store, SAY_EVERY);
+        assert!(!is_there(newest + 1));
     }
 }

@@ -10,7 +10,6 @@
 //!
 //! So the marked records are a chain without a gap, up to all that was seen.
 
-use crate::delta::Delta;
 use crate::origin::Origin;
 
 /// Where a journal has put a record.
@@ -60,8 +59,8 @@ impl<'a> Entry<'a> {
         (seq, generation): (u64, u64),
         parent: Option<Place>,
         origin: Origin,
-        delta: &'a Delta,
+        delta: &'a [u8],
     ) -> Entry<'a> {
-        Entry { seq, generation, parent, origin, delta: delta.bytes() }
+        Entry { seq, generation, parent, origin, delta }
     }
 }

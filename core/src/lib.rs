@@ -60,6 +60,7 @@ mod quota;
 mod record;
 mod removal;
 mod restore;
+mod shelves;
 mod state;
 mod store;
 mod sync;

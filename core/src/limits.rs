@@ -22,6 +22,9 @@ pub const PERM_BYTES: usize = 8;
 pub const WATCH_HEAD_BYTES: usize = 64;
 /// Watches of one connection that are kept as a list; more are a trie.
 pub const LISTED_WATCHES: usize = 512;
+/// Bytes of a shelf of watches, but for one that is larger by itself: the more, the less each of
+/// them costs beside its own bytes, and the more is copied when one comes or goes.
+pub const SHELF_BYTES: usize = if cfg!(test) { 160 } else { 1000 };
 /// Entries of a permission list: the shortest entry and its NUL take three bytes of a payload.
 pub const ACL_ENTRIES: usize = 1400;
 /// Facts and effects that one transaction of the control domain may gather.
@@ -41,6 +44,12 @@ pub const ANNOUNCE_AFTER: u32 = if cfg!(loom) { 1 } else { 3 };
 pub const FEED_SLOTS: usize = 1 << 12;
 /// Bytes of the records that the feed keeps, about: past that the oldest go first.
 pub const FEED_BYTES: u64 = 4 << 20;
+/// Consumers of the feed that say how far they are; while there are more, records stay until they
+/// are too many.
+pub const FEED_READERS: usize = 320;
+/// Records after which a consumer says how far it is, and commits after which what all have read
+/// is let go of.
+pub const SAY_EVERY: u64 = 64;
 /// Times that a committer yields to one whose turn it is; then it goes on.
 pub const TURN_YIELDS: u32 = if cfg!(loom) { 1 } else { 1 << 13 };
 /// How often that number doubles, once for each try that the turn has lost: up to about half a

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::caller::Caller;
-use crate::delta::{Change, Delta, Item, Items};
+use crate::delta::{Change, Item, Items};
 use crate::origin::Origin;
+use crate::shelves::Held;
 use crate::watch::{ConnId, Watch};
 
 /// What one publication changed.
@@ -20,7 +21,8 @@ pub struct Record {
     pub origin: Origin,
     /// The watches that fired, in the order in which each connection is to see them.
     pub fires: Box<[Fire]>,
-    pub(crate) delta: Delta,
+    /// The bytes of a delta (`core/src/delta/mod.rs`).
+    pub(crate) delta: Box<[u8]>,
 }
 
 impl Record {
@@ -35,20 +37,20 @@ impl Record {
     /// All that changed, in order.
     #[must_use]
     pub fn items(&self) -> Items<'_> {
-        Items::new(self.delta.bytes())
+        Items::new(&self.delta)
     }
 
     /// Bytes that it keeps, about.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        (size_of::<Record>() + self.delta.capacity() + size_of_val(&*self.fires)) as u64
+        (size_of::<Record>() + self.delta.len() + size_of_val(&*self.fires)) as u64
     }
 }
 
 /// One watch event to be queued.
 #[derive(Clone, Debug)]
 pub struct Fire {
-    watch: Watch,
+    watch: Held,
     path: FirePath,
 }
 
@@ -61,39 +63,44 @@ enum FirePath {
 }
 
 impl Fire {
-    pub(crate) fn changed(watch: &Watch, path: &Arc<str>) -> Fire {
-        Fire { watch: watch.clone(), path: FirePath::Changed(path.clone()) }
+    pub(crate) fn changed(watch: Watch<'_>, path: &Arc<str>) -> Fire {
+        Fire { watch: watch.hold(), path: FirePath::Changed(path.clone()) }
     }
 
     /// A watch fires for its own path.
-    pub(crate) fn watched(watch: &Watch) -> Fire {
-        Fire { watch: watch.clone(), path: FirePath::Watched }
+    pub(crate) fn watched(watch: Watch<'_>) -> Fire {
+        Fire { watch: watch.hold(), path: FirePath::Watched }
+    }
+
+    fn watch(&self) -> Watch<'_> {
+        Watch::held(&self.watch)
     }
 
     /// The connection that registered the watch.
     #[must_use]
     pub fn conn(&self) -> ConnId {
-        self.watch.conn()
+        self.watch().conn()
     }
 
     /// The path as the event shows it: relative where the watch was.
     #[must_use]
     pub fn path(&self) -> &str {
+        let watch = self.watch();
         match &self.path {
-            FirePath::Watched => self.watch.shown(self.watch.path()),
-            FirePath::Changed(path) => self.watch.shown(path),
+            FirePath::Watched => watch.shown(watch.path()),
+            FirePath::Changed(path) => watch.shown(path),
         }
     }
 
     /// The watch's token.
     #[must_use]
     pub fn token(&self) -> &[u8] {
-        self.watch.token()
+        self.watch().token()
     }
 
     /// Whether the watch is on a special path: such events are never merged.
     #[must_use]
     pub fn is_special(&self) -> bool {
-        self.watch.path().starts_with('@')
+        self.watch().path().starts_with('@')
     }
 }

@@ -234,7 +234,7 @@ impl State {
             return;
         }
         let parent = path.parent().and_then(|p| self.tree.get(&env.keys, p));
-        let reads = |watch: &Watch| {
+        let reads = |watch: Watch<'_>| {
             let who = self.who(env, &watch.caller());
             let lists = [before.map(AclBuf::as_acl), node.map(Node::acl)];
             let parents = node.and(parent).map(Node::acl);
@@ -242,8 +242,8 @@ impl State {
             who == Who::Control || lists.any(|l| l.rights(who).access.includes(Access::Read))
         };
         let text: Arc<str> = path.as_str().into();
-        let fire = |w: &&Watch| if exact { Fire::watched(w) } else { Fire::changed(w, &text) };
-        fires.extend(found.iter().filter(|w| reads(w)).map(fire));
+        let fire = |w| if exact { Fire::watched(w) } else { Fire::changed(w, &text) };
+        fires.extend(found.into_iter().filter(|w| reads(*w)).map(fire));
     }
 
     /// The events of a special node, for those who may read it (C's `fire_special_watches`). A
@@ -257,22 +257,24 @@ impl State {
         plain_first: bool,
         fires: &mut Vec<Fire>,
     ) {
-        let reads = |watch: &Watch| {
+        let reads = |watch: Watch<'_>| {
             let acl = self.special(special).as_acl();
             acl.rights(self.who(env, &watch.caller())).access.includes(Access::Read)
         };
         let on_node = self.watches.special(&env.keys, special.name());
-        let plain = on_node.iter().filter(|w| w.depth() == u32::MAX && reads(w));
+        let on_node = || on_node.iter().copied();
+        let plain = on_node().filter(|w| w.depth() == u32::MAX && reads(*w));
         let mut named = Vec::new();
         for domid in domids {
             let path: Arc<str> = format!("{}/{domid}", special.name()).into();
             let own = self.watches.special(&env.keys, &path);
-            let deep = on_node.iter().filter(|w| (1..u32::MAX).contains(&w.depth()));
-            let mut both: Vec<&&Watch> = own.iter().chain(deep).filter(|w| reads(w)).collect();
+            let deep = on_node().filter(|w| (1..u32::MAX).contains(&w.depth()));
+            let both = own.iter().copied().chain(deep);
+            let mut both: Vec<Watch<'_>> = both.filter(|w| reads(*w)).collect();
             both.sort_unstable_by_key(|w| w.order());
             named.extend(both.into_iter().map(|w| Fire::changed(w, &path)));
         }
-        let plain = plain.map(|w| Fire::watched(w));
+        let plain = plain.map(Fire::watched);
         if plain_first {
             fires.extend(plain);
             fires.append(&mut named);
@@ -305,8 +307,8 @@ impl State {
             let path: Arc<str> = format!("{}/{name}/{key}", crate::virt::ROOT).into();
             let found = self.watches.matching(&env.keys, Path::trusted(&path), false);
             // The reserved root is no part of what a watch of `/` sees.
-            let below = |w: &&&Watch| w.path().starts_with(crate::virt::ROOT);
-            let found = found.iter().filter(|w| w.caller() == Caller::Control).filter(below);
+            let below = |w: &Watch<'_>| w.path().starts_with(crate::virt::ROOT);
+            let found = found.into_iter().filter(|w| w.caller() == Caller::Control).filter(below);
             fires.extend(found.map(|w| Fire::changed(w, &path)));
         }
     }

@@ -41,6 +41,7 @@ impl<V> Default for Trie<V> {
 }
 
 impl<V: Entry> Trie<V> {
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len as usize
     }
@@ -270,7 +271,7 @@ fn position(bitmap: u16, rest: Hash) -> Option<usize> {
 }
 
 #[inline]
-fn digit(hash: Hash, shift: u32) -> u32 {
+pub(crate) fn digit(hash: Hash, shift: u32) -> u32 {
     // Four bits fit anything.
     ((hash >> shift) & ((1 << BITS) - 1)) as u32
 }
@@ -297,7 +298,7 @@ fn with_slot<V: Entry>(branch: &Branch<V>, index: u32, slot: Slot<V>) -> Branch<
 }
 
 /// The slice, made our own first where others see it too.
-fn unshare<H: Copy, T: Clone>(shared: &mut Arc<HeaderSlice<H, [T]>>) -> &mut [T] {
+pub(crate) fn unshare<H: Copy, T: Clone>(shared: &mut Arc<HeaderSlice<H, [T]>>) -> &mut [T] {
     if !shared.is_unique() {
         *shared = Arc::from_header_and_iter(shared.header, shared.slice.iter().cloned());
     }
@@ -308,7 +309,7 @@ fn unshare<H: Copy, T: Clone>(shared: &mut Arc<HeaderSlice<H, [T]>>) -> &mut [T]
 }
 
 /// Bits of the hash per level: 16 slots a branch.
-const BITS: u32 = 4;
+pub(crate) const BITS: u32 = 4;
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::caller::Caller;
-use crate::delta::Delta;
 use crate::error::Error;
 use crate::journal::Place;
 use crate::origin::Origin;
@@ -57,7 +56,7 @@ impl Version {
             author: Caller::Control,
             fires: Box::default(),
             origin: Origin::default(),
-            delta: Delta::default(),
+            delta: Box::default(),
         };
         Version { state, seq, record: Arc::new(record), helped: None, kept: Kept::default() }
     }
@@ -72,7 +71,7 @@ impl Version {
             author: work.author,
             fires: work.fires.into_boxed_slice(),
             origin: work.origin,
-            delta: work.delta.fit(),
+            delta: work.delta.into_bytes(),
         };
         let (record, helped) = (Arc::new(record), self.helped.clone());
         Version { state: work.state, seq, record, helped, kept: Kept::default() }

@@ -8,9 +8,10 @@ use crate::delta::Perms;
 use crate::domain::DomId;
 use crate::domains::DomainInfo;
 use crate::error::Error;
-use crate::feed::Slot;
+use crate::feed::{Place as Reader, Slot};
 use crate::inner::{Dropped, Inner};
 use crate::journal::Place;
+use crate::limits::SAY_EVERY;
 use crate::path::Path;
 use crate::perms::Perm;
 use crate::quota::Quotas;
@@ -167,7 +168,7 @@ impl<'s> View<'s> {
     #[must_use]
     pub fn all_fires(&self, conn: ConnId) -> Vec<Fire> {
         let watches = &self.version.state.watches;
-        watches.of_conn(&self.inner.env.keys, conn).iter().map(Fire::watched).collect()
+        watches.of_conn(&self.inner.env.keys, conn).into_iter().map(Fire::watched).collect()
     }
 
     /// Recounts everything that the version accounts, and compares; says what differs.
@@ -342,6 +343,9 @@ pub(crate) fn matches(env: &Env, state: &State, index: u8, key: &str) -> Vec<Mat
 pub struct Feed {
     store: Store,
     seq: u64,
+    /// What it has last said of how far it is, and where.
+    said: u64,
+    reader: Reader,
 }
 
 /// What comes next in a feed.
@@ -359,7 +363,8 @@ pub enum FeedItem {
 impl Feed {
     pub(crate) fn new(store: Store) -> Feed {
         let seq = store.0.current().seq;
-        Feed { store, seq }
+        let reader = store.0.ring.join(seq);
+        Feed { store, seq, said: seq, reader }
     }
 
     /// The publication after which it goes on.
@@ -383,12 +388,24 @@ impl Feed {
         match inner.ring.get(self.seq + 1) {
             Slot::Record(record) => {
                 self.seq += 1;
+                if self.seq - self.said >= SAY_EVERY {
+                    self.said = self.seq;
+                    inner.ring.has_read(&self.reader, self.seq);
+                }
                 FeedItem::Record(record)
             }
             Slot::Newer | Slot::Older => {
                 self.seq = inner.current().seq;
+                self.said = self.seq;
+                inner.ring.has_read(&self.reader, self.seq);
                 FeedItem::Overrun
             }
         }
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.store.0.ring.leave(&self.reader);
     }
 }

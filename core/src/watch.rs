@@ -3,17 +3,20 @@
 //! They are part of the version, so those that must see a commit are exactly those of the version
 //! that it made. A look-up goes by the hash of each prefix of the changed path: its cost depends
 //! on the depth of the path and on what matches, never on how many watches there are. Levels at
-//! which nobody watches anything cost nothing: the watches of each depth are counted.
+//! which nobody watches anything cost nothing: the watches of each depth are counted. There can be
+//! very many of them, so they are bytes, side by side ([`crate::shelves`]).
+
+mod entry;
 
 use smallvec::SmallVec;
-use triomphe::{Arc as Thin, HeaderSlice};
+
+pub(crate) use entry::Watch;
 
 use crate::caller::Caller;
 use crate::delta::NewWatch;
-use crate::domain::{DomId, Instance};
 use crate::hash::{Hash, Keys};
 use crate::path::Path;
-use crate::trie::{Entry, Trie};
+use crate::shelves::Shelves;
 use crate::watched::Watched;
 
 /// A connection, unique for the life of the store. The high 16 bits name the worker that owns it.
@@ -63,96 +66,6 @@ impl<'a> WatchPath<'a> {
     }
 }
 
-/// A registered watch. A clone is one counter.
-#[derive(Clone, Debug)]
-pub(crate) struct Watch(Thin<HeaderSlice<Head, [u8]>>);
-
-#[derive(Debug)]
-struct Head {
-    path_hash: Hash,
-    conn: ConnId,
-    /// The caller's life: that of the control domain, or of the guest `domid`.
-    life: Instance,
-    /// Order of registration, and in the lowest 16 bits the bytes of an event's path that a
-    /// relative watch doesn't show.
-    order_and_prefix: u64,
-    /// Levels below the path that it hears of; `u32::MAX`: all.
-    depth: u32,
-    path_len: u16,
-    domid: DomId,
-}
-
-impl Entry for Watch {
-    fn hash(&self) -> Hash {
-        self.0.header.path_hash
-    }
-}
-
-impl Watch {
-    pub(crate) fn conn(&self) -> ConnId {
-        self.0.header.conn
-    }
-
-    pub(crate) fn caller(&self) -> Caller {
-        match self.0.header.life {
-            Instance::CONTROL => Caller::Control,
-            instance => Caller::Guest { domid: self.0.header.domid, instance },
-        }
-    }
-
-    pub(crate) fn path(&self) -> &str {
-        let bytes = self.0.slice.get(..usize::from(self.0.header.path_len));
-        std::str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default()
-    }
-
-    pub(crate) fn token(&self) -> &[u8] {
-        self.0.slice.get(usize::from(self.0.header.path_len)..).unwrap_or_default()
-    }
-
-    /// What it was registered by.
-    pub(crate) fn registered(&self) -> NewWatch<'_> {
-        NewWatch {
-            conn: self.conn(),
-            caller: self.caller(),
-            depth: self.depth(),
-            prefix: self.prefix(),
-            path: self.path(),
-            token: self.token(),
-        }
-    }
-
-    pub(crate) fn order(&self) -> u64 {
-        self.0.header.order_and_prefix >> PREFIX_BITS
-    }
-
-    fn prefix(&self) -> u16 {
-        // The lowest 16 bits fit.
-        (self.0.header.order_and_prefix & 0xFFFF) as u16
-    }
-
-    pub(crate) fn depth(&self) -> u32 {
-        self.0.header.depth
-    }
-
-    /// How this watch shows a path in an event: without the prefix, and without the `/` after it.
-    pub(crate) fn shown<'p>(&self, path: &'p str) -> &'p str {
-        let rest = path.get(usize::from(self.prefix())..).unwrap_or_default();
-        if self.prefix() == 0 { rest } else { rest.strip_prefix('/').unwrap_or(rest) }
-    }
-
-    /// Whether its depth includes a path that lies at or below its own.
-    fn reaches(&self, path: Path<'_>) -> bool {
-        self.depth() == u32::MAX || {
-            let levels = path.components().count() - components(self.path());
-            levels <= self.depth() as usize
-        }
-    }
-
-    fn is(&self, path: &str, token: &[u8]) -> bool {
-        self.path() == path && self.token() == token
-    }
-}
-
 /// What a new watch is made of.
 pub(crate) struct Spec<'a> {
     pub(crate) conn: ConnId,
@@ -192,7 +105,7 @@ impl<'a> NewWatch<'a> {
 /// All watches of a version.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Watches {
-    by_path: Trie<Watch>,
+    by_path: Shelves,
     by_conn: Watched,
     next_order: u64,
     depths: Depths,
@@ -262,34 +175,21 @@ impl Watches {
         conn: ConnId,
         path: WatchPath<'_>,
         token: &[u8],
-    ) -> Option<&Watch> {
+    ) -> Option<Watch<'_>> {
         let hash = path.hash(keys);
         // One that many watch is not looked for where this connection is none of them.
         if !self.by_conn.has(keys, conn, hash) {
             return None;
         }
-        self.by_path.get(hash, |w| w.conn() == conn && w.is(path.as_str(), token))
+        self.same(hash).find(|w| w.is(conn, path.as_str(), token))
     }
 
     /// Adds a watch that isn't there.
     pub(crate) fn add(&mut self, keys: &Keys, spec: &Spec<'_>) {
         let path = spec.path.as_str();
         let path_hash = spec.path.hash(keys);
-        let (domid, life) = spec.caller.guest().unwrap_or((DomId::ZERO, Instance::CONTROL));
-        let prefix = u16::try_from(spec.prefix).unwrap_or(0);
-        let head = Head {
-            path_hash,
-            conn: spec.conn,
-            life,
-            order_and_prefix: self.next_order << PREFIX_BITS | u64::from(prefix),
-            depth: spec.depth.unwrap_or(u32::MAX),
-            path_len: u16::try_from(path.len()).unwrap_or(0),
-            domid,
-        };
+        self.by_path.insert(path_hash, &entry::encoded(spec, self.next_order));
         self.next_order += 1;
-        let bytes: SmallVec<[u8; 128]> = path.bytes().chain(spec.token.iter().copied()).collect();
-        let watch = Watch(Thin::from_header_and_slice(head, &bytes));
-        self.by_path.insert(watch);
         self.by_conn.add(keys, spec.conn, path_hash);
         self.depths.add(path);
         self.on_indices += u32::from(heeds_indices(path));
@@ -304,8 +204,8 @@ impl Watches {
         token: &[u8],
     ) -> bool {
         let path_hash = path.hash(keys);
-        let is = |w: &Watch| w.conn() == conn && w.is(path.as_str(), token);
-        if self.by_path.remove(path_hash, is).is_none() {
+        let is = |w: Watch<'_>| w.is(conn, path.as_str(), token);
+        if self.by_path.remove(path_hash, |entry| is(Watch::of(entry))).is_none() {
             return false;
         }
         self.depths.remove(path.as_str());
@@ -318,27 +218,34 @@ impl Watches {
     pub(crate) fn remove_all(&mut self, keys: &Keys, conn: ConnId) -> usize {
         let gone = self.by_conn.remove_all(keys, conn);
         for hash in &gone {
-            let Some(watch) = self.by_path.remove(*hash, |w| w.conn() == conn) else { continue };
-            self.depths.remove(watch.path());
-            self.on_indices -= u32::from(heeds_indices(watch.path()));
+            let held = self.by_path.remove(*hash, |entry| Watch::of(entry).conn() == conn);
+            let Some(held) = held else { continue };
+            let path = Watch::held(&held).path();
+            self.depths.remove(path);
+            self.on_indices -= u32::from(heeds_indices(path));
         }
         gone.len()
     }
 
     /// One connection's watches, in order of registration.
-    pub(crate) fn of_conn(&self, keys: &Keys, conn: ConnId) -> Vec<Watch> {
+    pub(crate) fn of_conn(&self, keys: &Keys, conn: ConnId) -> Vec<Watch<'_>> {
         let mut paths = self.by_conn.of(keys, conn);
         paths.sort_unstable();
         paths.dedup();
-        let of_path = |hash: &Hash| self.by_path.same(*hash).iter().filter(|w| w.conn() == conn);
-        let mut all: Vec<Watch> = paths.iter().flat_map(of_path).cloned().collect();
-        all.sort_unstable_by_key(Watch::order);
+        let of_path = |hash: &Hash| self.same(*hash).filter(|w| w.conn() == conn);
+        let mut all: Vec<Watch<'_>> = paths.iter().flat_map(of_path).collect();
+        all.sort_unstable_by_key(|watch| watch.order());
         all
     }
 
     /// Every watch.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Watch> {
-        self.by_path.iter()
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Watch<'_>> {
+        self.by_path.iter().map(Watch::of)
+    }
+
+    /// Those of one hash.
+    fn same(&self, hash: Hash) -> impl Iterator<Item = Watch<'_>> {
+        self.by_path.same(hash).map(Watch::of)
     }
 
     /// The watches that a change at `path` concerns, in order of registration. `exact`: only
@@ -346,11 +253,11 @@ impl Watches {
     pub(crate) fn matching(&self, keys: &Keys, path: Path<'_>, exact: bool) -> Matching<'_> {
         let mut found = Matching::new();
         if exact {
-            found.extend(self.by_path.same(keys.path(path)).iter());
+            found.extend(self.same(keys.path(path)));
         } else {
             let mut add = |hash: Hash, depth: usize| {
                 if self.depths.any_at(depth) {
-                    found.extend(self.by_path.same(hash));
+                    found.extend(self.same(hash));
                 }
             };
             let mut hash = Keys::ROOT;
@@ -369,7 +276,7 @@ impl Watches {
     /// The watches of a special node, in order of registration.
     pub(crate) fn special(&self, keys: &Keys, name: &str) -> Matching<'_> {
         let hash = WatchPath::Special(name).hash(keys);
-        let mut found: Matching<'_> = self.by_path.same(hash).iter().collect();
+        let mut found: Matching<'_> = self.same(hash).collect();
         found.retain(|w| w.path() == name);
         sort(&mut found);
         found
@@ -377,7 +284,7 @@ impl Watches {
 }
 
 /// Watches that matched.
-pub(crate) type Matching<'v> = SmallVec<[&'v Watch; 8]>;
+pub(crate) type Matching<'v> = SmallVec<[Watch<'v>; 8]>;
 
 fn sort(found: &mut Matching<'_>) {
     if found.len() > 1 {
@@ -389,9 +296,6 @@ fn sort(found: &mut Matching<'_>) {
 fn components(path: &str) -> usize {
     if path == "/" { 0 } else { path.bytes().filter(|b| *b == b'/').count() }
 }
-
-/// Where the order stands above the prefix: 48 bits of it, as many as generations have.
-const PREFIX_BITS: u32 = 16;
 
 /// Depths that are told apart.
 const DEPTHS: usize = 16;

@@ -2,7 +2,7 @@
 //! among all when it goes, and for nothing else, so that a watch costs eight bytes here.
 //!
 //! A hash stands there once for each watch, and so as often as the path is watched. The few of
-//! most connections are one list, which is copied by each change; many are a trie.
+//! most connections are one list, which is copied by each change; many lie on shelves.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use triomphe::{Arc as Thin, HeaderSlice};
 
 use crate::hash::{Hash, Keys};
 use crate::limits::LISTED_WATCHES;
+use crate::shelves::Shelves;
 use crate::trie::{Entry, Trie};
 use crate::watch::ConnId;
 
@@ -34,13 +35,7 @@ struct Of {
 #[derive(Clone, Debug)]
 struct Many {
     of: Of,
-    paths: Trie<Hash>,
-}
-
-impl Entry for Hash {
-    fn hash(&self) -> Hash {
-        *self
-    }
+    paths: Shelves,
 }
 
 impl Entry for Paths {
@@ -60,7 +55,7 @@ impl Paths {
     fn has(&self, path: Hash) -> bool {
         match self {
             Paths::Few(few) => few.slice.contains(&path),
-            Paths::Many(many) => !many.paths.same(path).is_empty(),
+            Paths::Many(many) => many.paths.same(path).next().is_some(),
         }
     }
 
@@ -70,11 +65,11 @@ impl Paths {
                 *few = Thin::from_header_and_vec(few.header, [&few.slice, &[path]].concat());
             }
             Paths::Few(few) => {
-                let mut paths = Trie::default();
-                few.slice.iter().chain([&path]).for_each(|path| paths.insert(*path));
+                let mut paths = Shelves::default();
+                few.slice.iter().chain([&path]).for_each(|path| paths.insert(*path, &[]));
                 *self = Paths::Many(Arc::new(Many { of: few.header, paths }));
             }
-            Paths::Many(many) => Arc::make_mut(many).paths.insert(path),
+            Paths::Many(many) => Arc::make_mut(many).paths.insert(path, &[]),
         }
     }
 
@@ -99,7 +94,7 @@ impl Paths {
     fn all(&self) -> Vec<Hash> {
         match self {
             Paths::Few(few) => few.slice.to_vec(),
-            Paths::Many(many) => many.paths.iter().copied().collect(),
+            Paths::Many(many) => many.paths.hashes().collect(),
         }
     }
 }
@@ -150,7 +145,7 @@ impl Watched {
 mod tests {
     use super::*;
 
-    /// Lists become tries and go on; earlier versions see nothing of it.
+    /// Lists become shelves and go on; earlier versions see nothing of it.
     #[test]
     fn few_and_many_paths_are_counted_alike() {
         let keys = Keys::random();

@@ -5,6 +5,7 @@ use crate::caller::Caller;
 use crate::delta::NewWatch;
 use crate::error::Error;
 use crate::quota::Quota;
+use crate::shelves::Held;
 use crate::state::Env;
 use crate::watch::{ConnId, Spec, Watch, WatchPath};
 use crate::work::Work;
@@ -47,7 +48,7 @@ impl Work {
     /// Removes all watches of a connection.
     pub(crate) fn drop_watches(&mut self, env: &Env, conn: ConnId) {
         let all = self.state.watches.of_conn(&env.keys, conn);
-        let Some(caller) = all.first().map(Watch::caller) else { return };
+        let Some(caller) = all.first().map(|w| w.caller()) else { return };
         let bytes: i64 = all.iter().map(|w| watch_bytes(w.path(), w.token())).sum();
         let gone = self.state.watches.remove_all(&env.keys, conn);
         self.delta.unwatched(conn);
@@ -57,13 +58,14 @@ impl Work {
     /// The watches of a connection become another's.
     pub(crate) fn move_watches(&mut self, env: &Env, from: ConnId, to: ConnId) {
         let all = self.state.watches.of_conn(&env.keys, from);
+        let all: Vec<Held> = all.into_iter().map(Watch::hold).collect();
         if all.is_empty() {
             return;
         }
         self.state.watches.remove_all(&env.keys, from);
         self.delta.unwatched(from);
         for watch in &all {
-            let moved = NewWatch { conn: to, ..watch.registered() };
+            let moved = NewWatch { conn: to, ..Watch::held(watch).registered() };
             self.state.watches.add(&env.keys, &moved.spec());
             self.delta.watch(&moved);
         }

@@ -89,7 +89,7 @@ fn a_slow_consumer_is_overrun_by_two_committers() {
 fn linking_can_be_helped() {
     explore("two linkers of a record, one of its successor", PREEMPTIONS, || {
         begin(None);
-        let ring = Arc::new(Ring::new(2, u64::MAX));
+        let ring = Arc::new(Ring::new(2, u64::MAX, 0));
         let (old, new) = (record(2, 7), record(4, 8));
         let link = |record: &Arc<Record>| {
             let (ring, record) = (ring.clone(), record.clone());

@@ -87,7 +87,7 @@ fn laps_and_bytes_meet() {
 fn what_is_let_go_of_was_counted() {
     explore("bytes: a large record linked by one, small ones by another", PREEMPTIONS, || {
         begin(None);
-        let ring = Arc::new(Ring::new(8, 2));
+        let ring = Arc::new(Ring::new(8, 2, 0));
         let other = {
             let ring = ring.clone();
             let large = Arc::new(Record { seq: 1, author: 0, bytes: 4 });
@@ -106,7 +106,7 @@ fn what_is_let_go_of_was_counted() {
 fn a_record_that_comes_back_goes_again() {
     explore("bytes: a record linked by two, later ones by one of them", PREEMPTIONS, || {
         begin(None);
-        let ring = Arc::new(Ring::new(8, 2));
+        let ring = Arc::new(Ring::new(8, 2, 0));
         let first = record(1, 0);
         let other = {
             let (ring, first) = (ring.clone(), first.clone());
@@ -131,12 +131,39 @@ fn check_settled(ring: &Ring) {
     assert!(!is_gone || matches!(ring.get(4), Slot::Record(_)), "let go of without need");
 }
 
+/// What its consumer has read goes while another record is linked, and nothing else.
+#[test]
+fn what_was_read_goes_beside_a_linker() {
+    explore("read: two that let go, a linker", PREEMPTIONS, || {
+        begin(None);
+        let ring = Arc::new(Ring::new(8, u64::MAX, 1));
+        let reader = ring.join(1);
+        (2..=4).for_each(|seq| ring.link(&record(seq, 0)));
+        ring.has_read(&reader, 3);
+        let others = [
+            thread::spawn({
+                let ring = ring.clone();
+                move || ring.link(&record(5, 0))
+            }),
+            thread::spawn({
+                let ring = ring.clone();
+                move || ring.let_read_go(4, 0)
+            }),
+        ];
+        ring.let_read_go(4, 0);
+        others.into_iter().for_each(|thread| thread.join().unwrap());
+        assert!((2..=3).all(|seq| matches!(ring.get(seq), Slot::Older)));
+        assert!((4..=5).all(|seq| matches!(ring.get(seq), Slot::Record(_))));
+        ring.leave(&reader);
+    });
+}
+
 /// A slow linker that lets go of what lay in a slot doesn't take what has come there since.
 #[test]
 fn the_newest_stays() {
     explore("laps and bytes: a linker of a record, one of the next", PREEMPTIONS, || {
         begin(None);
-        let ring = Arc::new(Ring::new(2, 1));
+        let ring = Arc::new(Ring::new(2, 1, 0));
         (1..=2).for_each(|seq| ring.link(&record(seq, 0)));
         let other = {
             let ring = ring.clone();
@@ -153,7 +180,7 @@ fn the_newest_stays() {
 fn what_laps_took_is_not_gone_through() {
     explore("a record a million later, a consumer", None, || {
         begin(None);
-        let ring = Arc::new(Ring::new(2, 1));
+        let ring = Arc::new(Ring::new(2, 1, 0));
         ring.link(&record(1, 0));
         ring.link(&record(1_000_000, 0));
         let other = {

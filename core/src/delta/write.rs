@@ -30,24 +30,14 @@ struct Last {
 }
 
 impl Delta {
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// Bytes that it keeps.
-    pub(crate) fn capacity(&self) -> usize {
-        self.bytes.capacity()
-    }
-
     /// Items that are about nodes.
     pub(crate) fn nodes(&self) -> usize {
         self.nodes
     }
 
-    /// Gives back what was kept for more.
-    pub(crate) fn fit(mut self) -> Delta {
-        self.bytes.shrink_to_fit();
-        self
+    /// What was written, without room for more.
+    pub(crate) fn into_bytes(self) -> Box<[u8]> {
+        self.bytes.into_boxed_slice()
     }
 
     /// What follows is this caller's.

@@ -63,7 +63,7 @@ impl Hooks<Version> for Inner {
 impl Inner {
     fn new(size: Size) -> Arc<Inner> {
         let first = record(1, 0);
-        let ring = Ring::new(usize::try_from(size.slots).unwrap(), size.most);
+        let ring = Ring::new(usize::try_from(size.slots).unwrap(), size.most, 0);
         ring.link(&first);
         let first = Version { seq: 1, record: first };
         Arc::new(Inner { root: Root::new(Cell::new(first), Cell::new(None)), ring })

@@ -22,6 +22,10 @@ impl AtomicU64 {
         }
     }
 
+    pub(crate) fn store(&self, value: u64, ordering: Of) {
+        self.0.store(value, ordering);
+    }
+
     pub(crate) fn fetch_add(&self, value: u64, ordering: Of) -> u64 {
         self.0.fetch_add(value, ordering)
     }
