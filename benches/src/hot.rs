@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use myriad_core::{Config, Path, Store};
+use myriad_ring::v1::Op;
 
 use crate::{
     fail::or_die,
@@ -14,6 +15,7 @@ use crate::{
     subjects::{
         commits::StoreWrites,
         feeds::Fires,
+        guests::Guests,
         lookups::{IndexLookups, Listings, names},
         reads::StoreReads,
         requests::{Codec, Requests},
@@ -42,7 +44,7 @@ pub struct Hot {
 }
 
 /// All of them.
-pub const ALL: [Hot; 11] = [
+pub const ALL: [Hot; 13] = [
     Hot { name: "read", ops: 500, make: || Box::new(StoreReads::new(&store(), &keys(), 0)) },
     Hot { name: "write", ops: 2000, make: || Box::new(StoreWrites::new(&store(), &keys(), 1, 0)) },
     Hot { name: "vm-create", ops: 64, make: || Box::new(creates(&store())) },
@@ -54,6 +56,8 @@ pub const ALL: [Hot; 11] = [
     Hot { name: "codec", ops: 2000, make: || Box::new(Codec::new(&keys())) },
     Hot { name: "ring", ops: 2000, make: || Box::new(Transfers::new()) },
     Hot { name: "request", ops: 2000, make: || Box::new(Requests::new(&store(), &keys())) },
+    Hot { name: "ring-read", ops: 125, make: || Box::new(Guests::new(Op::Read, SEED)) },
+    Hot { name: "ring-write", ops: 125, make: || Box::new(Guests::new(Op::Write, SEED)) },
 ];
 
 impl Hot {

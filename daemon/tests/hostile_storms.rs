@@ -33,7 +33,7 @@ fn reconnections_at_any_moment_leave_nothing_behind() {
     for storm in 0..RECONNECTIONS {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let count = (seed >> 16) as usize % (stream.len() + 1);
-        guest.client.push(stream[..count].to_vec());
+        guest.client.push(&stream[..count]);
         guest.client.pump().unwrap();
         let liar = guest.liar();
         // Now and then the server has taken all of it before; where it serves the ring, that is.

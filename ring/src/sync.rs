@@ -3,4 +3,7 @@
 //! is all that the index protocol knows of a page.
 
 #[allow(clippy::disallowed_types)]
-pub(crate) use std::sync::atomic::{AtomicU8, AtomicU32, Ordering, fence};
+#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+pub(crate) use std::sync::atomic::AtomicU8;
+#[allow(clippy::disallowed_types)]
+pub(crate) use std::sync::atomic::{AtomicU32, Ordering, fence};

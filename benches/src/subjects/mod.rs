@@ -3,6 +3,7 @@
 pub mod commits;
 pub mod deaths;
 pub mod feeds;
+pub mod guests;
 pub mod lookups;
 pub mod reads;
 pub mod requests;

@@ -127,7 +127,7 @@ impl Worker {
         !self.neighbours.is_empty() || !self.ports.hot().is_empty()
     }
 
-    /// A doorbell was rung: others may be soon.
+    /// A doorbell was rung, or a ring had something without: others may be soon.
     pub(super) fn warm(&mut self) {
         self.hot_until = self.now.saturating_add(self.patience);
     }

@@ -6,8 +6,7 @@
 //! # Synchronization
 //! As in `end.rs`; the words of features and errors are written by the server with Release.
 
-use std::collections::VecDeque;
-
+pub use super::client::Client;
 use super::{
     doorbells::Doorbells,
     end::End,
@@ -19,7 +18,6 @@ use super::{
 use crate::{
     limits::SCRATCH,
     sync::Ordering::{Acquire, Relaxed},
-    v1::{Assembler, Header, Op, PAYLOAD_MAX},
 };
 
 /// What differs between guests that keep the rules.
@@ -76,6 +74,10 @@ impl GuestEnd {
     /// [`BadIndex`]: the server has lied.
     pub fn receive(&mut self, take: impl FnOnce(&[u8]) -> usize) -> Result<usize, BadIndex> {
         self.end.receive(&mut [0; SCRATCH], take)
+    }
+
+    pub(super) fn puts_whole_messages(&self) -> bool {
+        self.habits.whole_messages
     }
 
     /// Bytes that there is room for.
@@ -142,110 +144,6 @@ impl GuestEnd {
             page.store(word, 0, Relaxed);
         }
         self.end.adopt();
-    }
-}
-
-/// The guest's end, for messages. It doesn't wait: whoever owns it waits for doorbells.
-#[derive(Debug)]
-pub struct Client {
-    end: GuestEnd,
-    /// Messages to be put, and how many bytes of the first already are.
-    unsent: VecDeque<Vec<u8>>,
-    sent: usize,
-    input: Assembler,
-    next_id: u32,
-}
-
-impl Client {
-    /// A client on a page.
-    #[must_use]
-    pub fn new(page: Page, habits: Habits) -> Client {
-        let end = GuestEnd::new(page, habits);
-        Client { end, unsent: VecDeque::new(), sent: 0, input: Assembler::default(), next_id: 0 }
-    }
-
-    /// The end below.
-    pub fn end(&mut self) -> &mut GuestEnd {
-        &mut self.end
-    }
-
-    /// Queues a request, of up to 4096 bytes of payload, and gives its id, which its reply has.
-    pub fn ask(&mut self, op: Op, tx_id: u32, payload: &[u8]) -> u32 {
-        let payload = payload.get(..PAYLOAD_MAX).unwrap_or(payload);
-        let (req_id, len) = (self.next_id, u32::try_from(payload.len()).unwrap_or(0));
-        self.next_id = self.next_id.wrapping_add(1);
-        let header = Header { op: op as u32, req_id, tx_id, len };
-        self.push([&header.to_bytes()[..], payload].concat());
-        req_id
-    }
-
-    /// Queues any bytes.
-    pub fn push(&mut self, bytes: Vec<u8>) {
-        if !bytes.is_empty() {
-            self.unsent.push_back(bytes);
-        }
-    }
-
-    /// Whether something is queued that isn't in the ring.
-    #[must_use]
-    pub fn has_output(&self) -> bool {
-        !self.unsent.is_empty()
-    }
-
-    /// Moves what can be moved, both ways; says whether anything was.
-    ///
-    /// # Errors
-    /// [`BadIndex`]: the server has lied.
-    pub fn pump(&mut self) -> Result<bool, BadIndex> {
-        let mut has_moved = self.end.receive(|bytes| self.input.push(bytes))? > 0;
-        while let Some(first) = self.unsent.front() {
-            let rest = first.get(self.sent..).unwrap_or_default();
-            let waits = self.end.habits.whole_messages
-                && rest.len() <= RING_SIZE as usize
-                && self.end.writable()? < u32::try_from(rest.len()).unwrap_or(u32::MAX);
-            let count = if waits { 0 } else { self.end.send(rest)? };
-            has_moved |= count > 0;
-            self.sent = self.sent.saturating_add(count);
-            if count < rest.len() {
-                break;
-            }
-            self.unsent.pop_front();
-            self.sent = 0;
-        }
-        Ok(has_moved)
-    }
-
-    /// The next message that is whole: a reply or an event.
-    pub fn message(&mut self) -> Option<(Header, Vec<u8>)> {
-        let message = self.input.message().ok().flatten()?;
-        let message = (message.header, message.payload.to_vec());
-        self.input.take();
-        Some(message)
-    }
-
-    /// Whether there is something to read, or room for what is queued. Ask before waiting for a
-    /// doorbell.
-    ///
-    /// # Errors
-    /// [`BadIndex`]: the server has lied.
-    pub fn look_again(&mut self) -> Result<bool, BadIndex> {
-        // One that waits for more room than there is waits for the doorbell.
-        let has_output = self.has_output() && !self.end.habits.whole_messages;
-        self.end.look_again(has_output)
-    }
-
-    /// Whether the server's doorbell is to be rung.
-    #[must_use]
-    pub fn take_doorbell(&mut self) -> bool {
-        self.end.take_doorbell()
-    }
-
-    /// Asks for the rings to be emptied, and forgets what is on its way.
-    pub fn reconnect(&mut self) {
-        self.unsent.clear();
-        self.sent = 0;
-        self.input.clear();
-        self.end.reconnect();
     }
 }
 

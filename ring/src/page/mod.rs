@@ -61,6 +61,7 @@
 //! while bytes of it wait, so sweep it when the limit is lifted; MiniOS doesn't ring when it has
 //! made room, so sweep a ring that has output waiting now and then.
 
+mod client;
 mod doorbells;
 mod end;
 #[cfg(any(fuzzing, test, feature = "fuzz"))]

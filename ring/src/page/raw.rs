@@ -11,7 +11,10 @@
 //!    side of the mapping is explained by *some* program of atomic accesses, as the guidelines ask
 //!    for memory shared with untrusted parties (rust-lang/unsafe-code-guidelines #152 and #607; the
 //!    same answer as in crosvm and vm-memory, whose volatile accesses are the older form of it).
-//!    Wider accesses to the rings would race in mixed sizes, which the model has no words for.
+//!    Wider atomics on the rings would race in mixed sizes, which the model has no words for. On
+//!    x86-64 bytes are moved by assembly, sixteen at a time, and to the model this is one such
+//!    program too: x86 makes each byte of a wide access one that was stored there, and the compiler
+//!    takes the block for code that may do any atomic access to the page.
 //! 2. **No reference to shared bytes** is made, but the one to a single atomic for the moment of
 //!    its access, which is how the standard library takes it. Atomics are `UnsafeCell`s: such a
 //!    reference claims nothing about the value. No slice, no `DomainInterface`.
@@ -22,8 +25,7 @@
 //!    from the page only ever reach this file as checked spans, and it checks the spans again.
 //! 5. **The memory stays mapped** as long as the [`Mapping`] lives, which every [`Page`] holds.
 //!
-//! A byte at a time costs 0.25 ns a byte (a copy by `rep movsb` a tenth): 50 ns of a request of
-//! 100 bytes with its reply of as many.
+//! By atomics of Rust, where there is no assembly, a byte costs 0.25 ns, and five instructions.
 //!
 //! # Synchronization
 //! Accesses here have the orderings that their callers name; bytes are relaxed, and ordered by the
@@ -38,7 +40,9 @@ use super::{
     layout::{Lane, PAGE_SIZE, RING_SIZE, Word},
     shared::Shared,
 };
-use crate::sync::{AtomicU8, AtomicU32, Ordering, fence};
+#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+use crate::sync::AtomicU8;
+use crate::sync::{AtomicU32, Ordering, fence};
 
 /// A page that another party may write at any time, for as long as the value lives.
 ///
@@ -172,21 +176,19 @@ impl Shared for Page {
     }
 
     fn copy_out(&self, lane: Lane, at: usize, to: &mut [u8]) {
-        let room = (RING_SIZE as usize).saturating_sub(at);
-        let Some(base) = self.byte(lane, at) else { return };
-        for (n, byte) in to.iter_mut().take(room).enumerate() {
-            // SAFETY: `n` is below `room`, so this is a byte of the ring, mapped while `self`
-            // lives and accessed by 8-bit atomics alone. `to` is ours: no `&mut` leads here.
-            *byte = unsafe { AtomicU8::from_ptr(base.add(n).as_ptr()) }.load(Ordering::Relaxed);
+        let room = (RING_SIZE as usize).saturating_sub(at).min(to.len());
+        if let (Some(base), Some(to)) = (self.byte(lane, at), to.get_mut(..room)) {
+            // SAFETY: from here to the ring's end there are `room` bytes or more, which are mapped
+            // while `self` lives. `to` is as long, and ours: no `&mut` leads to the page.
+            unsafe { copy::<true>(base, NonNull::from(to).cast(), room) };
         }
     }
 
     fn copy_in(&self, lane: Lane, at: usize, from: &[u8]) {
-        let room = (RING_SIZE as usize).saturating_sub(at);
-        let Some(base) = self.byte(lane, at) else { return };
-        for (n, byte) in from.iter().take(room).enumerate() {
+        let room = (RING_SIZE as usize).saturating_sub(at).min(from.len());
+        if let (Some(base), Some(from)) = (self.byte(lane, at), from.get(..room)) {
             // SAFETY: as in `copy_out`.
-            unsafe { AtomicU8::from_ptr(base.add(n).as_ptr()) }.store(*byte, Ordering::Relaxed);
+            unsafe { copy::<false>(NonNull::from(from).cast(), base, room) };
         }
     }
 
@@ -196,6 +198,57 @@ impl Shared for Page {
 
     fn pause(&self) {
         std::hint::spin_loop();
+    }
+}
+
+/// Moves each byte once: sixteen at a time, and what is left one by one.
+///
+/// # Safety
+/// `len` bytes can be loaded from `from` on, and stored from `to` on.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+unsafe fn copy<const OUT: bool>(from: NonNull<u8>, to: NonNull<u8>, len: usize) {
+    // SAFETY: it touches these bytes, and the registers that it names.
+    unsafe {
+        std::arch::asm!(
+            "sub {n}, 16",
+            "jb 3f",
+            "2: movdqu {x}, [{from} + {at}]",
+            "movdqu [{to} + {at}], {x}",
+            "add {at}, 16",
+            "sub {n}, 16",
+            "jae 2b",
+            "3: add {n}, 16",
+            "jz 5f",
+            "4: mov {b}, [{from} + {at}]",
+            "mov [{to} + {at}], {b}",
+            "inc {at}",
+            "dec {n}",
+            "jnz 4b",
+            "5:",
+            from = in(reg) from.as_ptr(), to = in(reg) to.as_ptr(),
+            n = inout(reg) len => _, at = inout(reg) 0_usize => _,
+            b = out(reg_byte) _, x = out(xmm_reg) _,
+            options(nostack),
+        );
+    }
+}
+
+/// The same in Rust: bytes of the page, which are on the side of `from` if `OUT`, by atomics.
+///
+/// # Safety
+/// As above; the bytes of the page are accessed by 8-bit atomics alone, and the others by us.
+#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+unsafe fn copy<const OUT: bool>(from: NonNull<u8>, to: NonNull<u8>, len: usize) {
+    for n in 0..len {
+        // SAFETY: `n` is below `len`, and the rest is the caller's promise.
+        unsafe {
+            let (from, to) = (from.add(n), to.add(n));
+            if OUT {
+                to.write(AtomicU8::from_ptr(from.as_ptr()).load(Ordering::Relaxed));
+            } else {
+                AtomicU8::from_ptr(to.as_ptr()).store(from.read(), Ordering::Relaxed);
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use proptest::prelude::*;
 
 use super::{
+    Memfd,
     doorbells::Doorbells,
     end::End,
     fuzz,
@@ -101,7 +102,7 @@ fn a_message_that_is_too_long_fails_the_ring_and_a_reconnection_mends_it() {
     for len in [PAYLOAD_MAX + 1, 1 << 30] {
         let (mut rig, mut client, liar) = rig(Habits::LINUX);
         let header = Header { op: 2, req_id: 1, tx_id: 0, len: u32::try_from(len).unwrap() };
-        client.push(header.to_bytes().to_vec());
+        client.push(header.to_bytes());
         client.push(vec![0; 900]);
         assert_eq!(run(&mut rig, &mut client), []);
         assert_eq!(liar.get(Word::Error), ERROR_PROTO);
@@ -143,6 +144,34 @@ fn storms_of_reconnections_leave_a_ring_that_works() {
     client.ask(Op::Watch, 0, b"w\0t\0");
     assert_eq!(run(&mut rig, &mut client).len(), 2);
     assert_eq!(rig.world.store.pin().watches(), 1);
+}
+
+#[test]
+fn each_byte_is_copied_to_its_place_and_no_other() {
+    let page = Memfd::create().unwrap().map().unwrap();
+    let size = RING_SIZE as usize;
+    let bytes: Vec<u8> = (0..=250).cycle().take(size).collect();
+    let (lane, other) = (Lane::Requests, Lane::Responses);
+    for at in [0, 1, 7, 15, size - 40, size - 1, size] {
+        for len in (0..70).chain([size - 1, size]) {
+            let kept = len.min(size - at);
+            page.copy_in(lane, 0, &vec![0xEE; size]);
+            page.copy_in(lane, at, &bytes[..len]);
+            let mut expected = vec![0xEE; size];
+            expected[at..at + kept].copy_from_slice(&bytes[..kept]);
+            let mut all = vec![0; size];
+            page.copy_out(lane, 0, &mut all);
+            assert_eq!(all, expected, "{len} bytes at {at}");
+            let mut some = vec![0xDD; len];
+            page.copy_out(lane, at, &mut some);
+            assert_eq!(some[..kept], bytes[..kept], "{len} bytes at {at}");
+            assert!(some[kept..].iter().all(|byte| *byte == 0xDD), "{len} bytes at {at}");
+        }
+    }
+    let mut beside = vec![1; size];
+    page.copy_out(other, 0, &mut beside);
+    assert!(beside.iter().all(|byte| *byte == 0));
+    assert!(Word::ALL.into_iter().all(|word| page.load(word, Ordering::Relaxed) == 0));
 }
 
 #[test]

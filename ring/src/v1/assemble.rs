@@ -52,7 +52,11 @@ impl Message<'_> {
     /// Its bytes in the stream, header and payload.
     #[must_use]
     pub fn len(&self) -> u64 {
-        (HEADER_LEN as u64).saturating_add(self.payload.len() as u64)
+        self.size() as u64
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        HEADER_LEN.saturating_add(self.payload.len())
     }
 
     /// Never: there is a header.
@@ -108,10 +112,13 @@ impl Assembler {
 
     /// Drops the message that [`Assembler::message`] shows; nothing where it shows none.
     pub fn take(&mut self) {
-        if let Ok(Some(message)) = self.message() {
-            let len = HEADER_LEN.saturating_add(message.payload.len());
-            self.done = self.done.saturating_add(len);
-        }
+        let len = self.message().ok().flatten().map_or(0, |message| message.size());
+        self.skip(len);
+    }
+
+    /// Drops so many bytes from the front, of messages that were looked at.
+    pub(crate) fn skip(&mut self, len: usize) {
+        self.done = self.done.saturating_add(len).min(self.bytes.len());
         if self.pending() == 0 {
             self.clear();
         }

@@ -18,6 +18,9 @@ pub const SPARES_KEPT: usize = 64;
 /// Bytes of an input buffer that is kept. (As many as a ring holds, with a part of a message.)
 pub const INPUT_KEPT: usize = 2048;
 
+/// Bytes of a buffer that is kept for the next reply, or for the next path.
+pub const BUFFER_KEPT: usize = 256;
+
 /// Messages that a kept output queue has room for.
 pub const QUEUE_KEPT: usize = 64;
 

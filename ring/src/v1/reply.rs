@@ -23,6 +23,7 @@ use crate::v1::{
 pub fn put(out: &mut Vec<u8>, to: &Header, payload: &[u8]) {
     match message_len(payload.len()) {
         Some(len) => {
+            out.reserve(HEADER_LEN.saturating_add(payload.len()));
             out.extend_from_slice(&Header { len, ..*to }.to_bytes());
             out.extend_from_slice(payload);
         }

@@ -86,7 +86,7 @@ impl Ring {
     pub fn send(&mut self, bytes: &[u8], pieces: usize) -> Result<(), WireError> {
         let piece = bytes.len().div_ceil(pieces.max(1)).max(1);
         for part in bytes.chunks(piece) {
-            self.client.push(part.to_vec());
+            self.client.push(part);
             self.pump()?;
         }
         Ok(())

@@ -203,21 +203,26 @@ impl Load<'_> {
                 machine.bells().hear(|_| {});
             }
             for guest in &mut *self.guests {
-                while more && guest.sent.len() < depth {
-                    guest.client.ask(self.op, 0, &payload);
-                    guest.sent.push_back(Instant::now());
+                if more && guest.sent.len() < depth {
+                    // The clock is read once for all that are sent together, or come together.
+                    let now = Instant::now();
+                    while guest.sent.len() < depth {
+                        guest.client.ask(self.op, 0, &payload);
+                        guest.sent.push_back(now);
+                    }
                 }
                 moved |= guest.client.pump().map_err(|e| broken(&e))?;
                 if let (true, Some(machine)) = (guest.client.take_doorbell(), &self.machine) {
                     machine.ring(guest.domid).map_err(|e| broken(&e))?;
                 }
-                while let Some((header, _)) = guest.client.message() {
+                let mut now = None;
+                while let Some(header) = guest.client.header() {
                     if header.op != self.op as u32 {
                         return Err(Error::Machine(format!("an answer of type {}", header.op)));
                     }
                     moved = true;
                     if let Some(sent) = guest.sent.pop_front() {
-                        latencies.record(sent.elapsed());
+                        latencies.record(*now.get_or_insert_with(Instant::now) - sent);
                     }
                 }
                 under_way |= !guest.sent.is_empty();

@@ -186,6 +186,43 @@ fn a_guest_that_never_rings_for_room_gets_the_rest_in_time() {
     alone.stepped.end();
 }
 
+#[test]
+fn a_ring_that_had_something_without_a_doorbell_is_waited_for_too() {
+    let mut alone = Alone::new();
+    let stepped = &mut alone.stepped;
+    let mut dom0 = stepped.connect().unwrap();
+    ask(stepped, &mut dom0, Op::Control, b"sim\0create\x005\0");
+    ask(stepped, &mut dom0, Op::Introduce, b"5\x001\x001\0");
+    ask(stepped, &mut dom0, Op::Write, b"/a\0x");
+    ask(stepped, &mut dom0, Op::SetPerms, b"/a\0b0\0");
+    let beside = stepped.neighbour(1).unwrap();
+    let (page, _) = stepped.attach(&beside, GUEST).unwrap();
+    let mut guest = Client::new(page.map().unwrap(), Habits::LINUX);
+    // More than its quota of outstanding requests lets in at once: the rest waits for a sweep.
+    (0..30).for_each(|_| _ = guest.ask(Op::Read, 0, b"/a\0"));
+    assert!(guest.pump().unwrap() && guest.take_doorbell());
+    stepped.ring(&beside, GUEST).unwrap();
+    while stepped.asleep(0).is_some() {
+        stepped.step(0).unwrap();
+    }
+    // The doorbell is long ago when the last ones come, whose doorbell is not heard.
+    stepped.advance(2 * limits::HOT);
+    (0..4).for_each(|_| _ = guest.ask(Op::Read, 0, b"/a\0"));
+    assert!(guest.pump().unwrap());
+    let mut answers = 0;
+    let mut last = stepped.now();
+    while stepped.asleep(0).is_none() {
+        stepped.step(0).unwrap();
+        guest.pump().unwrap();
+        let came = std::iter::from_fn(|| guest.header()).count();
+        answers += came;
+        last = if came > 0 { stepped.now() } else { last };
+    }
+    assert_eq!(answers, 34);
+    assert!(stepped.now() - last >= limits::HOT_LEAST, "it has slept at once");
+    alone.stepped.end();
+}
+
 /// Everyone goes on, in turn.
 fn play(stepped: &mut Stepped, counters: &mut [Counter], rounds: u32) {
     for _ in 0..rounds {

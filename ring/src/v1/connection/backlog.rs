@@ -9,7 +9,12 @@ use std::{collections::VecDeque, sync::LazyLock, time::Duration};
 use ahash::RandomState;
 use hashbrown::{HashTable, hash_table::Entry};
 
-use crate::v1::{connection::ticket::Ticket, header::HEADER_LEN, limits::QUEUE_KEPT, reply};
+use crate::v1::{
+    connection::{buffers, ticket::Ticket},
+    header::HEADER_LEN,
+    limits::QUEUE_KEPT,
+    reply,
+};
 
 /// By which events are compared: of nobody's choosing, so that no client can make many collide.
 static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
@@ -180,8 +185,11 @@ impl Backlog {
         if self.deadlines.front().is_some_and(|&(_, due)| due == number) {
             self.deadlines.pop_front();
         }
-        if let (Some(ticket), true) = (message.ticket, message.is_reply) {
-            ticket.drop_quietly();
+        if message.is_reply {
+            buffers::done_with(message.bytes);
+            if let Some(ticket) = message.ticket {
+                ticket.drop_quietly();
+            }
         }
     }
 

@@ -18,6 +18,7 @@ use crate::v1::{
     assemble::Message,
     connection::{
         Connection, Executed, Host, Progress, State,
+        buffers::{self, Text},
         progress::{Early, Held},
     },
     header::{HEADER_LEN, Header},
@@ -56,7 +57,7 @@ impl Connection {
         if count < 2 {
             return None;
         }
-        let mut buffers = vec![String::new(); count];
+        let mut buffers: Vec<Text> = (0..count).map(|_| Text::new()).collect();
         let (rules, max) = (&self.session.paths, self.session.limit(Quota::PathMax));
         let messages = self.input.messages().zip(&mut buffers);
         let simple = |(message, buffer)| Simple::parse(message, rules, max, buffer);
@@ -99,7 +100,9 @@ impl Connection {
             host.executed(&simple.executed(self.session.peer, reply));
             replies.push(Early { bytes, fires: if has_events { fires } else { usize::MAX } });
         }
-        (0..replies.len()).for_each(|_| self.take());
+        let len = batch.iter().map(|simple| simple.message.size()).sum();
+        drop(batch);
+        self.take(len);
         self.session.tell(host);
         let reply = replies.pop().map(|last| last.bytes).unwrap_or_default();
         let (seq, first_event) = (outcome.seq, None);
@@ -114,7 +117,7 @@ impl<'a> Simple<'a> {
         message: Message<'a>,
         rules: &PathRules,
         max: u32,
-        buffer: &'a mut String,
+        buffer: &'a mut Text,
     ) -> Option<Simple<'a>> {
         let (path, write) = match Request::parse(op(&message.header)?, message.payload).ok()? {
             Request::Write { path, value } => (path, Write::Value(value)),
@@ -145,7 +148,7 @@ impl<'a> Simple<'a> {
     }
 
     fn reply(&self, result: Result<(), Errno>) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(HEADER_LEN + REPLY_GUESS);
+        let mut bytes = buffers::for_reply(HEADER_LEN + REPLY_GUESS);
         match result {
             Ok(()) => reply::put_ack(&mut bytes, &self.message.header),
             Err(errno) => reply::put_error(&mut bytes, &self.message.header, errno),

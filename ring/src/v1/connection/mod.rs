@@ -24,6 +24,7 @@
 mod account;
 mod backlog;
 mod batch;
+mod buffers;
 mod host;
 mod ops;
 mod ops_domain;
@@ -212,7 +213,7 @@ impl Connection {
         }
         let Ok(Some(message)) = self.input.message() else { return Progress::Idle };
         let ticket = self.session.open_ticket(1);
-        let mut reply = Vec::with_capacity(REPLY_GUESS);
+        let mut reply = buffers::for_reply(REPLY_GUESS);
         let header = message.header;
         let ops = Ops {
             session: &mut self.session,
@@ -226,8 +227,9 @@ impl Connection {
             first_event: None,
             later: false,
         };
+        let len = message.size();
         let ran = ops.run(message.payload);
-        self.take();
+        self.take(len);
         if Op::from_number(header.op) == Some(Op::Watch) {
             // Events that come before its next request count beside it.
             self.session.refresh(store);
@@ -378,11 +380,10 @@ impl Connection {
         self.session.outstanding()
     }
 
-    /// Drops the request that was executed.
-    fn take(&mut self) {
-        let len = self.input.message().ok().flatten().map_or(0, |message| message.len());
-        self.executed = self.executed.saturating_add(len);
-        self.input.take();
+    /// Drops the requests that were executed, of so many bytes.
+    fn take(&mut self, len: usize) {
+        self.executed = self.executed.saturating_add(len as u64);
+        self.input.skip(len);
     }
 
     fn clear(&mut self, store: &Store) {

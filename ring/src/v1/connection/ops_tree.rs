@@ -7,6 +7,7 @@ use myriad_core::{
 use crate::v1::{
     args::PermArgs,
     connection::{
+        buffers::Text,
         host::Conflict,
         ops::{Done, Failed, Ops},
     },
@@ -25,7 +26,7 @@ impl Ops<'_> {
         path: &[u8],
         read: impl FnOnce(&mut dyn Reads, &Caller, Path<'_>, &Header, &mut Vec<u8>) -> Told,
     ) -> Done {
-        let mut buffer = String::new();
+        let mut buffer = Text::new();
         let path = self.node(path, &mut buffer)?;
         self.read(|reads, caller, header, out| read(reads, caller, path, header, out))
     }
@@ -36,7 +37,7 @@ impl Ops<'_> {
         path: &[u8],
         put: impl FnOnce(&Header, &mut Vec<u8>, &Listing),
     ) -> Done {
-        let mut buffer = String::new();
+        let mut buffer = Text::new();
         let path = self.node(path, &mut buffer)?;
         let (caller, header) = (self.session.caller, self.header);
         let kept = self.host.listings();
@@ -78,7 +79,7 @@ impl Ops<'_> {
         path: &[u8],
         mut write: impl FnMut(&mut dyn Writes, &Caller, Path<'_>) -> Told,
     ) -> Done {
-        let mut buffer = String::new();
+        let mut buffer = Text::new();
         let path = self.node(path, &mut buffer)?;
         self.write(|writes, caller| write(writes, caller, path))
     }
@@ -97,7 +98,7 @@ impl Ops<'_> {
     }
 
     pub(super) fn get_perms(&mut self, path: &[u8]) -> Done {
-        let mut buffer = String::new();
+        let mut buffer = Text::new();
         match self.name(path, &mut buffer)? {
             Name::Node(path) => self.read(|reads, caller, header, out| {
                 reply::put_perms(out, header, &reads.get_perms(caller, path)?);
@@ -124,7 +125,7 @@ impl Ops<'_> {
                 return Err(Errno::ENOENT.into());
             }
         }
-        let mut buffer = String::new();
+        let mut buffer = Text::new();
         match self.name(path, &mut buffer)? {
             Name::Node(path) => self.write(|writes, caller| writes.set_perms(caller, path, &perms)),
             Name::Special(name) => {

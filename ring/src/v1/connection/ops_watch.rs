@@ -4,6 +4,7 @@ use myriad_core::{Errno, Error, Quota, WatchPath};
 
 use crate::v1::{
     connection::{
+        buffers::Text,
         ops::{Done, Ops},
         progress::FirstEvent,
     },
@@ -17,7 +18,7 @@ impl Ops<'_> {
             return Err(Errno::EINVAL.into());
         }
         let prefix = if is_absolute(path) { 0 } else { self.session.paths.home_len() };
-        let mut buffer = String::new();
+        let mut buffer = Text::new();
         let name = self.name(path, &mut buffer)?;
         let bytes = text(name).len().saturating_add(token.len());
         let full = self.session.memory_refuses(self.waiting, bytes, self.now);
@@ -34,7 +35,7 @@ impl Ops<'_> {
     }
 
     pub(super) fn unwatch(&mut self, path: &[u8], token: &[u8]) -> Done {
-        let mut buffer = String::new();
+        let mut buffer = Text::new();
         // What is no path isn't watched.
         let name = self.name(path, &mut buffer).map_err(|_| Errno::ENOENT)?;
         let id = self.session.id;

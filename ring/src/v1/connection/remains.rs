@@ -210,9 +210,9 @@ impl Connection {
             return None;
         }
         lost.answered.pop_front();
-        let reply = answer(&message.header, first.result);
+        let (reply, len) = (answer(&message.header, first.result), message.size());
         let (seq, ticket) = (store.pin().seq(), self.session.open_ticket(1));
-        self.take();
+        self.take(len);
         self.state = State::Held(Held { seq, early: Vec::new(), reply, ticket, first_event: None });
         Some(Progress::Held { seq })
     }

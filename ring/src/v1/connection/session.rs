@@ -38,6 +38,8 @@ pub(super) struct Session {
 struct Guest {
     domid: DomId,
     account: Account,
+    /// The publication that the account is of.
+    seen: Option<u64>,
     outstanding: Outstanding,
 }
 
@@ -52,6 +54,7 @@ impl Session {
             Caller::Guest { domid, .. } => Some(Guest {
                 domid,
                 account: Account::new(domid),
+                seen: None,
                 outstanding: Outstanding::new(Waker::noop().clone()),
             }),
         };
@@ -98,9 +101,14 @@ impl Session {
 
     /// Takes over what the store says of the caller's domain. (Nothing for a privileged one.)
     pub(super) fn refresh(&mut self, store: &Store) {
-        if let Some(guest) = &mut self.guest
-            && let Some(info) = store.pin().domain(guest.domid)
+        let Some(guest) = &mut self.guest else { return };
+        let view = store.pin();
+        let now = Some(view.seq());
+        // What was published once doesn't change (V1).
+        if guest.seen != now
+            && let Some(info) = view.domain(guest.domid)
         {
+            guest.seen = now;
             guest.account.update(&info);
             self.features = info.features;
         }
