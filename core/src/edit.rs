@@ -12,7 +12,7 @@ use crate::perms::Perm;
 use crate::quota::Quota;
 use crate::state::{Env, Special, State};
 use crate::tree::Part;
-use crate::view::{Listing, Match, Reads, listing, matches, special_perms};
+use crate::view::{Listing, Match, Reads, Stat, listing, matches, special_perms};
 use crate::virt::{self, Virtual};
 use crate::watch::{ConnId, Spec, WatchPath};
 use crate::work::Work;
@@ -238,6 +238,22 @@ impl Work {
         Ok(scratch)
     }
 
+    pub(crate) fn stat_into<'w>(
+        &'w mut self,
+        env: &Env,
+        caller: &Caller,
+        path: Path<'_>,
+        scratch: &'w mut Vec<u8>,
+    ) -> Result<Stat<'w>, Error> {
+        if !virt::is_reserved(path) {
+            let all = [Part::Value, Part::Perms, Part::Children];
+            return Ok(Stat::of(self.look(env, caller, path, &all)?));
+        }
+        let node = self.virtual_node(env, caller, path)?;
+        let stamp = virt::stamp(env, &self.state, node);
+        self.read_into(env, caller, path, scratch).map(|value| Stat::of_index(value, stamp))
+    }
+
     pub(crate) fn list(
         &mut self,
         env: &Env,
@@ -333,6 +349,10 @@ macro_rules! reads_and_writes_through_work {
         impl Reads for $type {
             fn read(&mut self, caller: &Caller, path: Path<'_>) -> Result<&[u8], Error> {
                 self.work.read_into(&self.env, caller, path, &mut self.scratch)
+            }
+
+            fn stat(&mut self, caller: &Caller, path: Path<'_>) -> Result<Stat<'_>, Error> {
+                self.work.stat_into(&self.env, caller, path, &mut self.scratch)
             }
 
             fn list(&mut self, caller: &Caller, path: Path<'_>) -> Result<Listing, Error> {

@@ -64,6 +64,7 @@ mod shelves;
 mod state;
 mod store;
 mod sync;
+mod together;
 mod transaction;
 mod tree;
 mod trie;
@@ -94,7 +95,7 @@ pub use restore::{Restore, RestoreError};
 pub use state::Special;
 pub use store::{Outcome, Store};
 pub use transaction::Transaction;
-pub use view::{Feed, FeedItem, Listing, Match, Reads, Snapshot, View};
+pub use view::{Feed, FeedItem, Listing, Match, Reads, Snapshot, Stat, View};
 pub use watch::{ConnId, WatchPath};
 
 /// The examples, run as doc tests too.

@@ -11,7 +11,6 @@ use crate::origin::Origin;
 use crate::path::Path;
 use crate::perms::Perm;
 use crate::publish::{Attempt, Built, Proposal};
-use crate::record::Fire;
 use crate::state::{Env, State};
 use crate::store::{Outcome, Store};
 use crate::transaction::in_transaction;
@@ -122,16 +121,7 @@ impl Prepared {
             (work, touches)
         };
         let touches = touches.as_ref().map_or(&self.footprint, |tx| &tx.footprint);
-        let mut fires: Vec<Fire> = Vec::new();
-        for touch in touches.touches() {
-            let Some(exact) = touch.fire else { continue };
-            let path = touch.path();
-            // Who could read it right before this commit may know, too.
-            let before = base.state.tree.get(&env.keys, path).map(|n| n.acl().to_buf());
-            work.state.fires(env, path, exact, before.as_ref(), &mut fires);
-        }
-        work.state.index_fires(env, &mut fires);
-        work.fires = fires;
+        work.raise_touched(env, &base.state, touches.touches());
         work.dirty = true;
         Ok(work)
     }

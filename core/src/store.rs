@@ -90,6 +90,7 @@ impl Store {
                     return Built::Nothing(Outcome { result, seq: base.seq });
                 }
                 size = edit.work.delta.nodes();
+                edit.work.settle(&inner.env, &base.state);
                 let next = base.next(edit.work);
                 let seq = next.seq;
                 Built::Version(next, Outcome { result, seq })

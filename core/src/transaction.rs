@@ -17,7 +17,7 @@ use crate::perms::Perm;
 use crate::prepared::{Effect, Kind, Prepared, publish};
 use crate::state::{Env, Special};
 use crate::store::{Outcome, Store};
-use crate::view::{Listing, Match, Reads, special_perms};
+use crate::view::{Listing, Match, Reads, Stat, special_perms};
 use crate::work::{Tx, Work};
 
 /// An open transaction.

@@ -42,6 +42,35 @@ pub struct Match {
     pub owner: DomId,
 }
 
+/// A node's value, and when it was last changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat<'a> {
+    /// The value.
+    pub value: &'a [u8],
+    /// The generation in which its value last changed. (Of an index's node, its matches'; so are
+    /// the others.)
+    pub value_stamp: u64,
+    /// That of its permissions.
+    pub perms_stamp: u64,
+    /// That of its set of children: [`Listing::stamp`].
+    pub children_stamp: u64,
+}
+
+impl<'a> Stat<'a> {
+    pub(crate) fn of(node: Node<'a>) -> Stat<'a> {
+        Stat {
+            value: node.value(),
+            value_stamp: node.stamp(Part::Value),
+            perms_stamp: node.stamp(Part::Perms),
+            children_stamp: node.stamp(Part::Children),
+        }
+    }
+
+    pub(crate) fn of_index(value: &'a [u8], stamp: u64) -> Stat<'a> {
+        Stat { value, value_stamp: stamp, perms_stamp: stamp, children_stamp: stamp }
+    }
+}
+
 /// Reading, the same at a view, a snapshot, an edit and a transaction (which notes what it was
 /// answered by, therefore `&mut`).
 ///
@@ -53,6 +82,12 @@ pub trait Reads {
     /// # Errors
     /// As the trait says.
     fn read(&mut self, caller: &Caller, path: Path<'_>) -> Result<&[u8], Error>;
+
+    /// A node's value, and the generations in which its parts last changed.
+    ///
+    /// # Errors
+    /// As the trait says.
+    fn stat(&mut self, caller: &Caller, path: Path<'_>) -> Result<Stat<'_>, Error>;
 
     /// The names of a node's children.
     ///
@@ -200,6 +235,13 @@ impl Snapshot {
 }
 
 impl Snapshot {
+    /// Bytes that it keeps from being freed, at most about: what newer versions have retired.
+    #[must_use]
+    pub fn pinned_bytes(&self) -> u64 {
+        let retired = self.version.as_ref().map(|version| version.state.retired);
+        retired.map_or(0, |retired| self.store.0.retired_since(retired))
+    }
+
     /// Where the journal has the record of its publication.
     #[must_use]
     pub fn kept(&self) -> Option<Place> {
@@ -253,6 +295,16 @@ macro_rules! reads_from_a_version {
                     return Ok(scratch);
                 }
                 Ok(find(env, state, caller, path)?.value())
+            }
+
+            fn stat(&mut $self, caller: &Caller, path: Path<'_>) -> Result<Stat<'_>, Error> {
+                let (env, state, scratch) = $parts;
+                if virt::is_reserved(path) {
+                    let node = virt::parse(env, caller, path)?;
+                    *scratch = virt::value(env, state, node)?;
+                    return Ok(Stat::of_index(scratch, virt::stamp(env, state, node)));
+                }
+                Ok(Stat::of(find(env, state, caller, path)?))
             }
 
             fn list(&mut $self, caller: &Caller, path: Path<'_>) -> Result<Listing, Error> {

@@ -1,5 +1,5 @@
-//! The xenstore protocol without I/O: the codec of protocol v1, the server's connection state
-//! machine, the client side, and the page of memory that a guest shares with the server.
+//! The xenstore protocol without I/O: the codecs of protocols v1 and v2, the server's connection
+//! as a state machine, the client side, and the page of memory that a guest shares with the server.
 #![deny(unsafe_code)] // Allowed in `page/raw.rs` alone.
 
 pub mod bells;
@@ -9,3 +9,4 @@ pub mod limits;
 pub mod page;
 mod sync;
 pub mod v1;
+pub mod v2;

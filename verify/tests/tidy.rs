@@ -129,7 +129,7 @@ fn the_manifests_keep_the_rules() {
 #[test]
 fn what_documents_point_to_is_there() {
     let mut found = Findings::default();
-    let all = files(&[".md", ".rs", ".sh", ".toml", "LICENSE-MIT", "LICENSE-APACHE"]);
+    let all = files(&[".md", ".rs", ".h", ".sh", ".toml", "LICENSE-MIT", "LICENSE-APACHE"]);
     let all: documents::Files = all.into_iter().collect();
     for (path, text) in all.iter().filter(|(path, _)| path.ends_with(".md")) {
         documents::links(path, text, &all, &mut found);

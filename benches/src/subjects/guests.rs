@@ -32,7 +32,7 @@ thread_local! {
     static HERE: RefCell<Option<Here>> = const { RefCell::new(None) };
 }
 
-/// Windows of one operation of one guest; one op is a window of [`WINDOW`] requests and their
+/// Windows of one operation of one guest; one op is a window of `WINDOW` requests and their
 /// answers. One at a time on a thread.
 pub struct Guests {
     op: Op,

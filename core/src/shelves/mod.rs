@@ -6,8 +6,8 @@
 //! full whatever their number. Entries of one hash that don't fit into a shelf are a stack of them.
 //!
 //! Invariants: an entry lies below the slot whose run has its hash's digit, at each level; the
-//! first run of a branch begins at 0, and there are as many slots as runs; a branch stands for a run
-//! of one digit, so below the last digit all hashes are equal; all entries of a stack have the
+//! first run of a branch begins at 0, and there are as many slots as runs; a branch stands for a
+//! run of one digit, so below the last digit all hashes are equal; all entries of a stack have the
 //! stack's hash.
 
 mod remove;

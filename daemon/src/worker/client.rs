@@ -204,9 +204,9 @@ impl Client {
     }
 
     /// The domain was introduced again. False where the client must go: it would get the rest of
-    /// a message whose beginning it has.
+    /// a message whose beginning it has, or speak v2 where v1 begins anew.
     pub(super) fn reset(&mut self, store: &Store) -> bool {
-        let whole = !self.conn.has_output();
+        let whole = !self.conn.has_output() && !self.conn.is_v2();
         self.conn.reset(store);
         match &mut self.link {
             Link::Socket(socket) => {

@@ -96,10 +96,10 @@ impl Clients {
     }
 }
 
-/// Whether time brings something: transactions that pin versions, events that expire, memory that
-/// another domain frees.
+/// Whether time brings something: transactions and snapshots that pin versions, events that expire,
+/// memory that another domain frees.
 fn needs_tending(client: &Client) -> bool {
-    client.conn.transactions() > 0
+    client.conn.has_pins()
         || client.conn.next_deadline().is_some()
         || client.conn.is_over_memory()
         || client.waits_for_room()

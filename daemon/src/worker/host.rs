@@ -3,9 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use myriad_core::{ConnId, DomId, Errno, Instance, Store};
-use myriad_ring::v1::{
-    ControlArgs, Listings,
-    connection::{Conflict, ControlReply, Executed, Host, Report},
+use myriad_ring::{
+    v1::{
+        ControlArgs, Listings,
+        connection::{Conflict, ControlReply, Executed, Host, Report},
+    },
+    v2,
 };
 use tracing::{info, warn};
 
@@ -204,6 +207,10 @@ impl Host for Around {
 
     fn executed(&mut self, request: &Executed<'_>) {
         self.trace.executed(request);
+    }
+
+    fn executed_v2(&mut self, request: &v2::Executed<'_>) {
+        self.trace.executed_v2(request);
     }
 
     fn conflicted(&mut self, conflict: &Conflict<'_>) {

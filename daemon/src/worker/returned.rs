@@ -5,7 +5,7 @@
 //! the domain is rung for, since it may have slept over the end of the daemon.
 
 use myriad_core::{Caller, ConnId, DomId};
-use myriad_ring::v1::connection::{Peer, Remains};
+use myriad_ring::v1::connection::{Connection, Peer, Remains};
 use rustix::fd::OwnedFd;
 
 use super::{
@@ -37,7 +37,7 @@ impl Worker {
         let keeping = SocketKeeping::of(kept, place);
         let link = SocketLink::new(socket).with_keeping(keeping);
         let peer = Peer::Socket(RETURNED + u64::from(number));
-        let client = |conn| Client::on_socket(conn, link);
+        let client = |conn: Connection| Client::on_socket(conn.with_v2(), link);
         let Some(added) = self.add_client(peer, Caller::Control, client) else { return };
         let new = ConnId::new(self.id, added);
         self.shared.store.edit(|edit| {

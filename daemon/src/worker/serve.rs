@@ -24,7 +24,7 @@ impl Worker {
     pub(super) fn add(&mut self, peer: Peer, caller: Caller, socket: OwnedFd) -> Option<u64> {
         let keeping = self.keeping_of(peer, &socket);
         let link = SocketLink::new(socket).with_keeping(keeping);
-        self.add_client(peer, caller, |conn| Client::on_socket(conn, link))
+        self.add_client(peer, caller, |conn| Client::on_socket(conn.with_v2(), link))
     }
 
     /// The same for any link.

@@ -1,9 +1,12 @@
 //! What a worker writes to the access log and the trace file, gathered over a sweep.
 
 use myriad_core::Errno;
-use myriad_ring::v1::{
-    Op,
-    connection::{Executed, Peer},
+use myriad_ring::{
+    v1::{
+        Op,
+        connection::{Executed, Peer},
+    },
+    v2::{self, Request, records::Kind},
 };
 
 use crate::limits;
@@ -119,6 +122,35 @@ impl Trace {
         self.bound();
     }
 
+    /// A request of v2: one that changes something shows as the requests of v1 would that it
+    /// stands for, in the access log; in the trace by its name.
+    pub(super) fn executed_v2(&mut self, request: &v2::Executed<'_>) {
+        let (peer, result) = (request.peer, request.result);
+        if self.wants.accesses {
+            let now = Stamp::now();
+            let mut line = |what: &str, data: &[u8]| {
+                access_line(&mut self.accesses, now, peer, 0, what, data);
+            };
+            if let Some(request) = request.request {
+                each_change(request, &mut line);
+            }
+            if let Err(errno) = result
+                && errno != Errno::ENOENT
+            {
+                line("error", errno.name().as_bytes());
+            }
+        }
+        if self.wants.messages {
+            let name = request.op.name();
+            self.message(peer, "IN", name, b"");
+            match result {
+                Ok(()) => self.message(peer, "OUT", name, b""),
+                Err(errno) => self.message(peer, "OUT", "ERROR", errno.name().as_bytes()),
+            }
+        }
+        self.bound();
+    }
+
     /// As oxenstored does unless told otherwise: reads and what only asks are left out, a
     /// transaction shows by its end.
     fn access(&mut self, request: &Executed<'_>) {
@@ -139,6 +171,36 @@ impl Trace {
         {
             line("error", errno.name().as_bytes());
         }
+    }
+}
+
+/// What a request of v2 asks to be changed, as the log names it.
+fn each_change(request: &Request<'_>, line: &mut dyn FnMut(&str, &[u8])) {
+    match request {
+        Request::Commit(steps) => {
+            for step in steps.iter().filter(|step| step.kind.is_change()) {
+                let (op, data) = match step.kind {
+                    Kind::SetValue => (Op::Write, [step.path, b"\0", step.value].concat()),
+                    Kind::Create => (Op::Mkdir, step.path.to_vec()),
+                    Kind::Remove => (Op::Rm, step.path.to_vec()),
+                    _ => {
+                        let perms = v2::permissions(step.value).unwrap_or_default();
+                        let perms = perms.iter().flat_map(|perm| format!("\0{perm}").into_bytes());
+                        (Op::SetPerms, step.path.iter().copied().chain(perms).collect())
+                    }
+                };
+                line(access_name(op), &data);
+            }
+        }
+        Request::Watch(watches) => {
+            let paths = watches.iter().map(|(_, path)| path);
+            paths.for_each(|path| line(access_name(Op::Watch), path));
+        }
+        Request::Unwatch(watches) => {
+            let paths = watches.iter().map(|(_, path)| path);
+            paths.for_each(|path| line(access_name(Op::Unwatch), path));
+        }
+        _ => {}
     }
 }
 

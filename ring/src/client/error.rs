@@ -4,7 +4,10 @@ use std::{io, path::PathBuf};
 
 use myriad_core::Errno;
 
-use crate::v1::{Op, PAYLOAD_MAX};
+use crate::{
+    v1::{Op, PAYLOAD_MAX},
+    v2,
+};
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +33,18 @@ pub enum Error {
         subject: String,
         /// The daemon's answer.
         errno: Errno,
+    },
+    /// the daemon refused a request of v2, or what stands for one in v1
+    #[error("{}{}: {} ({})", op.name(), which(*item), detail, errno.name())]
+    Declined {
+        /// What was asked for.
+        op: v2::Op,
+        /// Which of its parts is to blame, from 0.
+        item: Option<u32>,
+        /// The daemon's answer.
+        errno: Errno,
+        /// The daemon's words.
+        detail: String,
     },
     /// the caller's request doesn't fit into a message; nothing was sent
     #[error("{} of {subject}: {len} bytes, but a request holds {PAYLOAD_MAX}; send less",
@@ -91,7 +106,7 @@ impl Error {
     #[must_use]
     pub fn errno(&self) -> Option<Errno> {
         match self {
-            Error::Refused { errno, .. } => Some(*errno),
+            Error::Refused { errno, .. } | Error::Declined { errno, .. } => Some(*errno),
             Error::TooLong { .. } => Some(Errno::E2BIG),
             Error::Nul { .. } => Some(Errno::EINVAL),
             Error::Contended { .. } => Some(Errno::EAGAIN),
@@ -104,6 +119,11 @@ impl Error {
     pub fn is_not_found(&self) -> bool {
         self.errno() == Some(Errno::ENOENT)
     }
+}
+
+/// Which part of a request is meant.
+fn which(item: Option<u32>) -> String {
+    item.map(|item| format!(", item {item}")).unwrap_or_default()
 }
 
 /// What an error of the protocol means, and what helps.

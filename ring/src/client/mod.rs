@@ -1,4 +1,4 @@
-//! A blocking client of protocol v1, over any stream.
+//! A blocking client of protocol v1, and of v2 where the daemon has it, over any stream.
 //!
 //! ```no_run
 //! use myriad_ring::client::{Client, Store};
@@ -30,6 +30,7 @@ mod endpoint;
 mod error;
 pub mod limits;
 mod request;
+mod second;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,7 @@ use myriad_core::Errno;
 pub use endpoint::{DEFAULT_RUNDIR, DEVICE, OLD_DEVICE, Stream, places};
 pub use error::Error;
 pub use request::Request;
+pub use second::{Child, Commit, Committed, Node, Stamps, Told};
 pub use store::Store;
 pub use transaction::Transaction;
 pub use watch::Event;
@@ -67,6 +69,8 @@ pub struct Client<S> {
     broken: bool,
     events: VecDeque<Event>,
     events_lost: u64,
+    /// What it has for v2, where that was agreed upon.
+    second: Option<Box<second::Second>>,
 }
 
 impl Client<Stream> {
@@ -97,6 +101,7 @@ impl<S> Client<S> {
             broken: false,
             events: VecDeque::new(),
             events_lost: 0,
+            second: None,
         }
     }
 
@@ -141,9 +146,15 @@ impl<S: Read + Write> Client<S> {
             .map_err(|_| Error::Protocol("a request of over 4 GiB can't be framed"))?;
         self.last_id = self.last_id.wrapping_add(1);
         let req_id = self.last_id;
+        let header = Header { op, req_id, tx_id, len };
+        let reply = if self.second.is_some() {
+            self.raw_within(header, payload)?
+        } else {
+            self.broken = true;
+            wire::send(&mut self.stream, header, payload)?;
+            self.reply()?
+        };
         self.broken = true;
-        wire::send(&mut self.stream, Header { op, req_id, tx_id, len }, payload)?;
-        let reply = self.reply()?;
         if reply.header.req_id != req_id {
             return Err(Error::Protocol("a reply to a request that was not made"));
         }

@@ -43,6 +43,10 @@ impl<S: Read + Write> Client<S> {
     /// [`Error::Refused`]: EEXIST for a path and token registered already, EINVAL for a path that
     /// is not one; and as [`Client::send`].
     pub fn watch(&mut self, path: impl AsRef<[u8]>, token: impl AsRef<[u8]>) -> Result<(), Error> {
+        let (path, token) = (path.as_ref(), token.as_ref());
+        if self.second.is_some() {
+            return self.watch_within(path, token, None);
+        }
         self.send(&Request::new(Op::Watch).text(path).text(token)).map(drop)
     }
 
@@ -57,6 +61,10 @@ impl<S: Read + Write> Client<S> {
         token: impl AsRef<[u8]>,
         depth: u32,
     ) -> Result<(), Error> {
+        let (path, token) = (path.as_ref(), token.as_ref());
+        if self.second.is_some() {
+            return self.watch_within(path, token, Some(depth));
+        }
         self.send(&Request::new(Op::Watch).text(path).text(token).number(depth)).map(drop)
     }
 
@@ -69,6 +77,10 @@ impl<S: Read + Write> Client<S> {
         path: impl AsRef<[u8]>,
         token: impl AsRef<[u8]>,
     ) -> Result<(), Error> {
+        let (path, token) = (path.as_ref(), token.as_ref());
+        if self.second.is_some() {
+            return self.unwatch_within(path, token);
+        }
         self.send(&Request::new(Op::Unwatch).text(path).text(token)).map(drop)
     }
 
@@ -77,7 +89,9 @@ impl<S: Read + Write> Client<S> {
     /// # Errors
     /// As [`Client::send`].
     pub fn reset_watches(&mut self) -> Result<(), Error> {
-        self.send(&Request::new(Op::ResetWatches).text("")).map(drop)
+        self.send(&Request::new(Op::ResetWatches).text(""))?;
+        self.forget_watches();
+        Ok(())
     }
 
     /// The next event: a queued one, else the next to come.
@@ -92,6 +106,9 @@ impl<S: Read + Write> Client<S> {
         }
         if self.broken {
             return Err(Error::Broken);
+        }
+        if self.second.is_some() {
+            return self.event_within();
         }
         let message = match self.incoming.read(&mut self.stream) {
             Ok(message) if message.header.op == Op::WatchEvent as u32 => message,

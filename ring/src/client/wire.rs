@@ -72,7 +72,7 @@ pub(super) fn send(stream: &mut impl Write, header: Header, payload: &[u8]) -> R
     stream.write_all(&message).and_then(|()| stream.flush()).map_err(Error::Lost)
 }
 
-fn is_timeout(error: &io::Error) -> bool {
+pub(super) fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 

@@ -7,7 +7,7 @@
 //! writes undefined, unless both accesses are atomic and of the same size. Therefore:
 //!
 //! 1. **Every access is atomic**, of one size for each location: bytes of the rings by
-//!    [`AtomicU8`], words by [`AtomicU32`]; the two never overlap. So whatever runs on the other
+//!    `AtomicU8`, words by [`AtomicU32`]; the two never overlap. So whatever runs on the other
 //!    side of the mapping is explained by *some* program of atomic accesses, as the guidelines ask
 //!    for memory shared with untrusted parties (rust-lang/unsafe-code-guidelines #152 and #607; the
 //!    same answer as in crosvm and vm-memory, whose volatile accesses are the older form of it).

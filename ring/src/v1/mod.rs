@@ -13,7 +13,7 @@ pub mod limits;
 mod listings;
 mod numbers;
 mod op;
-mod paths;
+pub(crate) mod paths;
 pub mod reply;
 mod request;
 mod spare;

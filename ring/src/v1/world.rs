@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use myriad_core::{Caller, Config, ConnId, DomId, Errno, Feed, FeedItem, Instance, Store};
 
-use crate::v1::{
-    ControlArgs, Listings, Op,
-    connection::{
-        Conflict, Connection, ControlReply, Event, Executed, Host, Peer, Progress, Report,
+use crate::{
+    v1::{
+        ControlArgs, Listings, Op,
+        connection::{
+            Conflict, Connection, ControlReply, Event, Executed, Host, Peer, Progress, Report,
+        },
+        features,
     },
-    features,
+    v2,
 };
 
 /// What the host was asked and told.
@@ -75,7 +78,8 @@ impl World {
 
     fn connect(&mut self, peer: impl FnOnce(u64) -> Peer, caller: Caller) -> usize {
         let number = u64::try_from(self.conns.len()).unwrap_or(0).saturating_add(1);
-        self.conns.push(Connection::new(ConnId::new(0, number), peer(number), caller));
+        let conn = Connection::new(ConnId::new(0, number), peer(number), caller);
+        self.conns.push(conn.with_v2());
         self.conns.len().saturating_sub(1)
     }
 
@@ -208,6 +212,10 @@ impl Host for Desk {
         };
         let said = String::from_utf8_lossy(request.payload).into_owned();
         self.log.push(format!("{:?}.{} {name} {said:?} {result:?}", request.peer, request.tx_id));
+    }
+
+    fn executed_v2(&mut self, request: &v2::Executed<'_>) {
+        self.log.push(format!("{:?} {} {:?}", request.peer, request.op.name(), request.result));
     }
 
     fn conflicted(&mut self, conflict: &Conflict<'_>) {

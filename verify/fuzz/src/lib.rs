@@ -1,12 +1,12 @@
 //! What the fuzzers start from: inputs made of requests as real clients send them.
 //!
-//! The targets stand in `targets/`. Inputs of `codec`, `connection` and `page` are what
-//! `myriad_ring::v1::fuzz` and `myriad_ring::page::fuzz` take; those of [`store`], [`history`] and
-//! [`recovery`] are steps (`src/steps.rs`), which the store and its reference model both take, and
-//! changes of files. The seeds lie in `seeds/`, one
-//! file each, so that a fuzzer can read them; `cargo run -p myriad-fuzz --bin fuzz-seeds` writes
-//! them again after a change here. An input that made a target fail is kept there too, once it is
-//! mended, under a name that says what it was: the tests run every file.
+//! The targets stand in `targets/`. Inputs of `codec`, `connection`, `second` and `page` are what
+//! `myriad_ring`'s `v1::fuzz`, `v2::fuzz` and `page::fuzz` take; those of [`store`], [`history`]
+//! and [`recovery`] are steps (`src/steps.rs`), which the store and its reference model both take,
+//! and changes of files. The seeds lie in `seeds/`, one file each, so that a fuzzer can read them;
+//! `cargo run -p myriad-fuzz --bin fuzz-seeds` writes them again after a change here. An input that
+//! made a target fail is kept there too, once it is mended, under a name that says what it was: the
+//! tests run every file.
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
@@ -24,6 +24,7 @@ mod page;
 mod records;
 pub mod recovery;
 mod scripts;
+mod second;
 pub mod steps;
 pub mod store;
 
@@ -39,9 +40,10 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     Target { name: "codec", run: myriad_ring::v1::fuzz::codec, seeds: codec::seeds },
     Target { name: "connection", run: myriad_ring::v1::fuzz::connection, seeds: connection::seeds },
+    Target { name: "second", run: myriad_ring::v2::fuzz::second, seeds: second::seeds },
     Target { name: "page", run: myriad_ring::page::fuzz, seeds: page::seeds },
     Target { name: "store", run: store::run, seeds: scripts::store },
     Target { name: "history", run: history::run, seeds: scripts::history },

@@ -42,7 +42,7 @@ fn file(mode: u8, edits: &[[u8; 5]], seed: u64) -> Vec<u8> {
 }
 
 /// Bytes that are the same for the same seed.
-fn random(seed: u64, len: usize) -> Vec<u8> {
+pub(crate) fn random(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let next = || {
         state ^= state << 13;

@@ -10,6 +10,7 @@ mod memory;
 mod open_loop;
 mod parallel;
 mod rings;
+mod second;
 pub mod soak;
 mod storm;
 mod transacting;
@@ -47,6 +48,8 @@ pub enum Scenario {
     Watches(watches::Watches),
     /// Create VMs on one connection: 41 nodes in a transaction and 3 watches each.
     Storm(storm::Storm),
+    /// Create VMs by requests of protocol v1, then by commits of v2 where the daemon speaks it.
+    Second(second::Second),
     /// Create VMs from many connections at once.
     Parallel(parallel::Parallel),
     /// Round trips of many guests on rings while another one floods its own (needs such a daemon).
@@ -80,6 +83,7 @@ impl Scenario {
             Scenario::Connections(options) => options.run(peer, context),
             Scenario::Watches(options) => options.run(peer, context),
             Scenario::Storm(options) => options.run(peer, context),
+            Scenario::Second(options) => options.run(peer, context),
             Scenario::Parallel(options) => options.run(peer, context),
             Scenario::Fairness(options) => options.run(peer, context),
             Scenario::Rings(options) => options.run(peer, context),
@@ -123,6 +127,7 @@ impl Scenario {
             Scenario::Connections(_) => "connections",
             Scenario::Watches(_) => "watches",
             Scenario::Storm(options) => options.name(),
+            Scenario::Second(_) => "second",
             Scenario::Parallel(_) => "parallel",
             Scenario::Fairness(_) => "fairness",
             Scenario::Rings(_) => "rings",

@@ -63,10 +63,11 @@ impl SocketLink {
         }
     }
 
-    /// Whether nothing is under way.
+    /// Whether nothing is under way, so that a daemon that comes back can go on with it. (What a
+    /// connection has for v2 isn't kept.)
     fn is_quiet(&self, conn: &Connection) -> bool {
         let waits = conn.has_output() || conn.is_waiting() || conn.requests_waiting() > 0;
-        self.carry.is_empty() && !waits
+        self.carry.is_empty() && !waits && !conn.is_v2()
     }
 
     pub(in crate::worker) fn add_to(&self, poll: &Poll, number: u64) -> io::Result<()> {

@@ -58,6 +58,13 @@ impl Account {
         u32::try_from(self.memory.saturating_add(waiting)).unwrap_or(u32::MAX)
     }
 
+    /// Bytes that the quota `memory` leaves, with so many in the connection.
+    pub(crate) fn memory_left(&self, waiting: usize) -> usize {
+        let limit = self.limit(Quota::Memory);
+        let left = limit.saturating_sub(self.used(waiting));
+        if limit == 0 { usize::MAX } else { usize::try_from(left).unwrap_or(usize::MAX) }
+    }
+
     /// The quota that keeps the domain's requests from being read.
     pub(crate) fn stalls(&self, outstanding: u32, waiting: usize) -> Option<Quota> {
         if self.quotas.reached(Quota::Outstanding, outstanding) {

@@ -99,8 +99,19 @@ impl Backlog {
         if !reply::put_event(&mut bytes, path, token) {
             return Pushed::OverLong;
         }
+        self.push_encoded_event(bytes, !path.starts_with(b"@"), ticket, deadline)
+    }
+
+    /// The same for an event that is encoded already, of v2 too: that its bytes are the same behind
+    /// as many as a header of v1 has says that it is the same. `compared`: whether that matters.
+    pub(crate) fn push_encoded_event(
+        &mut self,
+        bytes: Vec<u8>,
+        compared: bool,
+        ticket: Option<Ticket>,
+        deadline: Option<Duration>,
+    ) -> Pushed {
         let number = self.front.wrapping_add(count(self.messages.len()));
-        let compared = !path.starts_with(b"@");
         if compared && !self.note_event(number, body_of(&bytes)) {
             return Pushed::Duplicate;
         }

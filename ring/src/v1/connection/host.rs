@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use myriad_core::{ConnId, DomId, Errno, Instance, Quota, Refusal, Store};
 
-use crate::v1::{ControlArgs, Listings, Op};
+use crate::{
+    v1::{ControlArgs, Listings, Op},
+    v2,
+};
 
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -85,6 +88,11 @@ pub trait Host {
 
     /// A request was executed: for the access log.
     fn executed(&mut self, request: &Executed<'_>) {
+        let _ = request;
+    }
+
+    /// The same for a request of v2.
+    fn executed_v2(&mut self, request: &v2::Executed<'_>) {
         let _ = request;
     }
 

@@ -26,7 +26,7 @@ mod backlog;
 mod batch;
 mod buffers;
 mod host;
-mod ops;
+pub(crate) mod ops;
 mod ops_domain;
 mod ops_quota;
 mod ops_tree;
@@ -35,7 +35,8 @@ mod output;
 mod progress;
 mod queue;
 mod remains;
-mod session;
+mod second;
+pub(crate) mod session;
 mod ticket;
 mod transactions;
 
@@ -47,24 +48,29 @@ use std::{task::Waker, time::Duration};
 use myriad_core::{Caller, ConnId, DomId, Errno, Path, Quota, Store, Transaction};
 
 pub use host::{Conflict, ControlReply, Executed, Host, Peer, Report};
+pub(crate) use ops_domain::known_or_alive;
 pub use output::Event;
+pub(crate) use progress::FirstEvent;
 pub use progress::{Failure, Progress};
 pub use remains::{Answered, Remains, RemainsError};
 pub use ticket::Ticket;
 
-use crate::v1::{
-    assemble::Assembler,
-    connection::{
-        ops::Ops,
-        progress::{Held, Over, State},
-        queue::OutputQueue,
-        remains::Lost,
-        session::Session,
+use crate::{
+    v1::{
+        assemble::Assembler,
+        connection::{
+            ops::Ops,
+            progress::{Held, Over, State},
+            queue::OutputQueue,
+            remains::Lost,
+            session::Session,
+        },
+        header::Header,
+        limits::{EVENT_TIMEOUT, PRIVILEGED_REPLIES_MAX},
+        op::Op,
+        reply,
     },
-    header::Header,
-    limits::{EVENT_TIMEOUT, PRIVILEGED_REPLIES_MAX},
-    op::Op,
-    reply,
+    v2,
 };
 
 /// One client. See the [module](self).
@@ -106,6 +112,10 @@ pub struct Connection {
     deaf_until: u64,
     /// Bytes of the requests that were executed.
     executed: u64,
+    /// Whether the client may ask for v2.
+    offers_v2: bool,
+    /// What it has for v2, once that was agreed upon.
+    v2: Option<Box<v2::serve::Speaker>>,
 }
 
 impl Connection {
@@ -122,7 +132,16 @@ impl Connection {
             missed: false,
             deaf_until: 0,
             executed: 0,
+            offers_v2: false,
+            v2: None,
         }
+    }
+
+    /// Lets the client ask for protocol v2 ([`crate::v2`]).
+    #[must_use]
+    pub fn with_v2(mut self) -> Connection {
+        self.offers_v2 = true;
+        self
     }
 
     /// Sets the domain below whose home relative paths are meant.
@@ -161,18 +180,28 @@ impl Connection {
 
     /// Takes bytes from the client, from the front, as far as there is room; says how many.
     pub fn input(&mut self, bytes: &[u8]) -> usize {
-        if self.is_failed() { 0 } else { self.input.push(bytes) }
+        if self.is_failed() {
+            return 0;
+        }
+        match &mut self.v2 {
+            Some(v2) => v2.input.push(bytes),
+            None => self.input.push(bytes),
+        }
     }
 
     /// Whether the client should be read from: it isn't over a limit, and there is room.
     #[must_use]
     pub fn wants_input(&self) -> bool {
-        !self.is_failed() && self.input.has_room() && self.over().is_none()
+        !self.is_failed() && self.has_room() && self.over().is_none()
     }
 
-    /// The operation of the next request, if one is complete and has a valid number.
+    /// The operation of the next request, if one is complete and has a valid number. (Of v2, that
+    /// of the request of v1 that it carries.)
     #[must_use]
     pub fn next_op(&self) -> Option<Op> {
+        if let Some(v2) = &self.v2 {
+            return v2.next_classic();
+        }
         let message = self.input.message().ok().flatten()?;
         Op::from_number(message.header.op)
     }
@@ -189,6 +218,9 @@ impl Connection {
             State::Held(held) => return Progress::Held { seq: held.seq },
             State::Waiting(..) => return Progress::Waiting,
             State::Failed(failure) => return Progress::Failed(*failure),
+        }
+        if self.v2.is_some() {
+            return self.step_v2(store, host, now);
         }
         let Ok(next) = self.input.message() else {
             // The answers to what came before may still be sent.
@@ -212,6 +244,9 @@ impl Connection {
             return progress;
         }
         let Ok(Some(message)) = self.input.message() else { return Progress::Idle };
+        if message.header.op == v2::records::HELLO && self.offers_v2 {
+            return self.step_hello(store);
+        }
         let ticket = self.session.open_ticket(1);
         let mut reply = buffers::for_reply(REPLY_GUESS);
         let header = message.header;
@@ -249,7 +284,7 @@ impl Connection {
     #[must_use]
     pub fn held(&self) -> usize {
         match &self.state {
-            State::Held(held) => held.early.len().saturating_add(1),
+            State::Held(held) => held.early.len().saturating_add(self.weight()),
             _ => 0,
         }
     }
@@ -265,12 +300,18 @@ impl Connection {
             self.queue.push_reply(early.bytes, held.ticket.clone());
         }
         let mut reply = held.reply;
+        if self.speaker().is_some() {
+            return self.release_v2(reply, held.ticket, now);
+        }
         if self.session.reply_refused(&reply, self.queue.waiting(), now) {
             reply = with_error(&reply, Errno::ENOMEM);
         }
         self.queue.push_reply(reply, held.ticket);
         if let Some(watch) = held.first_event.map(|watch| *watch) {
             self.push_event(&watch.path, &watch.token, None, now);
+        }
+        if let Some(v2) = &mut self.v2 {
+            v2.speaks = true;
         }
     }
 
@@ -287,6 +328,9 @@ impl Connection {
             Ok(text) => reply::put_string(&mut bytes, &header, text),
             Err(errno) => reply::put_error(&mut bytes, &header, *errno),
         }
+        if let Some(v2) = self.speaker() {
+            bytes = v2::serve::classic(v2.waiting, &bytes);
+        }
         self.queue.push_reply(bytes, ticket);
     }
 
@@ -299,6 +343,9 @@ impl Connection {
         for transaction in self.session.transactions.iter_mut() {
             // What can't be kept is doomed, and says so when it ends.
             let _kept = transaction.refresh();
+        }
+        if let Some(v2) = &mut self.v2 {
+            v2.snapshots.tend();
         }
         self.session.note_memory(self.queue.waiting(), now);
         self.session.tell(host);
@@ -358,7 +405,8 @@ impl Connection {
     #[must_use]
     pub fn pinned_bytes(&self) -> u64 {
         let open = self.session.transactions.iter();
-        open.map(Transaction::pinned_bytes).max().unwrap_or(0)
+        let snapshots = self.v2.as_ref().map_or(0, |v2| v2.snapshots.pinned_bytes());
+        open.map(Transaction::pinned_bytes).max().unwrap_or(0).max(snapshots)
     }
 
     /// Bytes that wait to be sent.
@@ -397,6 +445,7 @@ impl Connection {
         self.session.transactions.clear();
         self.session.lost = None;
         self.input.clear();
+        self.v2 = None;
         self.missed = false;
         // A held reply, its ticket included, goes with the state that the caller sets.
         self.state = State::Open;

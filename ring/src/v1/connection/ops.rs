@@ -18,28 +18,28 @@ use crate::v1::{
 };
 
 /// One request and all that it needs.
-pub(super) struct Ops<'a> {
-    pub(super) session: &'a mut Session,
-    pub(super) store: &'a Store,
-    pub(super) host: &'a mut dyn Host,
-    pub(super) header: Header,
-    pub(super) out: &'a mut Vec<u8>,
-    pub(super) now: Duration,
+pub(crate) struct Ops<'a> {
+    pub(crate) session: &'a mut Session,
+    pub(crate) store: &'a Store,
+    pub(crate) host: &'a mut dyn Host,
+    pub(crate) header: Header,
+    pub(crate) out: &'a mut Vec<u8>,
+    pub(crate) now: Duration,
     /// Bytes of the client's requests up to and with this one.
-    pub(super) upto: u64,
+    pub(crate) upto: u64,
     /// Bytes that wait to be sent to the client.
-    pub(super) waiting: usize,
-    pub(super) first_event: Option<FirstEvent>,
-    pub(super) later: bool,
+    pub(crate) waiting: usize,
+    pub(crate) first_event: Option<FirstEvent>,
+    pub(crate) later: bool,
 }
 
 /// What a request came to; its reply is encoded.
-pub(super) struct Ran {
+pub(crate) struct Ran {
     /// The publication that the reply was computed at.
-    pub(super) seq: u64,
-    pub(super) first_event: Option<FirstEvent>,
+    pub(crate) seq: u64,
+    pub(crate) first_event: Option<FirstEvent>,
     /// The reply comes later.
-    pub(super) later: bool,
+    pub(crate) later: bool,
 }
 
 /// The publication at which an operation succeeded.
@@ -67,7 +67,7 @@ impl From<RequestError> for Failed {
 
 impl Ops<'_> {
     /// Executes the request and encodes its reply.
-    pub(super) fn run(mut self, payload: &[u8]) -> Ran {
+    pub(crate) fn run(mut self, payload: &[u8]) -> Ran {
         let op = Op::from_number(self.header.op).filter(|op| op.is_request());
         let done = self.dispatch(op, payload);
         if let Err(failed) = done {

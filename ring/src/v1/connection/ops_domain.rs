@@ -1,11 +1,11 @@
 //! The operations on domains, and CONTROL.
 
-use myriad_core::{DomId, DomainInfo, Errno, Error, Seat};
+use myriad_core::{DomId, DomainInfo, Errno, Error, Seat, Store};
 
 use crate::v1::{
     args::{ControlArgs, DomArg},
     connection::{
-        host::ControlReply,
+        host::{ControlReply, Host},
         ops::{Done, Failed, Ops},
     },
     reply,
@@ -81,17 +81,7 @@ impl Ops<'_> {
 
     /// A domain that the store knows, or learns of now because the hypervisor has it.
     pub(super) fn known_or_alive(&mut self, domid: DomId) -> Option<DomainInfo> {
-        let known = self.store.pin().domain(domid);
-        if known.is_some() || !self.host.domain_exists(domid) {
-            return known;
-        }
-        let seat = Seat { unique_id: self.host.unique_id(domid), port: 0 };
-        self.store.edit(|edit| {
-            edit.know_domain(domid);
-            edit.seat(domid, seat);
-            Ok(())
-        });
-        self.store.pin().domain(domid)
+        known_or_alive(self.store, self.host, domid)
     }
 
     /// An introduced domain other than the control domain and the server's own.
@@ -109,4 +99,23 @@ impl Ops<'_> {
         let unknown = Failed { errno: Errno::ENOENT, seq: view.seq() };
         info.filter(|info| info.introduced).map(|info| info.domid).ok_or(unknown)
     }
+}
+
+/// A domain that the store knows, or learns of now because the hypervisor has it.
+pub(crate) fn known_or_alive(
+    store: &Store,
+    host: &mut dyn Host,
+    domid: DomId,
+) -> Option<DomainInfo> {
+    let known = store.pin().domain(domid);
+    if known.is_some() || !host.domain_exists(domid) {
+        return known;
+    }
+    let seat = Seat { unique_id: host.unique_id(domid), port: 0 };
+    store.edit(|edit| {
+        edit.know_domain(domid);
+        edit.seat(domid, seat);
+        Ok(())
+    });
+    store.pin().domain(domid)
 }

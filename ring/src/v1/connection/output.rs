@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use myriad_core::{Record, Store};
 
-use crate::v1::{
-    connection::{Connection, State, ticket::Ticket},
-    header::HEADER_LEN,
-    limits::PRIVILEGED_EVENTS_MAX,
+use crate::{
+    v1::{
+        connection::{Connection, State, backlog::Pushed, ticket::Ticket},
+        header::HEADER_LEN,
+        limits::PRIVILEGED_EVENTS_MAX,
+    },
+    v2,
 };
 
 /// A watch event out of the commit feed.
@@ -96,9 +99,11 @@ impl Connection {
         if self.is_failed() {
             return;
         }
+        let encoded = self.speaker().map(|_| v2::serve::event(path, token));
         let waiting = self.queue.waiting();
         let deadline = if self.session.is_guest() {
             let len = path.len().saturating_add(token.len()).saturating_add(HEADER_LEN + 2);
+            let len = encoded.as_ref().map_or(len, |event| event.as_ref().map_or(0, Vec::len));
             if self.session.memory_refuses(waiting, len, now) {
                 return;
             }
@@ -110,6 +115,13 @@ impl Connection {
             None
         };
         // A duplicate or an over-long one is dropped, as C does.
-        self.queue.push_event(path, token, ticket, deadline);
+        match encoded {
+            None => self.queue.push_event(path, token, ticket, deadline),
+            Some(None) => Pushed::OverLong,
+            Some(Some(event)) => {
+                let compared = !path.starts_with(b"@");
+                self.queue.push_encoded_event(event, compared, ticket, deadline)
+            }
+        };
     }
 }

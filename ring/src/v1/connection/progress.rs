@@ -45,7 +45,7 @@ impl Failure {
 }
 
 #[derive(Debug)]
-pub(super) enum State {
+pub(crate) enum State {
     Open,
     Held(Held),
     Waiting(Header, Option<Ticket>),
@@ -54,33 +54,33 @@ pub(super) enum State {
 
 /// An answer that is not queued yet.
 #[derive(Debug)]
-pub(super) struct Held {
-    pub(super) seq: u64,
+pub(crate) struct Held {
+    pub(crate) seq: u64,
     /// The replies to other requests of the same publication, which come before this one.
-    pub(super) early: Vec<Early>,
-    pub(super) reply: Vec<u8>,
-    pub(super) ticket: Option<Ticket>,
-    pub(super) first_event: Option<Box<FirstEvent>>,
+    pub(crate) early: Vec<Early>,
+    pub(crate) reply: Vec<u8>,
+    pub(crate) ticket: Option<Ticket>,
+    pub(crate) first_event: Option<Box<FirstEvent>>,
 }
 
 /// A reply that leaves between the events of its publication.
 #[derive(Debug)]
-pub(super) struct Early {
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Early {
+    pub(crate) bytes: Vec<u8>,
     /// How many of the publication's events come before it; `MAX`: all.
-    pub(super) fires: usize,
+    pub(crate) fires: usize,
 }
 
 /// What a new watch fires after the reply of its WATCH.
 #[derive(Debug)]
-pub(super) struct FirstEvent {
-    pub(super) path: Vec<u8>,
-    pub(super) token: Vec<u8>,
+pub(crate) struct FirstEvent {
+    pub(crate) path: Vec<u8>,
+    pub(crate) token: Vec<u8>,
 }
 
 /// The limit that keeps a client from being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Over {
+pub(crate) enum Over {
     Quota(Quota),
     /// A privileged client doesn't read what it is sent.
     Output,

@@ -55,6 +55,16 @@ impl OutputQueue {
         self.backlog().push_event(path, token, ticket, deadline)
     }
 
+    pub(crate) fn push_encoded_event(
+        &mut self,
+        bytes: Vec<u8>,
+        compared: bool,
+        ticket: Option<Ticket>,
+        deadline: Option<Duration>,
+    ) -> Pushed {
+        self.backlog().push_encoded_event(bytes, compared, ticket, deadline)
+    }
+
     /// The bytes to be sent, in order and in pieces of a message or less.
     pub(crate) fn unsent(&self) -> impl Iterator<Item = &[u8]> {
         self.0.iter().flat_map(|backlog| backlog.unsent())

@@ -54,7 +54,7 @@ pub struct RemainsError;
 
 /// What a crash has left to be taken up again.
 #[derive(Debug, Default)]
-pub(super) struct Lost {
+pub(crate) struct Lost {
     transactions: Vec<u32>,
     answered: VecDeque<Answered>,
 }
@@ -153,7 +153,8 @@ impl Connection {
     /// Bytes that were received and not executed.
     #[must_use]
     pub fn requests_waiting(&self) -> usize {
-        self.input.pending()
+        let v2 = self.v2.as_ref().map_or(0, |v2| v2.input.pending() + v2.input.gathered());
+        self.input.pending().saturating_add(v2)
     }
 
     /// Bytes of the replies that wait to be sent.

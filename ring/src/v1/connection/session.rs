@@ -19,17 +19,17 @@ use crate::v1::{
 };
 
 #[derive(Debug)]
-pub(super) struct Session {
-    pub(super) id: ConnId,
-    pub(super) peer: Peer,
-    pub(super) caller: Caller,
-    pub(super) paths: PathRules,
-    pub(super) features: u32,
-    pub(super) transactions: Transactions<Transaction>,
+pub(crate) struct Session {
+    pub(crate) id: ConnId,
+    pub(crate) peer: Peer,
+    pub(crate) caller: Caller,
+    pub(crate) paths: PathRules,
+    pub(crate) features: u32,
+    pub(crate) transactions: Transactions<Transaction>,
     /// A privileged client's conflicts since its last commit.
-    pub(super) conflicts: u32,
+    pub(crate) conflicts: u32,
     /// What a crash has left to be taken up again.
-    pub(super) lost: Option<Box<Lost>>,
+    pub(crate) lost: Option<Box<Lost>>,
     guest: Option<Guest>,
 }
 
@@ -44,7 +44,7 @@ struct Guest {
 }
 
 impl Session {
-    pub(super) fn new(id: ConnId, peer: Peer, caller: Caller) -> Session {
+    pub(crate) fn new(id: ConnId, peer: Peer, caller: Caller) -> Session {
         let home = match peer {
             Peer::Socket(_) => DomId::ZERO,
             Peer::Domain(domid) => domid,
@@ -72,7 +72,7 @@ impl Session {
     }
 
     /// Whether a transaction is open. One that was when the server ended is, too, and doomed.
-    pub(super) fn has_transaction(&mut self, id: u32, store: &Store) -> bool {
+    pub(crate) fn has_transaction(&mut self, id: u32, store: &Store) -> bool {
         if id == 0 || self.transactions.contains(id) {
             return true;
         }
@@ -85,22 +85,22 @@ impl Session {
         true
     }
 
-    pub(super) fn set_home(&mut self, home: DomId) {
+    pub(crate) fn set_home(&mut self, home: DomId) {
         self.paths = PathRules::new(home);
     }
 
-    pub(super) fn set_waker(&mut self, waker: Waker) {
+    pub(crate) fn set_waker(&mut self, waker: Waker) {
         if let Some(guest) = &mut self.guest {
             guest.outstanding = Outstanding::new(waker);
         }
     }
 
-    pub(super) fn is_guest(&self) -> bool {
+    pub(crate) fn is_guest(&self) -> bool {
         self.guest.is_some()
     }
 
     /// Takes over what the store says of the caller's domain. (Nothing for a privileged one.)
-    pub(super) fn refresh(&mut self, store: &Store) {
+    pub(crate) fn refresh(&mut self, store: &Store) {
         let Some(guest) = &mut self.guest else { return };
         let view = store.pin();
         let now = Some(view.seq());
@@ -115,58 +115,63 @@ impl Session {
     }
 
     /// Stands for so many requests, one or more.
-    pub(super) fn open_ticket(&self, requests: usize) -> Option<Ticket> {
+    pub(crate) fn open_ticket(&self, requests: usize) -> Option<Ticket> {
         self.guest.as_ref().map(|guest| guest.outstanding.open(requests))
     }
 
     /// How many more requests may be outstanding.
-    pub(super) fn room_for_requests(&self) -> usize {
+    pub(crate) fn room_for_requests(&self) -> usize {
         let limit = self.limit(Quota::Outstanding);
         let room = limit.saturating_sub(self.outstanding());
         if limit == 0 { usize::MAX } else { usize::try_from(room).unwrap_or(usize::MAX) }
     }
 
-    pub(super) fn outstanding(&self) -> u32 {
+    pub(crate) fn outstanding(&self) -> u32 {
         self.guest.as_ref().map_or(0, |guest| guest.outstanding.len())
     }
 
     /// The quota that keeps a guest's requests from being read.
-    pub(super) fn quota_reached(&self, waiting: usize) -> Option<Quota> {
+    pub(crate) fn quota_reached(&self, waiting: usize) -> Option<Quota> {
         let guest = self.guest.as_ref()?;
         guest.account.stalls(guest.outstanding.len(), waiting)
     }
 
+    /// Bytes that a guest's memory quota leaves.
+    pub(crate) fn memory_left(&self, waiting: usize) -> usize {
+        self.guest.as_ref().map_or(usize::MAX, |guest| guest.account.memory_left(waiting))
+    }
+
     /// The quota's value for this caller; 0, no limit, for a privileged one.
-    pub(super) fn limit(&self, quota: Quota) -> u32 {
+    pub(crate) fn limit(&self, quota: Quota) -> u32 {
         self.guest.as_ref().map_or(0, |guest| guest.account.limit(quota))
     }
 
     /// Whether `used` is at a guest's quota; notes the refusal.
-    pub(super) fn refuses(&mut self, quota: Quota, used: usize) -> bool {
+    pub(crate) fn refuses(&mut self, quota: Quota, used: usize) -> bool {
         self.guest.as_mut().is_some_and(|guest| guest.account.refuses(quota, used))
     }
 
     /// What refuses, for a guest.
-    pub(super) fn refusal(&self, quota: Quota) -> Option<Refusal> {
+    pub(crate) fn refusal(&self, quota: Quota) -> Option<Refusal> {
         self.guest.as_ref().map(|guest| guest.account.refusal(quota))
     }
 
     /// Whether a guest's memory quota refuses `more` bytes; notes the refusal.
-    pub(super) fn memory_refuses(&mut self, waiting: usize, more: usize, now: Duration) -> bool {
+    pub(crate) fn memory_refuses(&mut self, waiting: usize, more: usize, now: Duration) -> bool {
         let guest = self.guest.as_mut();
         guest.is_some_and(|guest| guest.account.memory_refuses(waiting, more, now))
     }
 
     /// Whether a reply finds no room in a guest's memory quota. Errors and other small ones do.
-    pub(super) fn reply_refused(&mut self, reply: &[u8], waiting: usize, now: Duration) -> bool {
+    pub(crate) fn reply_refused(&mut self, reply: &[u8], waiting: usize, now: Duration) -> bool {
         reply.len() > HEADER_LEN + SMALL_REPLY && self.memory_refuses(waiting, reply.len(), now)
     }
 
-    pub(super) fn note_memory(&mut self, waiting: usize, now: Duration) {
+    pub(crate) fn note_memory(&mut self, waiting: usize, now: Duration) {
         self.memory_refuses(waiting, 0, now);
     }
 
-    pub(super) fn note_stall(&mut self, over: Over, waiting: usize, now: Duration) {
+    pub(crate) fn note_stall(&mut self, over: Over, waiting: usize, now: Duration) {
         match over {
             Over::Quota(Quota::Memory) => self.note_memory(waiting, now),
             Over::Quota(quota) => {
@@ -177,7 +182,7 @@ impl Session {
     }
 
     /// Notes a refusal by the store.
-    pub(super) fn refused(&mut self, refusal: Refusal, host: &mut dyn Host) {
+    pub(crate) fn refused(&mut self, refusal: Refusal, host: &mut dyn Host) {
         match &mut self.guest {
             Some(guest) => guest.account.note(refusal),
             None => host.report(Report::Refused(refusal)),
@@ -185,7 +190,7 @@ impl Session {
     }
 
     /// Tells the host what has been noted.
-    pub(super) fn tell(&mut self, host: &mut dyn Host) {
+    pub(crate) fn tell(&mut self, host: &mut dyn Host) {
         if let Some(guest) = &mut self.guest {
             for report in guest.account.untold() {
                 host.report(report);
@@ -194,7 +199,7 @@ impl Session {
     }
 
     /// Drops all watches; gives the publication from which on there are none.
-    pub(super) fn drop_watches(&mut self, store: &Store) -> u64 {
+    pub(crate) fn drop_watches(&mut self, store: &Store) -> u64 {
         let id = self.id;
         let outcome = store.edit(|edit| {
             edit.drop_watches(id);

@@ -118,7 +118,7 @@ pub(super) fn messages(mut bytes: &[u8]) -> Vec<Seen> {
 
 impl Desk {
     /// The quotas whose refusals were reported.
-    pub(super) fn refused(&self) -> Vec<Quota> {
+    pub(crate) fn refused(&self) -> Vec<Quota> {
         let quota = |report: &Report| match report {
             Report::Refused(refusal) => Some(refusal.quota),
             _ => None,

@@ -1,0 +1,267 @@
+//! A client that has agreed upon protocol v2.
+//!
+//! All that the client does in v1 it goes on to do: requests of v1 are carried by v2, and watches
+//! are registered under numbers that stand for the caller's tokens. What v2 adds is in
+//! [`Client::get`], [`Client::get_many`], [`Client::list_values`], [`Client::commit`] and
+//! [`Client::ask`]; the first four work with a daemon that speaks v1 alone, too, by transactions.
+//! Invariants:
+//! - One request is under way at a time; its answer is known by its id and operation.
+//! - A number stands for one path and token as long as the watch is registered, and is not used
+//!   for another afterwards: an event that was on its way is told apart.
+
+mod commit;
+mod incoming;
+mod nodes;
+
+use std::{
+    collections::BTreeMap,
+    io::{Read, Write},
+    path::Path,
+};
+
+use myriad_core::Errno;
+
+pub use commit::{Commit, Committed};
+pub use nodes::{Child, Node, Stamps, Told};
+
+use super::{Client, Error, Event, Request, Stream, wire::Message};
+use crate::{
+    v1::{self, Header},
+    v2::{
+        self, answers,
+        body::{Body, put},
+        frame::{EVENT, REPLY},
+        records::{ALL_LEVELS, HELLO, Hello, Registration, Removal, VERSION, Welcome},
+        status,
+    },
+};
+use incoming::Incoming;
+
+/// What a client has once both sides speak v2.
+#[derive(Debug)]
+pub(super) struct Second {
+    welcome: Welcome,
+    incoming: Incoming,
+    last_id: u64,
+    last_number: u64,
+    /// The numbers of watches, by path and token.
+    numbers: BTreeMap<(Vec<u8>, Vec<u8>), u64>,
+    /// The tokens of numbers.
+    tokens: BTreeMap<u64, Vec<u8>>,
+}
+
+impl Client<Stream> {
+    /// Connects to a socket, or opens a device, and agrees upon v2 where the daemon has it. One
+    /// that closes the connection for having been asked is connected to again.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`], and as [`Client::negotiate`].
+    pub fn connect_to_best(path: impl AsRef<Path>) -> Result<Client<Stream>, Error> {
+        let path = path.as_ref();
+        let mut client = Client::connect_to(path)?;
+        match client.negotiate() {
+            Ok(_) => Ok(client),
+            Err(Error::Lost(_)) => Client::connect_to(path),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    /// Asks the daemon for v2: whether both speak it from now on. A client that has watches or
+    /// transactions is refused; so ask first.
+    ///
+    /// ```no_run
+    /// # use myriad_ring::client::{Client, Commit};
+    /// let mut client = Client::connect()?;
+    /// client.negotiate()?;
+    /// // One message, one commit; with an older daemon the same in a transaction.
+    /// let vm = Commit::new().if_absent("/tool/a").write("/tool/a", "1").write("/tool/b", "2");
+    /// client.commit(&vm)?;
+    /// # Ok::<(), myriad_ring::client::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Client::raw`]. An older daemon may close the connection: [`Error::Lost`].
+    pub fn negotiate(&mut self) -> Result<bool, Error> {
+        if self.second.is_some() {
+            return Ok(true);
+        }
+        let mut payload = Vec::new();
+        let hello =
+            Hello { version: VERSION.into(), features: u32::MAX.into(), ..Hello::default() };
+        put(&mut payload, &hello);
+        let reply = self.raw(HELLO, 0, &payload)?;
+        if reply.header.op != HELLO {
+            return Ok(false);
+        }
+        let mut body = Body::new(&reply.payload);
+        let welcome = body.record().and_then(|welcome: Welcome| body.end().map(|()| welcome));
+        let Some(welcome) = welcome.ok().filter(|welcome| welcome.version.get() == VERSION) else {
+            self.broken = true;
+            return Err(Error::Protocol("a welcome to another protocol than was asked for"));
+        };
+        self.second = Some(Box::new(Second {
+            welcome,
+            incoming: Incoming::default(),
+            last_id: 0,
+            last_number: 0,
+            numbers: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+        }));
+        Ok(true)
+    }
+
+    /// What the daemon has agreed to, once both speak v2.
+    #[must_use]
+    pub fn welcome(&self) -> Option<&Welcome> {
+        self.second.as_ref().map(|second| &second.welcome)
+    }
+
+    /// Sends a request of v2, and gives the body of its answer. Watches are better registered by
+    /// [`Client::watch`], which knows their tokens again.
+    ///
+    /// # Errors
+    /// [`Error::Declined`] where the daemon says so, or doesn't speak v2 (ENOSYS); [`Error::Lost`],
+    /// [`Error::Broken`] and [`Error::Protocol`] for a broken connection.
+    pub fn ask(&mut self, request: &v2::Request<'_>) -> Result<Vec<u8>, Error> {
+        let op = request.op();
+        if self.broken {
+            return Err(Error::Broken);
+        }
+        let Some(second) = &mut self.second else {
+            let detail = "it speaks protocol v1 alone".into();
+            return Err(Error::Declined { op, item: None, errno: Errno::ENOSYS, detail });
+        };
+        second.last_id = second.last_id.wrapping_add(1);
+        let id = second.last_id;
+        self.broken = true;
+        let bytes = request.encode(id);
+        self.stream.write_all(&bytes).and_then(|()| self.stream.flush()).map_err(Error::Lost)?;
+        loop {
+            let Some(second) = &mut self.second else { return Err(Error::Broken) };
+            let (frame, body) = second.incoming.read(&mut self.stream)?;
+            if frame.flags.get() & EVENT != 0 {
+                if let Some(event) = self.heard(&body)? {
+                    self.queue(event);
+                }
+                continue;
+            }
+            let is_its = (frame.id.get(), frame.op.get()) == (id, op as u16);
+            if !is_its || frame.flags.get() & REPLY == 0 {
+                return Err(Error::Protocol("an answer to a request that was not made"));
+            }
+            if frame.status.get() == 0 {
+                self.broken = false;
+                return Ok(body);
+            }
+            let bad = |_| Error::Protocol("an error that says nothing");
+            let failure = answers::failure(&body).map_err(bad)?;
+            self.broken = false;
+            let errno = status::errno(frame.status.get()).unwrap_or(Errno::EINVAL);
+            return Err(Error::Declined { op, item: failure.item, errno, detail: failure.detail });
+        }
+    }
+
+    /// A message of v1 within v2, and its reply.
+    pub(super) fn raw_within(&mut self, header: Header, payload: &[u8]) -> Result<Message, Error> {
+        let answer = self.ask(&v2::Request::Classic(header, payload))?;
+        let Some((head, rest)) = answer.split_first_chunk() else {
+            return Err(Error::Protocol("an answer of v1 without a header"));
+        };
+        Ok(Message { header: Header::from_bytes(*head), payload: rest.to_vec() })
+    }
+
+    /// Registers a watch in v2.
+    pub(super) fn watch_within(
+        &mut self,
+        path: &[u8],
+        token: &[u8],
+        depth: Option<u32>,
+    ) -> Result<(), Error> {
+        let Some(second) = &mut self.second else { return Err(Error::Broken) };
+        let key = (path.to_vec(), token.to_vec());
+        if second.numbers.contains_key(&key) {
+            return Err(refused(v1::Op::Watch, path, Errno::EEXIST));
+        }
+        second.last_number = second.last_number.wrapping_add(1);
+        let number = second.last_number;
+        // Before the answer: its first event may come with it.
+        second.tokens.insert(number, token.to_vec());
+        let depth = depth.unwrap_or(ALL_LEVELS).into();
+        let watch = Registration { token: number.into(), depth, ..Registration::default() };
+        let done = self.ask(&v2::Request::Watch(vec![(watch, path)]));
+        let Some(second) = &mut self.second else { return Err(Error::Broken) };
+        if done.is_ok() {
+            second.numbers.insert(key, number);
+        } else {
+            second.tokens.remove(&number);
+        }
+        done.map(drop).map_err(|error| as_refused(error, v1::Op::Watch, path))
+    }
+
+    /// Removes a watch in v2.
+    pub(super) fn unwatch_within(&mut self, path: &[u8], token: &[u8]) -> Result<(), Error> {
+        let Some(second) = &mut self.second else { return Err(Error::Broken) };
+        let key = (path.to_vec(), token.to_vec());
+        let Some(number) = second.numbers.get(&key).copied() else {
+            return Err(refused(v1::Op::Unwatch, path, Errno::ENOENT));
+        };
+        let watch = Removal { token: number.into(), ..Removal::default() };
+        let done = self.ask(&v2::Request::Unwatch(vec![(watch, path)]));
+        done.map_err(|error| as_refused(error, v1::Op::Unwatch, path))?;
+        let Some(second) = &mut self.second else { return Err(Error::Broken) };
+        second.numbers.remove(&key);
+        second.tokens.remove(&number);
+        Ok(())
+    }
+
+    /// All watches are gone.
+    pub(super) fn forget_watches(&mut self) {
+        if let Some(second) = &mut self.second {
+            second.numbers.clear();
+            second.tokens.clear();
+        }
+    }
+
+    /// The next event of v2, as it comes.
+    pub(super) fn event_within(&mut self) -> Result<Event, Error> {
+        loop {
+            let Some(second) = &mut self.second else { return Err(Error::Broken) };
+            let (frame, body) = second.incoming.read(&mut self.stream).inspect_err(|error| {
+                self.broken = !matches!(error, Error::TimedOut);
+            })?;
+            self.broken = true;
+            if frame.flags.get() & EVENT == 0 {
+                return Err(Error::Protocol("an answer to a request that was not made"));
+            }
+            let event = self.heard(&body)?;
+            self.broken = false;
+            if let Some(event) = event {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// An event; none of a watch that was removed meanwhile.
+    fn heard(&self, body: &[u8]) -> Result<Option<Event>, Error> {
+        let bad = |_| Error::Protocol("an event that is not a path and a token");
+        let event = answers::event(body).map_err(bad)?;
+        let tokens = self.second.as_ref().map(|second| &second.tokens);
+        let token = tokens.and_then(|tokens| tokens.get(&event.token)).cloned();
+        Ok(token.map(|token| Event { path: event.path, token }))
+    }
+}
+
+fn refused(op: v1::Op, path: &[u8], errno: Errno) -> Error {
+    let subject = Request::new(op).text(path).subject();
+    Error::Refused { op, subject, errno }
+}
+
+/// The daemon's refusal as that of the request of v1 that the caller has made.
+fn as_refused(error: Error, op: v1::Op, path: &[u8]) -> Error {
+    match error {
+        Error::Declined { errno, .. } => refused(op, path, errno),
+        other => other,
+    }
+}

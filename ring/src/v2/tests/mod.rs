@@ -1,0 +1,10 @@
+//! The codec, and whole connections that speak v2.
+
+mod client;
+mod codec;
+mod commits;
+mod guests;
+mod hostile;
+mod reads;
+mod start;
+mod watches;
