@@ -154,9 +154,11 @@ mutant remove-not-acquired loom_trim laps_and_bytes_meet feed.rs \
 
 # F2 and A2: bytes are bounded, and no record goes without need.
 mutant never-lets-go loom_trim a_slow_consumer_is_overrun_by_bytes feed.rs \
-  's/while self.bytes.load\(Relaxed\) > self.most \{/while self.bytes.load(Relaxed) > u64::MAX - 1 {/'
+  's/self.bytes.load\(Relaxed\) > self.most/self.bytes.load(Relaxed) > u64::MAX - 1/'
 mutant lets-go-of-the-newest loom_trim a_record_that_comes_back_goes_again feed.rs \
-  's/if oldest >= newest \{/if oldest > newest {/;s/\) > self.most \{/) >= self.most {/'
+  's/if oldest >= until \{/if oldest > until {/;s/\) > self.most\)/) >= self.most)/'
+mutant lets-go-of-unread loom_trim what_was_read_goes_beside_a_linker feed.rs \
+  's/read.saturating_add\(1\)/read.saturating_add(2)/'
 mutant lets-go-of-any loom_trim the_newest_stays feed.rs \
   's/seq\(current, guard\) == Some\(wanted\)/seq(current, guard).is_some()/'
 mutant does-not-count-off loom_trim what_is_let_go_of_was_counted feed.rs \

@@ -139,7 +139,7 @@ fn what_was_read_goes_beside_a_linker() {
         let ring = Arc::new(Ring::new(8, u64::MAX, 1));
         let reader = ring.join(1);
         (2..=4).for_each(|seq| ring.link(&record(seq, 0)));
-        ring.has_read(&reader, 3);
+        ring.has_read(&reader, 2);
         let others = [
             thread::spawn({
                 let ring = ring.clone();
@@ -152,8 +152,8 @@ fn what_was_read_goes_beside_a_linker() {
         ];
         ring.let_read_go(4, 0);
         others.into_iter().for_each(|thread| thread.join().unwrap());
-        assert!((2..=3).all(|seq| matches!(ring.get(seq), Slot::Older)));
-        assert!((4..=5).all(|seq| matches!(ring.get(seq), Slot::Record(_))));
+        assert!(matches!(ring.get(2), Slot::Older));
+        assert!((3..=5).all(|seq| matches!(ring.get(seq), Slot::Record(_))));
         ring.leave(&reader);
     });
 }
