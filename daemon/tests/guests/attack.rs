@@ -15,6 +15,8 @@ impl Attack {
     pub fn on(args: &[&str]) -> Attack {
         let lab = Lab::start(&[&["--workers", "1"], args].concat());
         let bystander = lab.bystander(BYSTANDER);
+        // Its nodes are there before anyone looks at them.
+        bystander.goes_on(1);
         Attack { lab, bystander }
     }
 
