@@ -5,7 +5,9 @@
 //! and right after it receives: SeqCst, so that a time that is less was taken before. Of the gate,
 //! arrivals are counted with Release and looked at with Acquire: what is done before it by anybody
 //! comes before what is done after it by anybody. It is waited for by yielding, and never for
-//! longer than [`PATIENCE`].
+//! longer than [`PATIENCE`]. How far each client is in its part is a hint, relaxed: who has sent
+//! waits a moment for those who have not, so that there is something to be concurrent with however
+//! fast the daemon is.
 
 use std::{
     sync::{
@@ -24,7 +26,7 @@ use myriad_ring::v1::Op;
 use super::{
     act::{Act, Ask, Reply},
     generate::Batch,
-    limits::PATIENCE,
+    limits::{PATIENCE, TOGETHER_EVERY, TOGETHER_YIELDS},
     link::{Link, LinkError},
     record::{Call, ClientLog, Event},
 };
@@ -37,6 +39,8 @@ pub(super) struct Stage {
     arrived: AtomicU64,
     is_over: AtomicBool,
     clients: u64,
+    /// What each client has sent: the gate that it came through, and its batches since.
+    sent: Box<[AtomicU64]>,
 }
 
 /// A client's part of a history.
@@ -66,6 +70,8 @@ pub(super) struct Actor {
     place: usize,
     domid: u16,
     gates: u64,
+    /// The number of the last gate, and how many batches were sent since.
+    sent: u64,
     /// The transaction that is open, by its id.
     open: u32,
     /// A transaction has failed in this part.
@@ -86,9 +92,10 @@ impl From<LinkError> for Ended {
 
 impl Stage {
     pub(super) fn new(clients: usize) -> Stage {
+        let sent = (0..clients).map(|_| AtomicU64::new(0)).collect();
         let clients = u64::try_from(clients).unwrap_or(u64::MAX);
         let (now, arrived) = (AtomicU64::new(0), AtomicU64::new(0));
-        Stage { now, arrived, is_over: AtomicBool::new(false), clients }
+        Stage { now, arrived, is_over: AtomicBool::new(false), clients, sent }
     }
 
     pub(super) fn end(&self) {
@@ -97,6 +104,23 @@ impl Stage {
 
     fn tick(&self) -> u64 {
         self.now.fetch_add(1, SeqCst)
+    }
+
+    /// A client has sent so much; waits a moment for those who are behind, now and then.
+    fn has_sent(&self, place: usize, sent: u64) {
+        if let Some(own) = self.sent.get(place) {
+            own.store(sent, Relaxed);
+        }
+        if !sent.is_multiple_of(TOGETHER_EVERY) {
+            return;
+        }
+        let is_behind = |other: &AtomicU64| other.load(Relaxed) < sent;
+        for _ in 0..TOGETHER_YIELDS {
+            if !self.sent.iter().any(is_behind) {
+                return;
+            }
+            std::thread::yield_now();
+        }
     }
 
     /// Waits until all have come to the gate of this number.
@@ -116,8 +140,8 @@ impl Stage {
 
 impl Actor {
     pub(super) fn new(stage: Arc<Stage>, link: Link, place: usize, domid: u16) -> Actor {
-        let (gates, open, has_failed, requests) = (0, 0, false, 0);
-        Actor { stage, link, place, domid, gates, open, has_failed, requests }
+        let (gates, sent, open, has_failed, requests) = (0, 0, 0, false, 0);
+        Actor { stage, link, place, domid, gates, sent, open, has_failed, requests }
     }
 
     /// Plays parts for as long as there are any.
@@ -142,8 +166,12 @@ impl Actor {
         let mut log = ClientLog { domid: self.domid, ..ClientLog::default() };
         self.gate()?;
         for batch in part.batches {
+            self.sent += 1;
             self.batch(batch, &mut log)?;
         }
+        // Nobody waits for one that has done its part.
+        self.sent = ((self.gates + 1) << 32) - 1;
+        self.stage.has_sent(self.place, self.sent);
         self.gate()?;
         // Now all is done: whatever event is due comes before this answer, and none after it.
         let last = Ask { act: Act::Read(part.last), tx: false };
@@ -167,6 +195,7 @@ impl Actor {
 
     fn gate(&mut self) -> Result<(), Ended> {
         self.gates += 1;
+        self.sent = self.gates << 32;
         self.stage.wait(self.gates)
     }
 
@@ -181,6 +210,7 @@ impl Actor {
             bytes.extend(encode(op, self.requests, tx, &ask.act.payload()));
         }
         self.link.send(bytes)?;
+        self.stage.has_sent(self.place, self.sent);
         for (ask, invoked) in batch.into_iter().zip(times) {
             let mut events = Vec::new();
             let (message, answered) = loop {

@@ -40,3 +40,8 @@ pub const SHOWN_BYTES: usize = 80;
 pub const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a doorbell is waited for before the page is looked at again.
 pub const MOMENT: Duration = Duration::from_millis(5);
+
+/// In one of so many batches a client that has sent waits for those who have not …
+pub(super) const TOGETHER_EVERY: u64 = 3;
+/// … by yielding so often at most.
+pub(super) const TOGETHER_YIELDS: u32 = 32;
