@@ -13,6 +13,9 @@ pub const BLOCK_SLACK_BYTES: usize = 256;
 pub const PATH_BYTES: usize = 4095;
 /// Bytes of a value in a message: the payload less the shortest path and its NUL.
 pub const VALUE_BYTES: usize = 4094;
+
+/// Bytes of a watch's path, and of its token: as many as a message has.
+pub const WATCH_TEXT: usize = 4096;
 /// Bytes that a node counts beside what it holds: C 4.17's record header (`core.c`,
 /// `xs_tdb_record_hdr`; today's takes 16).
 pub const NODE_HEAD_BYTES: usize = 24;

@@ -4,6 +4,7 @@ use crate::accounts::watch_bytes;
 use crate::caller::Caller;
 use crate::delta::NewWatch;
 use crate::error::Error;
+use crate::limits::WATCH_TEXT;
 use crate::quota::Quota;
 use crate::shelves::Held;
 use crate::state::Env;
@@ -13,6 +14,11 @@ use crate::work::Work;
 impl Work {
     /// Registers a watch.
     pub(crate) fn watch(&mut self, env: &Env, spec: &Spec<'_>) -> Result<(), Error> {
+        if spec.path.as_str().len().max(spec.token.len()) > WATCH_TEXT {
+            return Err(Error::InvalidValue(
+                "a watch's path and token have at most 4096 bytes each",
+            ));
+        }
         let watches = &self.state.watches;
         if watches.find(&env.keys, spec.conn, spec.path, spec.token).is_some() {
             return Err(Error::Exists);

@@ -254,3 +254,16 @@ fn printing_a_store_with_a_deep_tree_is_no_fault() {
         .status();
     assert!(status.unwrap().success());
 }
+
+#[test]
+fn a_watch_longer_than_a_message_is_refused_whole() {
+    let store = Store::new(&Config::default()).unwrap();
+    let conn = ConnId::new(0, 1);
+    let long = "@".repeat(4097);
+    for (path, token) in [(&*long, &b"t"[..]), ("@x", long.as_bytes())] {
+        let path = WatchPath::Special(path);
+        let done = store.edit(|e| e.watch(conn, &Caller::Control, path, token, None, 0)).result;
+        assert!(matches!(done, Err(Error::InvalidValue(_))), "{done:?}");
+    }
+    assert_eq!(store.pin().watches(), 0);
+}

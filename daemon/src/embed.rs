@@ -34,7 +34,7 @@
 //! other has ended.
 //!
 //! It doesn't confine the process, catches no signal, and leaves the limit of open files at its
-//! maximum. Messages go to the process's `tracing` subscriber, if it has one.
+//! maximum. SIGPIPE has to be ignored, as it is in a Rust program. Messages go to the process's `tracing` subscriber, if it has one.
 
 use std::{
     ffi::OsString,
@@ -51,7 +51,7 @@ use crate::{
     logs::{Destination, LogError, Logs},
     options::{Options, Places},
     server::ServeError,
-    serving::Serving,
+    serving::{Process, Serving},
 };
 
 /// A store with its workers. It ends when it is dropped.
@@ -89,7 +89,7 @@ impl Server {
     pub fn builder(directory: impl Into<PathBuf>) -> Builder {
         Builder {
             directory: directory.into(),
-            arguments: ["xenstored", "--no-fork", "--no-confinement"].map(OsString::from).into(),
+            arguments: ["xenstored", "--no-fork"].map(OsString::from).into(),
             failed: Arc::new(|| {}),
         }
     }
@@ -97,7 +97,10 @@ impl Server {
     /// The store: to read, to open transactions, to follow the feed.
     ///
     /// What is changed by it directly is stored, but watches may hear of it late: the workers
-    /// aren't told. [`Server::edit`] and [`Server::commit`] tell them.
+    /// aren't told. [`Server::edit`] and [`Server::commit`] tell them. A clone of it goes on when
+    /// the server has ended; but then nothing is kept of what it changes, and once the journal is
+    /// full the next server starts empty. Connections' numbers are the workers': a watch of your own
+    /// ([`Edit::watch`]) needs one that no worker gives, such as `ConnId::new(u16::MAX, 1)`.
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
@@ -170,7 +173,7 @@ impl Builder {
     }
 
     /// Keeps neither a journal nor history: what is in the store ends with the process, and so do
-    /// the simulated domains' rings.
+    /// the simulated domains' rings. A journal that is in the directory is removed.
     #[must_use]
     pub fn keeping_nothing(self) -> Builder {
         self.option("--journal-size", "off").option("--history-size", "off")
@@ -185,8 +188,9 @@ impl Builder {
         self
     }
 
-    /// What to call if a worker ends by a fault of Myriad's, whose connections are without service
-    /// then. By default that is only said in the log.
+    /// What to call, on that worker's thread, if a worker ends by a fault of Myriad's: its
+    /// connections are without service then. It must not panic. By default it is only said in the
+    /// log.
     #[must_use]
     pub fn on_failure(mut self, failed: impl Fn() + Send + Sync + 'static) -> Builder {
         self.failed = Arc::new(failed);
@@ -200,6 +204,7 @@ impl Builder {
     /// another serves from.
     pub fn start(self) -> Result<Server, StartError> {
         let options = Options::try_parse_from(self.arguments)?.with_absolute_paths();
+        options.served_by_this_version()?;
         let directory = std::path::absolute(&self.directory).unwrap_or(self.directory);
         let places = Places {
             socket: directory.join("socket"),
@@ -211,7 +216,8 @@ impl Builder {
         let logs = Logs::start(Destination::Stderr, None).map_err(LogError::Thread);
         let logs = logs.map_err(ServeError::from)?;
         let failed = self.failed;
-        let serving = Serving::start(&options, &places, socket, logs, move || failed())?;
+        let serving =
+            Serving::start(&options, &places, socket, logs, Process::Others, move || failed())?;
         let store = serving.store.clone();
         Ok(Server { serving: Some(serving), store, socket: places.socket })
     }

@@ -16,7 +16,7 @@ use crate::{
     logs::{self, LogError},
     options::{Options, Places},
     recovery::RecoverError,
-    serving::Serving,
+    serving::{Process, Serving},
     sim::{SimError, TableError},
     xen::XenError,
 };
@@ -73,12 +73,7 @@ pub enum ServeError {
 /// # Errors
 /// [`ServeError`]: what can't be had, and what to do about it.
 pub fn run(options: Options) -> Result<(), ServeError> {
-    if options.live_update {
-        return Err(ServeError::LiveUpdate);
-    }
-    if options.event.is_some() {
-        return Err(ServeError::Event);
-    }
+    options.served_by_this_version()?;
     let places = Places::from_env();
     let detached = detach::is_child() && !options.no_fork;
     let options = options.with_absolute_paths();
@@ -94,7 +89,10 @@ pub fn run(options: Options) -> Result<(), ServeError> {
         info!("not confined: --no-confinement");
     }
     let failed = signals.handle();
-    let serving = Serving::start(&options, &places, socket, logs.clone(), move || failed.close())?;
+    let serving =
+        Serving::start(&options, &places, socket, logs.clone(), Process::Daemon, move || {
+            failed.close();
+        })?;
     ready(detached, options.output_pid)?;
 
     let mut asked = false;

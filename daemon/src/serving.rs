@@ -28,6 +28,15 @@ use crate::{
     xen,
 };
 
+/// Whose process it is in which the parts serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Process {
+    /// `xenstored`'s: it is confined, and what systemd keeps for it are its clients' sockets.
+    Daemon,
+    /// Another program's, which has its descriptors for itself.
+    Others,
+}
+
 /// What serves.
 #[derive(Debug)]
 pub(crate) struct Serving {
@@ -44,15 +53,16 @@ impl Serving {
         places: &Places,
         socket: Socket,
         logs: Logs,
+        of: Process,
         failed: impl Fn() + Clone + Send + 'static,
     ) -> Result<Serving, ServeError> {
         raise_file_limit();
         let real = xen::is_here()?.then(|| Xen::open(options.workers())).transpose()?;
         let is_real = real.is_some();
         let host = simulated_host(options, places, is_real)?;
-        let (content, waiting) = content(options, places)?;
+        let (content, waiting) = content(options, places, of)?;
         control::prepare();
-        if !options.no_confinement {
+        if of == Process::Daemon && !options.no_confinement {
             // From here on files are opened where `Needs` has it, and threads that are started are
             // confined like this one.
             let _ = confine::enter(&Needs::of(options, places, is_real), &logs);
@@ -105,7 +115,11 @@ struct Keepers {
 
 /// The store: the one that an earlier daemon has left, or an empty one. What happens to it from now
 /// on is kept.
-fn content(options: &Options, places: &Places) -> Result<(Content, Waiting), ServeError> {
+fn content(
+    options: &Options,
+    places: &Places,
+    of: Process,
+) -> Result<(Content, Waiting), ServeError> {
     let control = options.priv_domid;
     let mut recovery = options.recovery(places)?;
     let history = options.history(places);
@@ -135,7 +149,7 @@ fn content(options: &Options, places: &Places) -> Result<(Content, Waiting), Ser
         }
     };
     let kept = recovery.as_ref().map(|recovery| recovery.begin(&store)).transpose()?;
-    let sockets = recovery.as_mut().map(Recovery::sockets).unwrap_or_default();
+    let sockets = recovery.as_mut().filter(|_| of == Process::Daemon).map(Recovery::sockets);
     let formers = recovery.as_mut().map(|recovery| std::mem::take(&mut recovery.formers));
     let content = Content { store, kept, formers: formers.unwrap_or_default(), sockets };
     Ok((content, Waiting { recovery, history }))
@@ -173,5 +187,16 @@ impl Places {
         let path = &self.run_dir;
         std::fs::create_dir_all(path)
             .map_err(|source| ServeError::RunDir { path: path.clone(), source })
+    }
+}
+
+impl Options {
+    /// Refuses what can't be served yet.
+    pub(crate) fn served_by_this_version(&self) -> Result<(), ServeError> {
+        match (self.live_update, self.event) {
+            (true, _) => Err(ServeError::LiveUpdate),
+            (_, Some(_)) => Err(ServeError::Event),
+            _ => Ok(()),
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::delta::{Item, Items, MOST, NewWatch};
 use crate::error::Error;
 use crate::journal::Entry;
+use crate::limits::WATCH_TEXT;
 use crate::path::Path;
 use crate::quota::Quotas;
 use crate::state::{Env, State};
@@ -132,6 +133,8 @@ impl Restore {
 
     /// None where it can't be, or is there already.
     fn watch(&mut self, watch: &NewWatch<'_>) -> Option<()> {
+        let is_long = watch.path.len().max(watch.token.len()) > WATCH_TEXT;
+        (!is_long).then_some(())?;
         let (keys, path) = (&self.env.keys, watched(watch.path)?);
         let there = self.work.state.watches.find(keys, watch.conn, path, watch.token);
         there.is_none().then_some(())?;

@@ -177,4 +177,4 @@ const OF_DEPTH: usize = 4;
 /// Bits of a path's length.
 const LENGTH: u16 = DEPTH - 1;
 
-const _: () = assert!(crate::limits::PATH_BYTES <= LENGTH as usize);
+const _: () = assert!(crate::limits::WATCH_TEXT <= LENGTH as usize);

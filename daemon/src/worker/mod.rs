@@ -186,8 +186,9 @@ pub struct Content {
     pub kept: Option<Kept>,
     /// What the rings were about to do.
     pub formers: HashMap<DomId, Former>,
-    /// Programs' sockets that have outlived the daemon before, by their places.
-    pub sockets: Vec<(u32, OwnedFd, Remains)>,
+    /// Programs' sockets that have outlived the daemon before, by their places; none where systemd
+    /// keeps none, or keeps this process's and not a daemon's.
+    pub sockets: Option<Vec<(u32, OwnedFd, Remains)>>,
 }
 
 /// All workers.
@@ -214,28 +215,45 @@ impl Team {
         failed: impl Fn() + Clone + Send + 'static,
     ) -> io::Result<Team> {
         let Content { store, kept, formers, sockets } = content;
-        let (xen, mut watch) = xen.unzip();
+        let (xen, watch) = xen.unzip();
         let (reclaimer, reclaiming) = Reclaimer::start(store.clone())?;
-        let (mut shared, inboxes) = Shared::new(settings, store, host, logs, reclaimer)?;
+        let shared = Shared::new(settings, store, host, logs, reclaimer.clone());
+        let (mut shared, inboxes) = shared.inspect_err(|_| reclaimer.stop())?;
         shared.xen = xen;
-        shared.places = kept.as_ref().and_then(|_| Places::offered());
+        shared.places = kept.as_ref().and(sockets.as_ref()).and_then(|_| Places::offered());
         shared.kept = kept;
-        let shared = Arc::new(shared);
         let found = !formers.is_empty();
-        takeup::take_up(&shared, formers);
-        takeup::take_sockets(&shared, sockets);
-        let gate = if shared.xen.is_some() {
-            let own = real::own_ring(&shared, found).map_err(io::Error::other)?;
+        let mut team = Team { shared: Arc::new(shared), gate: None, threads: vec![reclaiming] };
+        takeup::take_up(&team.shared, formers);
+        takeup::take_sockets(&team.shared, sockets.unwrap_or_default());
+        match team.fill(inboxes, found, watch, listener, failed) {
+            Ok(()) => Ok(team),
+            Err(error) => {
+                team.stop();
+                Err(error)
+            }
+        }
+    }
+
+    /// Starts the threads that there aren't.
+    fn fill(
+        &mut self,
+        inboxes: Vec<Inbox>,
+        found: bool,
+        mut watch: Option<DomainWatch>,
+        listener: &OwnedFd,
+        failed: impl Fn() + Clone + Send + 'static,
+    ) -> io::Result<()> {
+        let shared = &self.shared;
+        if shared.xen.is_some() {
+            let own = real::own_ring(shared, found).map_err(io::Error::other)?;
             shared.mailboxes.post(shared.mailboxes.owner(DomId::ZERO), own);
-            None
         } else {
-            Some(gate::Gate::open(Arc::clone(&shared))?)
-        };
+            self.gate = Some(gate::Gate::open(Arc::clone(shared))?);
+        }
         let mut listener = Some(listener.try_clone()?);
-        let mut threads = vec![reclaiming];
         for (id, inbox) in (0..).zip(inboxes) {
-            let worker =
-                Worker::new(id, Arc::clone(&shared), inbox, listener.take(), watch.take())?;
+            let worker = Worker::new(id, Arc::clone(shared), inbox, listener.take(), watch.take())?;
             let failed = failed.clone();
             let run = move || {
                 let _panicked = OnPanic(&failed);
@@ -244,9 +262,9 @@ impl Team {
                     failed();
                 }
             };
-            threads.push(Builder::new().name(format!("worker-{id}")).spawn(run)?);
+            self.threads.push(Builder::new().name(format!("worker-{id}")).spawn(run)?);
         }
-        Ok(Team { shared, gate, threads })
+        Ok(())
     }
 
     /// Something was published by no worker: whoever sleeps looks for events of its connections.
@@ -262,8 +280,11 @@ impl Team {
         }
         self.shared.reclaimer.stop();
         for thread in self.threads {
-            // One that panicked has said so.
-            let _ = thread.join();
+            // A worker that ends the team itself, by what it has called, ends on its own.
+            if thread.thread().id() != std::thread::current().id() {
+                // One that panicked has said so.
+                let _ = thread.join();
+            }
         }
         if let Some(gate) = self.gate {
             gate.close();

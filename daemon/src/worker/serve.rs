@@ -86,8 +86,10 @@ impl Worker {
         }
         let Some(client) = self.clients.get(number) else { return };
         if client.read(&mut self.scratch, &self.shared.store) && guest.is_some() {
-            // It need not ring for what it adds while it sees us at work.
-            self.warm();
+            if client.ring().is_some() {
+                // It need not ring for what it adds while it sees us at work.
+                self.warm();
+            }
             // What was done to the domain before it sent this comes first.
             self.read_inbox();
         }

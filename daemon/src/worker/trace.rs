@@ -131,11 +131,13 @@ impl Trace {
             let mut line = |what: &str, data: &[u8]| {
                 access_line(&mut self.accesses, now, peer, 0, what, data);
             };
-            if let Some(request) = request.request {
+            // What has failed has changed nothing.
+            if let (Some(request), Ok(())) = (request.request, result) {
                 each_change(request, &mut line);
             }
+            let is_commit = matches!(request.request, Some(v2::Request::Commit(..)));
             if let Err(errno) = result
-                && errno != Errno::ENOENT
+                && (errno != Errno::ENOENT || is_commit)
             {
                 line("error", errno.name().as_bytes());
             }

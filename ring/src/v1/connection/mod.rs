@@ -305,6 +305,8 @@ impl Connection {
         }
         if self.session.reply_refused(&reply, self.queue.waiting(), now) {
             reply = with_error(&reply, Errno::ENOMEM);
+            // Of a connection that speaks v1: a welcome that isn't sent agrees to nothing.
+            self.v2 = None;
         }
         self.queue.push_reply(reply, held.ticket);
         if let Some(watch) = held.first_event.map(|watch| *watch) {

@@ -5,7 +5,9 @@
 //! included: so a COMMIT never fails because of others but by a condition of its own. Its events
 //! are a transaction's ([`Edit::as_one`]).
 
-use myriad_core::{DomId, Edit, Errno, Error, Origin, Path, Perm, Quota, Reads, Writes};
+use myriad_core::{
+    DomId, Edit, Errno, Error, Origin, Path, Perm, Quota, Reads, Writes, limits::ACL_ENTRIES,
+};
 
 use super::{Around, Done, Failed};
 use crate::{
@@ -118,6 +120,11 @@ fn known_permissions(value: &[u8], around: &mut Around<'_>) -> Result<Vec<Perm>,
     let perms = permissions(value).map_err(|bad| Failed::new(Errno::EINVAL, bad.to_string()))?;
     if around.session.refuses(Quota::NodePermissions, perms.len()) {
         return Err(Failed::new(Errno::ENOSPC, "the list is at the quota node-permissions"));
+    }
+    // Before the hypervisor is asked for each of them.
+    if perms.len() > ACL_ENTRIES {
+        let text = format!("a permission list has at most {ACL_ENTRIES} entries");
+        return Err(Failed::new(Errno::EINVAL, text));
     }
     for (at, perm) in perms.iter().enumerate() {
         let known = perm.domid == DomId::ANY

@@ -8,6 +8,7 @@ use super::{Around, Done, Failed, Speaker};
 use crate::{
     v1::{
         connection::FirstEvent,
+        features,
         paths::{Name, Specials, is_absolute},
     },
     v2::{
@@ -26,9 +27,14 @@ impl Speaker {
         let mut buffers = vec![String::new(); watches.len()];
         let mut names = Vec::with_capacity(watches.len());
         let mut bytes = 0_usize;
-        for (item, ((_, path), buffer)) in watches.iter().zip(&mut buffers).enumerate() {
+        for (item, ((watch, path), buffer)) in watches.iter().zip(&mut buffers).enumerate() {
             let name = around.resolve(path, Specials::Allowed, buffer);
             let name = watch_path(name.map_err(|failed| failed.at(item))?);
+            let is_deep = watch.depth.get() == records::ALL_LEVELS;
+            if !is_deep && around.session.features & features::WATCH_DEPTH == 0 {
+                let text = "depths of watches are not offered to this domain";
+                return Err(Failed::new(Errno::EINVAL, text).at(item));
+            }
             bytes = bytes.saturating_add(name.as_str().len()).saturating_add(TOKEN_BYTES);
             names.push(name);
         }

@@ -155,3 +155,15 @@ fn events_for_a_guest_that_does_not_read_are_given_up() {
     world.conns[at].tend(&store, &mut world.desk, now);
     assert!(!world.conns[at].has_output());
 }
+
+#[test]
+fn a_list_that_is_too_long_is_refused_before_anybody_is_asked_for_its_domains() {
+    let mut world = World::new();
+    let at = world.second();
+    let list: Vec<u8> =
+        (0..=1400_u16).flat_map(|domid| [domid.to_le_bytes(), [0, 0]]).flatten().collect();
+    let before = world.store.pin().seq();
+    let error = world.commit_error(at, &[step(Kind::SetPerms, "/", &list)]);
+    assert_eq!(error, (Errno::EINVAL, Some(0)));
+    assert_eq!(world.store.pin().seq(), before, "no domain has become known");
+}

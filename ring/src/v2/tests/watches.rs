@@ -1,6 +1,6 @@
 //! WATCH and UNWATCH, and the order of events and answers.
 
-use myriad_core::{Errno, Quota};
+use myriad_core::{DomId, Errno, Quota};
 
 use super::client::step;
 use crate::{
@@ -147,4 +147,17 @@ fn a_guests_watches_count_for_its_quotas() {
     assert_eq!(world.error(at, &Request::Watch(more)), (Errno::ENOSPC, Some(0)));
     assert_eq!(world.store.pin().watches(), 2);
     assert_eq!(world.desk.refused(), [Quota::Watches]);
+}
+
+#[test]
+fn a_domain_that_is_not_offered_depths_has_none() {
+    let mut world = World::new();
+    let at = world.second_guest(5);
+    let watches = [watch("a", 1, ALL_LEVELS, QUIET), watch("b", 2, 1, QUIET)];
+    let asked = Request::Watch(watches.to_vec());
+    assert!(world.ask2(at, &asked).is_ok());
+    assert!(world.ask2(at, &Request::Unwatch(vec![removal("a", 1), removal("b", 2)])).is_ok());
+    world.store.edit(|edit| edit.set_features(DomId(5), 0)).result.unwrap();
+    assert_eq!(world.error(at, &asked), (Errno::EINVAL, Some(1)));
+    assert_eq!(world.store.pin().watches(), 0);
 }
