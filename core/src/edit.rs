@@ -92,8 +92,8 @@ impl<'s> Edit<'s> {
     ///
     /// # Errors
     /// [`Error::Exists`] for a path and token that the connection has registered;
-    /// [`Error::Quota`]; [`Error::OutOfMemory`] at the quota `memory`; [`Error::InvalidValue`] for a
-    /// path or token of over 4096 bytes.
+    /// [`Error::Quota`]; [`Error::OutOfMemory`] at the quota `memory`; [`Error::InvalidValue`] for
+    /// a path or token of over 4096 bytes.
     pub fn watch(
         &mut self,
         conn: ConnId,

@@ -34,7 +34,8 @@
 //! other has ended.
 //!
 //! It doesn't confine the process, catches no signal, and leaves the limit of open files at its
-//! maximum. SIGPIPE has to be ignored, as it is in a Rust program. Messages go to the process's `tracing` subscriber, if it has one.
+//! maximum. SIGPIPE has to be ignored, as it is in a Rust program. Messages go to the process's
+//! `tracing` subscriber, if it has one.
 
 use std::{
     ffi::OsString,
@@ -99,8 +100,8 @@ impl Server {
     /// What is changed by it directly is stored, but watches may hear of it late: the workers
     /// aren't told. [`Server::edit`] and [`Server::commit`] tell them. A clone of it goes on when
     /// the server has ended; but then nothing is kept of what it changes, and once the journal is
-    /// full the next server starts empty. Connections' numbers are the workers': a watch of your own
-    /// ([`Edit::watch`]) needs one that no worker gives, such as `ConnId::new(u16::MAX, 1)`.
+    /// full the next server starts empty. Connections' numbers are the workers': a watch of your
+    /// own ([`Edit::watch`]) needs one that none gives, such as `ConnId::new(u16::MAX, 1)`.
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store

@@ -28,6 +28,7 @@ mod clients;
 mod clock;
 mod doorbell;
 mod events;
+mod fault;
 mod gate;
 mod guests;
 mod host;
@@ -79,6 +80,7 @@ use crate::{
     xen::DomainWatch,
 };
 use clock::Clock;
+use fault::OnPanic;
 use mailbox::{Inbox, Mailboxes, Message};
 pub use real::Xen;
 use run::Worker;
@@ -291,17 +293,6 @@ impl Team {
         }
         if let Err(error) = self.shared.sockets.clear() {
             warn!("the simulated guests' sockets stay: {error}");
-        }
-    }
-}
-
-/// Tells of a panic, which would leave a worker's connections without service.
-struct OnPanic<'f, F: Fn()>(&'f F);
-
-impl<F: Fn()> Drop for OnPanic<'_, F> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            (self.0)();
         }
     }
 }
