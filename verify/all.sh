@@ -1,7 +1,7 @@
 #!/bin/bash
-# Everything that shows Myriad right, one after the other, and a table of it: meant for less than 45
-# minutes on two cores. Goes on after a failure; exit code 1 where anything failed. What a check has printed is in
-# target/all/CHECK.log.
+# Everything that shows Myriad right, one after the other, and a table of it: some 50 minutes on two
+# cores, builds included. Goes on after a failure; exit code 1 where anything failed. What a check
+# has printed is in target/all/CHECK.log.
 #
 #   verify/all.sh                 all of it
 #   verify/all.sh loom simulate   only these
