@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use myriad_core::{Edit, Errno, Error, Origin, Outcome, Path, Quota, Store};
+use myriad_core::{Edit, Errno, Error, Origin, Outcome, Path, Store};
 
 use crate::v1::{
     connection::{
@@ -12,7 +12,7 @@ use crate::v1::{
     },
     header::{HEADER_LEN, Header},
     op::{Op, TransactionUse},
-    paths::{Name, PathError, Specials},
+    paths::{Name, Specials},
     reply,
     request::{Request, RequestError},
 };
@@ -196,13 +196,8 @@ impl Ops<'_> {
         specials: Specials,
         buffer: &'b mut String,
     ) -> Result<Name<'b>, Failed> {
-        let max = self.session.limit(Quota::PathMax);
-        self.session.paths.resolve(path, max, specials, buffer).map_err(|error| {
-            if error == PathError::TooLong {
-                self.session.refuses(Quota::PathMax, usize::MAX);
-            }
-            Errno::from(error).into()
-        })
+        let name = self.session.resolve(path, specials, buffer);
+        name.map_err(|error| Errno::from(error).into())
     }
 
     /// `OK`, or the error, of an operation on the store.

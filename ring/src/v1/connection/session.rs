@@ -15,7 +15,7 @@ use crate::v1::{
     features,
     header::HEADER_LEN,
     limits::SMALL_REPLY,
-    paths::PathRules,
+    paths::{Name, PathError, PathRules, Specials},
 };
 
 #[derive(Debug)]
@@ -97,6 +97,21 @@ impl Session {
 
     pub(crate) fn is_guest(&self) -> bool {
         self.guest.is_some()
+    }
+
+    /// A path as the store knows it; one past the quota is noted as a refusal.
+    pub(crate) fn resolve<'b>(
+        &mut self,
+        path: &'b [u8],
+        specials: Specials,
+        buffer: &'b mut String,
+    ) -> Result<Name<'b>, PathError> {
+        let max = self.limit(Quota::PathMax);
+        let name = self.paths.resolve(path, max, specials, buffer);
+        if name == Err(PathError::TooLong) {
+            self.refuses(Quota::PathMax, usize::MAX);
+        }
+        name
     }
 
     /// Takes over what the store says of the caller's domain. (Nothing for a privileged one.)

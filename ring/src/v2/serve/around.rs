@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use myriad_core::{Errno, Error, Quota, Store};
+use myriad_core::{Errno, Error, Store};
 
 use crate::{
     v1::{
@@ -57,13 +57,8 @@ impl Around<'_> {
         specials: Specials,
         buffer: &'b mut String,
     ) -> Result<Name<'b>, Failed> {
-        let max = self.session.limit(Quota::PathMax);
-        self.session.paths.resolve(path, max, specials, buffer).map_err(|error| {
-            if error == PathError::TooLong {
-                self.session.refuses(Quota::PathMax, usize::MAX);
-            }
-            Failed::new(Errno::from(error), error.to_string())
-        })
+        let name = self.session.resolve(path, specials, buffer);
+        name.map_err(|error| Failed::new(Errno::from(error), error.to_string()))
     }
 
     pub(super) fn node<'b>(
