@@ -24,7 +24,7 @@ const SCENARIOS: &[&str] = &[
     "connections --counts 2,20",
     "storm --vms 2,10",
     "storm --vms 2,10 --connection-each",
-    "second --vms 10",
+    "v2 --vms 10",
     "parallel --clients 1,32 --vms 64",
     "memory --vms 10 --watches 50",
     "rings --depth 1,16",
@@ -85,7 +85,7 @@ fn holds_what_it_must(scenario: &str, figures: &Figures) {
             ("list", "listing: requests") => 4.0,
             ("transactions", "64 clients: aborts") | ("parallel", "32 toolstacks: aborts") => 0.0,
             ("storm", name) if name.ends_with("by index, requests") => 1.0,
-            ("second", "v2: requests/VM") => 2.0,
+            ("v2", "v2: requests/VM") => 2.0,
             (scenario, name) => {
                 let is_rate = name.ends_with("/s") && scenario != "counter";
                 assert!(!is_rate || *value > 0.0, "{scenario}: {name}: {value}");

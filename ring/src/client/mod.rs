@@ -30,11 +30,11 @@ mod endpoint;
 mod error;
 pub mod limits;
 mod request;
-mod second;
 mod store;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod v2;
 mod watch;
 mod wire;
 
@@ -49,9 +49,9 @@ use myriad_core::Errno;
 pub use endpoint::{DEFAULT_RUNDIR, DEVICE, OLD_DEVICE, Stream, places};
 pub use error::Error;
 pub use request::Request;
-pub use second::{Child, Commit, Committed, Node, Stamps, Told};
 pub use store::Store;
 pub use transaction::Transaction;
+pub use v2::{Child, Commit, Committed, Node, Stamps, Told};
 pub use watch::Event;
 pub use wire::{Message, strings};
 
@@ -70,7 +70,7 @@ pub struct Client<S> {
     events: VecDeque<Event>,
     events_lost: u64,
     /// What it has for v2, where that was agreed upon.
-    second: Option<Box<second::Second>>,
+    v2: Option<Box<v2::V2>>,
 }
 
 impl Client<Stream> {
@@ -101,7 +101,7 @@ impl<S> Client<S> {
             broken: false,
             events: VecDeque::new(),
             events_lost: 0,
-            second: None,
+            v2: None,
         }
     }
 
@@ -147,7 +147,7 @@ impl<S: Read + Write> Client<S> {
         self.last_id = self.last_id.wrapping_add(1);
         let req_id = self.last_id;
         let header = Header { op, req_id, tx_id, len };
-        let reply = if self.second.is_some() {
+        let reply = if self.v2.is_some() {
             self.raw_within(header, payload)?
         } else {
             self.broken = true;

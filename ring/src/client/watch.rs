@@ -44,7 +44,7 @@ impl<S: Read + Write> Client<S> {
     /// is not one; and as [`Client::send`].
     pub fn watch(&mut self, path: impl AsRef<[u8]>, token: impl AsRef<[u8]>) -> Result<(), Error> {
         let (path, token) = (path.as_ref(), token.as_ref());
-        if self.second.is_some() {
+        if self.v2.is_some() {
             return self.watch_within(path, token, None);
         }
         self.send(&Request::new(Op::Watch).text(path).text(token)).map(drop)
@@ -62,7 +62,7 @@ impl<S: Read + Write> Client<S> {
         depth: u32,
     ) -> Result<(), Error> {
         let (path, token) = (path.as_ref(), token.as_ref());
-        if self.second.is_some() {
+        if self.v2.is_some() {
             return self.watch_within(path, token, Some(depth));
         }
         self.send(&Request::new(Op::Watch).text(path).text(token).number(depth)).map(drop)
@@ -78,7 +78,7 @@ impl<S: Read + Write> Client<S> {
         token: impl AsRef<[u8]>,
     ) -> Result<(), Error> {
         let (path, token) = (path.as_ref(), token.as_ref());
-        if self.second.is_some() {
+        if self.v2.is_some() {
             return self.unwatch_within(path, token);
         }
         self.send(&Request::new(Op::Unwatch).text(path).text(token)).map(drop)
@@ -107,7 +107,7 @@ impl<S: Read + Write> Client<S> {
         if self.broken {
             return Err(Error::Broken);
         }
-        if self.second.is_some() {
+        if self.v2.is_some() {
             return self.event_within();
         }
         let message = match self.incoming.read(&mut self.stream) {

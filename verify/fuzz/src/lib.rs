@@ -1,6 +1,6 @@
 //! What the fuzzers start from: inputs made of requests as real clients send them.
 //!
-//! The targets stand in `targets/`. Inputs of `codec`, `connection`, `second` and `page` are what
+//! The targets stand in `targets/`. Inputs of `codec`, `connection`, `v2` and `page` are what
 //! `myriad_ring`'s `v1::fuzz`, `v2::fuzz` and `page::fuzz` take; those of [`store`], [`history`]
 //! and [`recovery`] are steps (`src/steps.rs`), which the store and its reference model both take,
 //! and changes of files. The seeds lie in `seeds/`, one file each, so that a fuzzer can read them;
@@ -24,9 +24,9 @@ mod page;
 mod records;
 pub mod recovery;
 mod scripts;
-mod second;
 pub mod steps;
 pub mod store;
+mod v2;
 
 /// A target and what it starts from.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +43,7 @@ pub struct Target {
 pub const TARGETS: [Target; 7] = [
     Target { name: "codec", run: myriad_ring::v1::fuzz::codec, seeds: codec::seeds },
     Target { name: "connection", run: myriad_ring::v1::fuzz::connection, seeds: connection::seeds },
-    Target { name: "second", run: myriad_ring::v2::fuzz::second, seeds: second::seeds },
+    Target { name: "v2", run: myriad_ring::v2::fuzz::v2, seeds: v2::seeds },
     Target { name: "page", run: myriad_ring::page::fuzz, seeds: page::seeds },
     Target { name: "store", run: store::run, seeds: scripts::store },
     Target { name: "history", run: history::run, seeds: scripts::history },

@@ -10,11 +10,11 @@ mod memory;
 mod open_loop;
 mod parallel;
 mod rings;
-mod second;
 pub mod soak;
 mod storm;
 mod transacting;
 mod transactions;
+mod v2;
 mod victim;
 mod watches;
 
@@ -49,7 +49,7 @@ pub enum Scenario {
     /// Create VMs on one connection: 41 nodes in a transaction and 3 watches each.
     Storm(storm::Storm),
     /// Create VMs by requests of protocol v1, then by commits of v2 where the daemon speaks it.
-    Second(second::Second),
+    V2(v2::V2),
     /// Create VMs from many connections at once.
     Parallel(parallel::Parallel),
     /// Round trips of many guests on rings while another one floods its own (needs such a daemon).
@@ -83,7 +83,7 @@ impl Scenario {
             Scenario::Connections(options) => options.run(peer, context),
             Scenario::Watches(options) => options.run(peer, context),
             Scenario::Storm(options) => options.run(peer, context),
-            Scenario::Second(options) => options.run(peer, context),
+            Scenario::V2(options) => options.run(peer, context),
             Scenario::Parallel(options) => options.run(peer, context),
             Scenario::Fairness(options) => options.run(peer, context),
             Scenario::Rings(options) => options.run(peer, context),
@@ -127,7 +127,7 @@ impl Scenario {
             Scenario::Connections(_) => "connections",
             Scenario::Watches(_) => "watches",
             Scenario::Storm(options) => options.name(),
-            Scenario::Second(_) => "second",
+            Scenario::V2(_) => "v2",
             Scenario::Parallel(_) => "parallel",
             Scenario::Fairness(_) => "fairness",
             Scenario::Rings(_) => "rings",

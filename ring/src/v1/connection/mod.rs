@@ -22,6 +22,7 @@
 //! [`limits::INPUT_MAX`]: crate::v1::limits::INPUT_MAX
 
 mod account;
+mod as_v2;
 mod backlog;
 mod batch;
 mod buffers;
@@ -35,7 +36,6 @@ mod output;
 mod progress;
 mod queue;
 mod remains;
-mod second;
 pub(crate) mod session;
 mod ticket;
 mod transactions;

@@ -12,7 +12,7 @@ pub use connection::connection_v2;
 ///
 /// # Panics
 /// Where the codec, or a connection, is wrong.
-pub fn second(data: &[u8]) {
+pub fn v2(data: &[u8]) {
     match data.split_first() {
         Some((first, rest)) if first % 2 == 0 => codec_v2(rest),
         Some((_, rest)) => connection_v2(rest),

@@ -55,14 +55,14 @@ impl World {
     }
 
     /// A new client of the socket that speaks v2.
-    pub(super) fn second(&mut self) -> usize {
+    pub(super) fn v2(&mut self) -> usize {
         let at = self.socket();
         self.speak(at);
         at
     }
 
     /// A new domain that does.
-    pub(super) fn second_guest(&mut self, domid: u16) -> usize {
+    pub(super) fn v2_guest(&mut self, domid: u16) -> usize {
         let at = self.guest(domid);
         self.speak(at);
         at

@@ -15,7 +15,7 @@ use crate::{
 #[test]
 fn all_of_it_is_one_request_in_one_publication() {
     let mut world = World::new();
-    let at = world.second();
+    let at = world.v2();
     let mut feed = world.store.feed();
     let generation = world.commit(
         at,
@@ -39,7 +39,7 @@ fn all_of_it_is_one_request_in_one_publication() {
 #[test]
 fn what_fails_has_changed_nothing_and_says_where() {
     let mut world = World::new();
-    let at = world.second();
+    let at = world.v2();
     let stamp = world.commit(at, &[step(Kind::SetValue, "/a", b"1")]);
     let write = || step(Kind::SetValue, "/written", b"");
     let list: &[u8] = &[0, 0, 9, 0];
@@ -73,7 +73,7 @@ fn what_fails_has_changed_nothing_and_says_where() {
 #[test]
 fn conditions_that_hold_let_it_through_and_see_what_came_before() {
     let mut world = World::new();
-    let at = world.second();
+    let at = world.v2();
     let stamp = world.commit(at, &[step(Kind::SetValue, "/a", b"1")]);
     let next = world.commit(
         at,
@@ -105,7 +105,7 @@ fn conditions_that_hold_let_it_through_and_see_what_came_before() {
 #[test]
 fn a_counter_by_conditions_loses_nothing() {
     let mut world = World::new();
-    let (one, two) = (world.second(), world.second());
+    let (one, two) = (world.v2(), world.v2());
     world.commit(one, &[step(Kind::SetValue, "/n", b"0")]);
     let (mut lost, mut done) = (0, 0);
     while done < 40 {
@@ -142,7 +142,7 @@ proptest! {
         ),
     ) {
         let (mut old, mut new) = (World::new(), World::new());
-        let places = [(old.socket(), old.guest(5)), (new.second(), new.second_guest(5))];
+        let places = [(old.socket(), old.guest(5)), (new.v2(), new.v2_guest(5))];
         for (world, (_, _)) in [(&mut old, places[0]), (&mut new, places[1])] {
             world.store.edit(|edit| {
                 let home = myriad_core::Path::new("/local/domain/5")?;

@@ -32,7 +32,7 @@ fn home(world: &mut World, at: usize) {
 #[test]
 fn a_guest_sees_and_changes_what_it_may() {
     let mut world = World::new();
-    let (dom0, at) = (world.second(), world.second_guest(5));
+    let (dom0, at) = (world.v2(), world.v2_guest(5));
     home(&mut world, dom0);
     assert_eq!(world.value(at, "open").unwrap(), b"o");
     assert_eq!(world.value(at, "closed"), Err(Errno::EACCES));
@@ -68,7 +68,7 @@ fn a_guest_sees_and_changes_what_it_may() {
 #[test]
 fn quotas_refuse_a_commit_as_a_whole_and_are_told_once() {
     let mut world = World::new();
-    let (dom0, at) = (world.second(), world.second_guest(5));
+    let (dom0, at) = (world.v2(), world.v2_guest(5));
     home(&mut world, dom0);
     for (quota, value) in [(Quota::Nodes, 6), (Quota::TransactionNodes, 9)] {
         world.store.edit(|edit| edit.set_quota(None, quota, value)).result.unwrap();
@@ -96,7 +96,7 @@ fn quotas_refuse_a_commit_as_a_whole_and_are_told_once() {
 #[test]
 fn answers_that_nobody_reads_stop_a_guest() {
     let mut world = World::new();
-    let (dom0, at) = (world.second(), world.second_guest(5));
+    let (dom0, at) = (world.v2(), world.v2_guest(5));
     home(&mut world, dom0);
     world.store.edit(|edit| edit.set_quota(None, Quota::Outstanding, 3)).result.unwrap();
     let requests: Vec<u8> = (0..9).flat_map(|id| get("open").encode(id)).collect();
@@ -116,7 +116,7 @@ fn answers_that_nobody_reads_stop_a_guest() {
 #[test]
 fn memory_bounds_long_answers_and_long_messages() {
     let mut world = World::new();
-    let (dom0, at) = (world.second(), world.second_guest(5));
+    let (dom0, at) = (world.v2(), world.v2_guest(5));
     home(&mut world, dom0);
     world.commit(dom0, &[step(Kind::SetValue, "/local/domain/5/open", &[b'x'; 2000])]);
     let used = u32::try_from(world.store.pin().domain(DomId(5)).unwrap().memory).unwrap();
@@ -138,7 +138,7 @@ fn memory_bounds_long_answers_and_long_messages() {
 #[test]
 fn events_for_a_guest_that_does_not_read_are_given_up() {
     let mut world = World::new();
-    let (dom0, at) = (world.second(), world.second_guest(5));
+    let (dom0, at) = (world.v2(), world.v2_guest(5));
     home(&mut world, dom0);
     let head = crate::v2::records::Registration {
         token: 7.into(),
@@ -159,7 +159,7 @@ fn events_for_a_guest_that_does_not_read_are_given_up() {
 #[test]
 fn a_list_that_is_too_long_is_refused_before_anybody_is_asked_for_its_domains() {
     let mut world = World::new();
-    let at = world.second();
+    let at = world.v2();
     let list: Vec<u8> =
         (0..=1400_u16).flat_map(|domid| [domid.to_le_bytes(), [0, 0]]).flatten().collect();
     let before = world.store.pin().seq();

@@ -36,7 +36,7 @@ fn a_broken_frame_is_answered_once_and_ends_the_connection() {
     ];
     for (bytes, errno) in breaks {
         let mut world = World::new();
-        let (at, other) = (world.second(), world.second());
+        let (at, other) = (world.v2(), world.v2());
         world.commit(other, &[step(Kind::SetValue, "/a", b"1")]);
         world.ask2(at, &Request::Snapshot).unwrap();
         // What came before it is answered.
@@ -57,7 +57,7 @@ fn a_broken_frame_is_answered_once_and_ends_the_connection() {
 #[test]
 fn fragments_without_end_are_cut_off_at_the_limit() {
     let mut world = World::new();
-    let at = world.second_guest(5);
+    let at = world.v2_guest(5);
     let full = u32::try_from(FRAGMENT_MAX).unwrap();
     let fragment = frame(|f| (f.length, f.flags) = (full.into(), MORE.into()));
     let most = GUEST_MESSAGE_MAX / FRAGMENT_MAX;
@@ -73,7 +73,7 @@ fn fragments_without_end_are_cut_off_at_the_limit() {
 #[test]
 fn what_is_understood_but_wrong_is_refused_and_the_connection_goes_on() {
     let mut world = World::new();
-    let at = world.second();
+    let at = world.v2();
     let send = |world: &mut World, op: u16, body: &[u8]| {
         let mut bytes = frame(|f| {
             (f.op, f.length) = (op.into(), u32::try_from(body.len()).unwrap().into());
@@ -106,7 +106,7 @@ proptest! {
         ),
     ) {
         let mut world = World::new();
-        let (other, at) = (world.second(), world.second_guest(5));
+        let (other, at) = (world.v2(), world.v2_guest(5));
         world.commit(other, &[step(Kind::SetValue, "/local/domain/5/a", b"1")]);
         for (op, kind, body) in chunks {
             if world.conns[at].is_failed() {

@@ -43,7 +43,7 @@ fn page(world: &mut World, at: usize, body: &[u8]) -> Result<PageSeen, Errno> {
 #[test]
 fn a_node_comes_with_its_stamps_and_permissions() {
     let mut world = World::new();
-    let at = world.second();
+    let at = world.v2();
     let first = world.commit(at, &[step(Kind::SetValue, "/a", b"one")]);
     let second = world.commit(at, &[step(Kind::SetValue, "/a/b", b"")]);
     let perms = [0, 0, 3, 0, 5, 0, 1, 0];
@@ -68,7 +68,7 @@ fn a_node_comes_with_its_stamps_and_permissions() {
 #[test]
 fn many_nodes_are_of_one_moment_and_each_has_its_own_error() {
     let mut world = World::new();
-    let at = world.second();
+    let at = world.v2();
     let generation =
         world.commit(at, &[step(Kind::SetValue, "/a", b"1"), step(Kind::SetValue, "/b", b"2")]);
     let answer = world.ask2(at, &many(&["/a", "/none", "//", "/b"], 0)).unwrap();
@@ -90,7 +90,7 @@ fn many_nodes_are_of_one_moment_and_each_has_its_own_error() {
 #[test]
 fn a_listing_comes_in_pages_and_one_that_has_changed_is_told() {
     let mut world = World::new();
-    let at = world.second();
+    let at = world.v2();
     let names: Vec<String> = (0..300).map(|n| format!("/dir/child-{n}")).collect();
     let steps: Vec<Step<'_>> =
         names.iter().map(|name| step(Kind::SetValue, name, name.as_bytes())).collect();
@@ -138,7 +138,7 @@ fn open(world: &mut World, at: usize) -> u32 {
 #[test]
 fn a_snapshot_shows_what_was_until_it_is_let_go() {
     let mut world = World::new();
-    let at = world.second();
+    let at = world.v2();
     world.commit(at, &[step(Kind::SetValue, "/dir/a", b"old")]);
     let number = open(&mut world, at);
     world
@@ -163,7 +163,7 @@ fn a_snapshot_shows_what_was_until_it_is_let_go() {
 #[test]
 fn snapshots_are_bounded_in_number_and_in_what_they_keep() {
     let mut world = World::new();
-    let (at, guest) = (world.second(), world.second_guest(5));
+    let (at, guest) = (world.v2(), world.v2_guest(5));
     world.store.edit(|edit| edit.set_quota(None, Quota::Transactions, 4)).result.unwrap();
     (0..3).for_each(|_| assert!(open(&mut world, guest) != 0));
     assert_eq!(world.error(guest, &Request::Snapshot).0, Errno::ENOSPC);
@@ -183,7 +183,7 @@ fn snapshots_are_bounded_in_number_and_in_what_they_keep() {
 #[test]
 fn an_index_is_looked_up_by_who_may() {
     let mut world = World::new();
-    let (at, guest) = (world.second(), world.second_guest(5));
+    let (at, guest) = (world.v2(), world.v2_guest(5));
     world.commit(at, &[step(Kind::SetValue, "/local/domain/7/name", b"web")]);
     let lookup = |key, index| Request::Lookup { snapshot: 0, index, key };
     let found = world.ask2(at, &lookup(b"web", b"domain-name")).unwrap();

@@ -102,7 +102,7 @@ fn nothing_of_v1_is_taken_along() {
 #[test]
 fn a_reset_begins_with_v1_again() {
     let mut world = World::new();
-    let at = world.second_guest(5);
+    let at = world.v2_guest(5);
     world.ask2(at, &Request::Snapshot).unwrap();
     assert!(world.conns[at].has_pins());
     let store = world.store.clone();
@@ -130,7 +130,7 @@ fn a_connection_that_does_not_offer_it_knows_no_such_message() {
 #[test]
 fn requests_of_v1_go_on_inside() {
     let mut world = World::new();
-    let at = world.second();
+    let at = world.v2();
     let classic = |world: &mut World, op: Classics, tx_id, payload: &[u8]| {
         let len = u32::try_from(payload.len()).unwrap();
         let header = Header { op: op as u32, req_id: 4, tx_id, len };

@@ -47,7 +47,7 @@ fn sent(world: &mut World, at: usize) -> Vec<Option<EventSeen>> {
 #[test]
 fn watches_are_registered_together_and_each_fires_after_the_answer() {
     let mut world = World::new();
-    let (at, other) = (world.second(), world.second());
+    let (at, other) = (world.v2(), world.v2());
     let watches = vec![
         watch("/a", 1, ALL_LEVELS, 0),
         watch("/a", 2, 0, 0),
@@ -81,7 +81,7 @@ fn watches_are_registered_together_and_each_fires_after_the_answer() {
 #[test]
 fn all_or_none_and_who_is_to_blame() {
     let mut world = World::new();
-    let at = world.second();
+    let at = world.v2();
     let twice = vec![watch("/a", 1, 0, 0), watch("/b", 1, 0, 0), watch("/a", 1, 5, 0)];
     assert_eq!(world.error(at, &Request::Watch(twice)), (Errno::EEXIST, Some(2)));
     let bad = vec![watch("/a", 1, 0, 0), watch("/b//", 1, 0, 0)];
@@ -101,7 +101,7 @@ fn all_or_none_and_who_is_to_blame() {
 #[test]
 fn one_event_waits_for_each_watch_and_path() {
     let mut world = World::new();
-    let (at, other) = (world.second(), world.second());
+    let (at, other) = (world.v2(), world.v2());
     world.send_all(at, &Request::Watch(vec![watch("/a", 1, ALL_LEVELS, QUIET)]).encode(1));
     world.messages(at);
     for value in 0..50 {
@@ -114,7 +114,7 @@ fn one_event_waits_for_each_watch_and_path() {
 #[test]
 fn who_falls_behind_hears_of_each_watch_once() {
     let mut world = World::new();
-    let (at, other) = (world.second(), world.second());
+    let (at, other) = (world.v2(), world.v2());
     let watches = vec![watch("/a", 1, ALL_LEVELS, QUIET), watch("/b", 2, 0, QUIET)];
     world.send_all(at, &Request::Watch(watches).encode(1));
     world.messages(at);
@@ -139,7 +139,7 @@ fn who_falls_behind_hears_of_each_watch_once() {
 #[test]
 fn a_guests_watches_count_for_its_quotas() {
     let mut world = World::new();
-    let at = world.second_guest(5);
+    let at = world.v2_guest(5);
     world.store.edit(|edit| edit.set_quota(None, Quota::Watches, 3)).result.unwrap();
     let few = vec![watch("a", 1, 0, QUIET), watch("a", 2, 0, QUIET)];
     let more = vec![watch("b", 1, 0, 0), watch("b", 2, 0, 0)];
@@ -152,7 +152,7 @@ fn a_guests_watches_count_for_its_quotas() {
 #[test]
 fn a_domain_that_is_not_offered_depths_has_none() {
     let mut world = World::new();
-    let at = world.second_guest(5);
+    let at = world.v2_guest(5);
     let watches = [watch("a", 1, ALL_LEVELS, QUIET), watch("b", 2, 1, QUIET)];
     let asked = Request::Watch(watches.to_vec());
     assert!(world.ask2(at, &asked).is_ok());

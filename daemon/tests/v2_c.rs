@@ -17,7 +17,7 @@ fn include() -> PathBuf {
 /// Runs a compiler on the program: `CC` and `CXX` name others than the system's.
 fn compile(variable: &str, default: &str, args: &[&str], out: &Path) {
     let compiler = std::env::var_os(variable).unwrap_or_else(|| default.into());
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c/second.c");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c/v2.c");
     let mut command = Command::new(compiler);
     command.args(["-Wall", "-Wextra", "-Werror", "-pedantic", "-D_POSIX_C_SOURCE=200809L"]);
     command.args(args).arg("-I").arg(include()).arg(source).arg("-o").arg(out);

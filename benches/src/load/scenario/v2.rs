@@ -15,15 +15,15 @@ use crate::{
 };
 use myriad_core::{Access, DomId, Perm};
 
-/// Options of `second`.
+/// Options of `v2`.
 #[derive(clap::Args, Clone, Debug)]
-pub struct Second {
+pub struct V2 {
     /// How many VMs, each of 41 nodes, 21 permissions and 3 watches; made twice.
     #[arg(long, default_value_t = 1000)]
     vms: u16,
 }
 
-impl Second {
+impl V2 {
     pub(super) fn run(&self, peer: &Peer, context: &Context) -> Result<Figures, Error> {
         let mut wire = peer.connect()?;
         vms::create_parents(&mut wire)?;

@@ -23,7 +23,7 @@ fn plain(daemon: &Daemon) -> Client<Stream> {
     client
 }
 
-fn second(daemon: &Daemon) -> Client<Stream> {
+fn upgraded(daemon: &Daemon) -> Client<Stream> {
     let mut client = plain(daemon);
     assert!(client.negotiate().unwrap());
     assert_eq!(client.welcome().unwrap().features.get(), OFFERED);
@@ -44,7 +44,7 @@ fn declined(error: Error) -> (Errno, Option<u32>) {
 #[test]
 fn what_one_version_writes_the_other_reads_and_hears_of() {
     let daemon = Daemon::start(&["--workers", "2"]);
-    let (mut old, mut new) = (plain(&daemon), second(&daemon));
+    let (mut old, mut new) = (plain(&daemon), upgraded(&daemon));
     for client in [&mut old, &mut new] {
         client.watch("/a", "first").unwrap();
         client.watch("/a", "second").unwrap();
@@ -92,7 +92,7 @@ fn what_one_version_writes_the_other_reads_and_hears_of() {
 #[test]
 fn what_v1_has_goes_on_in_v2() {
     let daemon = Daemon::start(&[]);
-    let mut new = second(&daemon);
+    let mut new = upgraded(&daemon);
     new.write("/n", "0").unwrap();
     let next = new.transact(|tx| {
         let next = tx.read("/n")?.len() + 1;
@@ -110,7 +110,7 @@ fn what_v1_has_goes_on_in_v2() {
 #[test]
 fn long_messages_and_answers_come_whole() {
     let daemon = Daemon::start(&[]);
-    let mut new = second(&daemon);
+    let mut new = upgraded(&daemon);
     let value = [b'v'; 3000];
     let names: Vec<String> = (0..250).map(|n| format!("/long/{n}")).collect();
     let commit = names.iter().fold(Commit::new(), |commit, name| commit.write(name, value));
@@ -127,12 +127,12 @@ fn long_messages_and_answers_come_whole() {
 #[test]
 fn many_clients_count_without_losing_any() {
     let daemon = Daemon::start(&["--workers", "2"]);
-    second(&daemon).write("/n", "0").unwrap();
+    upgraded(&daemon).write("/n", "0").unwrap();
     let rounds = 25;
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                let mut client = second(&daemon);
+                let mut client = upgraded(&daemon);
                 let mut done = 0;
                 while done < rounds {
                     let node = client.get("/n").unwrap();
@@ -155,7 +155,7 @@ fn many_clients_count_without_losing_any() {
 fn a_simulated_guest_speaks_it_as_a_guest() {
     let daemon = Daemon::start(&[]);
     daemon.introduce(5);
-    let mut dom0 = second(&daemon);
+    let mut dom0 = upgraded(&daemon);
     let own = [Perm { access: Access::None, domid: DomId(5) }];
     let home = Commit::new().write("/local/domain/5/x", "").set_perms("/local/domain/5/x", &own);
     dom0.commit(&home).unwrap();
@@ -178,7 +178,7 @@ fn a_simulated_guest_speaks_it_as_a_guest() {
 #[test]
 fn who_breaks_it_loses_the_connection_alone() {
     let daemon = Daemon::start(&["--workers", "1"]);
-    let mut good = second(&daemon);
+    let mut good = upgraded(&daemon);
     good.write("/a", "1").unwrap();
     let mut bad = daemon.connect();
     let hello = hello_by_hand();
@@ -221,7 +221,7 @@ fn changes_are_in_the_access_log() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("access");
     let daemon = Daemon::start_in(dir, &["--access-log", log.to_str().unwrap()]);
-    let mut new = second(&daemon);
+    let mut new = upgraded(&daemon);
     new.watch("/a", "t").unwrap();
     let commit = Commit::new().write("/a", "1").mkdir("/b").rm("/b");
     new.commit(&commit).unwrap();

@@ -2,7 +2,7 @@
  * A program that has nothing but the C header, and speaks protocol v2: it agrees upon it, commits
  * two nodes under a condition, reads one of them, and sees the commit refused the second time.
  *
- *   second SOCKET
+ *   v2 SOCKET
  *
  * It says "ok" where all is as it should be. The machine is taken to be little-endian.
  */
@@ -22,7 +22,7 @@ struct message {
 
 static int fail(const char *why)
 {
-    fprintf(stderr, "second: %s\n", why);
+    fprintf(stderr, "v2: %s\n", why);
     exit(1);
 }
 
@@ -103,7 +103,7 @@ int main(int argc, char **argv)
     memset(&address, 0, sizeof(address));
     address.sun_family = AF_UNIX;
     if (argc != 2 || strlen(argv[1]) >= sizeof(address.sun_path))
-        fail("use: second SOCKET");
+        fail("use: v2 SOCKET");
     strcpy(address.sun_path, argv[1]);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
         fail("nothing serves the socket");

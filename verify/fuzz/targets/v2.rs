@@ -2,4 +2,4 @@
 //! three clients of one store send, each request gets its one answer, in order.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| myriad_ring::v2::fuzz::second(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| myriad_ring::v2::fuzz::v2(data));

@@ -39,7 +39,7 @@ use incoming::Incoming;
 
 /// What a client has once both sides speak v2.
 #[derive(Debug)]
-pub(super) struct Second {
+pub(super) struct V2 {
     welcome: Welcome,
     incoming: Incoming,
     last_id: u64,
@@ -84,7 +84,7 @@ impl<S: Read + Write> Client<S> {
     /// # Errors
     /// As [`Client::raw`]. An older daemon may close the connection: [`Error::Lost`].
     pub fn negotiate(&mut self) -> Result<bool, Error> {
-        if self.second.is_some() {
+        if self.v2.is_some() {
             return Ok(true);
         }
         let mut payload = Vec::new();
@@ -101,7 +101,7 @@ impl<S: Read + Write> Client<S> {
             self.broken = true;
             return Err(Error::Protocol("a welcome to another protocol than was asked for"));
         };
-        self.second = Some(Box::new(Second {
+        self.v2 = Some(Box::new(V2 {
             welcome,
             incoming: Incoming::default(),
             last_id: 0,
@@ -115,7 +115,7 @@ impl<S: Read + Write> Client<S> {
     /// What the daemon has agreed to, once both speak v2.
     #[must_use]
     pub fn welcome(&self) -> Option<&Welcome> {
-        self.second.as_ref().map(|second| &second.welcome)
+        self.v2.as_ref().map(|v2| &v2.welcome)
     }
 
     /// Sends a request of v2, and gives the body of its answer. Watches are better registered by
@@ -129,18 +129,18 @@ impl<S: Read + Write> Client<S> {
         if self.broken {
             return Err(Error::Broken);
         }
-        let Some(second) = &mut self.second else {
+        let Some(v2) = &mut self.v2 else {
             let detail = "it speaks protocol v1 alone".into();
             return Err(Error::Declined { op, item: None, errno: Errno::ENOSYS, detail });
         };
-        second.last_id = second.last_id.wrapping_add(1);
-        let id = second.last_id;
+        v2.last_id = v2.last_id.wrapping_add(1);
+        let id = v2.last_id;
         self.broken = true;
         let bytes = request.encode(id);
         self.stream.write_all(&bytes).and_then(|()| self.stream.flush()).map_err(Error::Lost)?;
         loop {
-            let Some(second) = &mut self.second else { return Err(Error::Broken) };
-            let (frame, body) = second.incoming.read(&mut self.stream)?;
+            let Some(v2) = &mut self.v2 else { return Err(Error::Broken) };
+            let (frame, body) = v2.incoming.read(&mut self.stream)?;
             if frame.flags.get() & EVENT != 0 {
                 if let Some(event) = self.heard(&body)? {
                     self.queue(event);
@@ -179,56 +179,56 @@ impl<S: Read + Write> Client<S> {
         token: &[u8],
         depth: Option<u32>,
     ) -> Result<(), Error> {
-        let Some(second) = &mut self.second else { return Err(Error::Broken) };
+        let Some(v2) = &mut self.v2 else { return Err(Error::Broken) };
         let key = (path.to_vec(), token.to_vec());
-        if second.numbers.contains_key(&key) {
+        if v2.numbers.contains_key(&key) {
             return Err(refused(v1::Op::Watch, path, Errno::EEXIST));
         }
-        second.last_number = second.last_number.wrapping_add(1);
-        let number = second.last_number;
+        v2.last_number = v2.last_number.wrapping_add(1);
+        let number = v2.last_number;
         // Before the answer: its first event may come with it.
-        second.tokens.insert(number, token.to_vec());
+        v2.tokens.insert(number, token.to_vec());
         let depth = depth.unwrap_or(ALL_LEVELS).into();
         let watch = Registration { token: number.into(), depth, ..Registration::default() };
         let done = self.ask(&v2::Request::Watch(vec![(watch, path)]));
-        let Some(second) = &mut self.second else { return Err(Error::Broken) };
+        let Some(v2) = &mut self.v2 else { return Err(Error::Broken) };
         if done.is_ok() {
-            second.numbers.insert(key, number);
+            v2.numbers.insert(key, number);
         } else {
-            second.tokens.remove(&number);
+            v2.tokens.remove(&number);
         }
         done.map(drop).map_err(|error| as_refused(error, v1::Op::Watch, path))
     }
 
     /// Removes a watch in v2.
     pub(super) fn unwatch_within(&mut self, path: &[u8], token: &[u8]) -> Result<(), Error> {
-        let Some(second) = &mut self.second else { return Err(Error::Broken) };
+        let Some(v2) = &mut self.v2 else { return Err(Error::Broken) };
         let key = (path.to_vec(), token.to_vec());
-        let Some(number) = second.numbers.get(&key).copied() else {
+        let Some(number) = v2.numbers.get(&key).copied() else {
             return Err(refused(v1::Op::Unwatch, path, Errno::ENOENT));
         };
         let watch = Removal { token: number.into(), ..Removal::default() };
         let done = self.ask(&v2::Request::Unwatch(vec![(watch, path)]));
         done.map_err(|error| as_refused(error, v1::Op::Unwatch, path))?;
-        let Some(second) = &mut self.second else { return Err(Error::Broken) };
-        second.numbers.remove(&key);
-        second.tokens.remove(&number);
+        let Some(v2) = &mut self.v2 else { return Err(Error::Broken) };
+        v2.numbers.remove(&key);
+        v2.tokens.remove(&number);
         Ok(())
     }
 
     /// All watches are gone.
     pub(super) fn forget_watches(&mut self) {
-        if let Some(second) = &mut self.second {
-            second.numbers.clear();
-            second.tokens.clear();
+        if let Some(v2) = &mut self.v2 {
+            v2.numbers.clear();
+            v2.tokens.clear();
         }
     }
 
     /// The next event of v2, as it comes.
     pub(super) fn event_within(&mut self) -> Result<Event, Error> {
         loop {
-            let Some(second) = &mut self.second else { return Err(Error::Broken) };
-            let (frame, body) = second.incoming.read(&mut self.stream).inspect_err(|error| {
+            let Some(v2) = &mut self.v2 else { return Err(Error::Broken) };
+            let (frame, body) = v2.incoming.read(&mut self.stream).inspect_err(|error| {
                 self.broken = !matches!(error, Error::TimedOut);
             })?;
             self.broken = true;
@@ -247,7 +247,7 @@ impl<S: Read + Write> Client<S> {
     fn heard(&self, body: &[u8]) -> Result<Option<Event>, Error> {
         let bad = |_| Error::Protocol("an event that is not a path and a token");
         let event = answers::event(body).map_err(bad)?;
-        let tokens = self.second.as_ref().map(|second| &second.tokens);
+        let tokens = self.v2.as_ref().map(|v2| &v2.tokens);
         let token = tokens.and_then(|tokens| tokens.get(&event.token)).cloned();
         Ok(token.map(|token| Event { path: event.path, token }))
     }

@@ -58,7 +58,7 @@ impl<S: Read + Write> Client<S> {
     /// [`Error::Declined`] or [`Error::Refused`]: ENOENT, EACCES, EINVAL; and as [`Client::ask`].
     pub fn get(&mut self, path: impl AsRef<[u8]>) -> Result<Node, Error> {
         let path = path.as_ref();
-        if self.second.is_none() {
+        if self.v2.is_none() {
             return self.transact(|tx| {
                 let (value, perms) = (tx.read(path)?, tx.get_perms(path)?);
                 Ok(Node { value, perms, stamps: None })
@@ -74,7 +74,7 @@ impl<S: Read + Write> Client<S> {
     /// # Errors
     /// [`Error::Declined`]: E2BIG for more than one message holds; and as [`Client::ask`].
     pub fn get_many(&mut self, paths: &[impl AsRef<[u8]>]) -> Result<Vec<Told<Node>>, Error> {
-        if self.second.is_none() {
+        if self.v2.is_none() {
             return self.transact(|tx| {
                 let each = paths.iter().map(|path| {
                     let value = told(tx.read(path))?;
@@ -99,7 +99,7 @@ impl<S: Read + Write> Client<S> {
     /// ENOENT, EACCES, EINVAL; [`Error::Unlistable`]; and as [`Client::ask`].
     pub fn list_values(&mut self, path: impl AsRef<[u8]>) -> Result<Vec<Child>, Error> {
         let path = path.as_ref();
-        if self.second.is_none() {
+        if self.v2.is_none() {
             return self.transact(|tx| {
                 let slash: &[u8] = if path == b"/" { b"" } else { b"/" };
                 let names = tx.list(path)?;

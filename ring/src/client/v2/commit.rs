@@ -152,7 +152,7 @@ impl<S: Read + Write> Client<S> {
     /// [`Error::Declined`]: what a change or a condition says, and which one; ENOSYS for a
     /// condition that v1 can't ask; [`Error::Contended`]; and as [`Client::ask`].
     pub fn commit(&mut self, commit: &Commit) -> Result<Committed, Error> {
-        if self.second.is_none() {
+        if self.v2.is_none() {
             return self.transact(|tx| {
                 for (item, step) in commit.steps.iter().enumerate() {
                     step.take(tx).map_err(|error| declined(error, item))?;
