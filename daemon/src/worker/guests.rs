@@ -1,12 +1,17 @@
 //! Guests of the simulated host: a Unix socket each, where a real one has a ring.
 //!
+//! A life of a domain has a socket of its own, under a name that no other has: `.5.7`. `5.socket`
+//! is a link to that of the last life of domain 5, put into the place of the one before at once. So
+//! the end of a life can't touch the next one's: it removes its own name alone, and who connects by
+//! the other finds that nobody listens.
+//!
 //! # Synchronization
-//! A flag, relaxed: it publishes nothing, and decides only whether something is logged once more.
+//! A flag and a counter, relaxed: they publish nothing. One decides only whether something is
+//! logged once more, the other only that numbers differ.
 
 use std::{
     collections::HashMap,
     io,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -18,7 +23,7 @@ use super::accept::Listener;
 use crate::{
     claim::{self, ClaimError},
     sim,
-    sync::{AtomicBool, Ordering::Relaxed},
+    sync::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
 /// The directory of the guests' sockets.
@@ -27,20 +32,23 @@ pub(super) struct Directory {
     path: PathBuf,
     /// No descriptor was left, and that was logged.
     exhausted: AtomicBool,
+    /// Sockets so far.
+    lives: AtomicU64,
 }
 
 /// A socket at which a guest arrives.
 #[derive(Debug)]
 pub(super) struct GuestSocket {
     pub(super) listener: OwnedFd,
-    /// The number of its file.
+    /// The number of its socket.
     pub(super) file: u64,
 }
 
 impl Directory {
     /// Makes it, without sockets: those that are in it were left by a daemon that was killed.
     pub(super) fn create(path: PathBuf) -> io::Result<Directory> {
-        let directory = Directory { path, exhausted: AtomicBool::new(false) };
+        let directory =
+            Directory { path, exhausted: AtomicBool::new(false), lives: AtomicU64::new(0) };
         std::fs::create_dir_all(&directory.path)?;
         directory.clear()?;
         Ok(directory)
@@ -48,13 +56,19 @@ impl Directory {
 
     /// Listens for a guest, in the place of any before it.
     pub(super) fn listen(&self, domid: DomId) -> Result<GuestSocket, ClaimError> {
-        let path = self.socket(domid);
-        let listener = claim::listen(&path)?;
+        let file = self.lives.fetch_add(1, Relaxed);
+        let own = self.own(domid, file);
+        let listener = claim::listen(&own)?;
+        let new = self.path.join(format!(".{domid}.{file}.link"));
+        let put =
+            std::fs::hard_link(&own, &new).and_then(|()| std::fs::rename(&new, self.socket(domid)));
+        if let Err(source) = put {
+            self.forget(domid, file);
+            return Err(ClaimError::System { what: "put a link at", path: new, source });
+        }
         if self.exhausted.load(Relaxed) {
             self.exhausted.store(false, Relaxed);
         }
-        // Without its number it will stay when its domain has gone, and harm nobody.
-        let file = std::fs::metadata(&path).map_or(0, |found| found.ino());
         Ok(GuestSocket { listener, file })
     }
 
@@ -63,23 +77,10 @@ impl Directory {
         !(error.is_want_of_descriptors() && self.exhausted.swap(true, Relaxed))
     }
 
-    /// Nobody can connect as this domain any more by this socket. (The next of its id may have put
-    /// its own there.)
+    /// Nobody can connect any more as the life of a domain that had this socket.
     pub(super) fn forget(&self, domid: DomId, file: u64) {
-        let path = self.socket(domid);
-        let is_it = |path: &Path| std::fs::metadata(path).is_ok_and(|found| found.ino() == file);
-        if !is_it(&path) {
-            return;
-        }
-        // Aside, since another may take its place right now: then that one goes back.
-        let aside = self.path.join(format!(".{domid}.{file}"));
-        if std::fs::rename(&path, &aside).is_ok() {
-            if !is_it(&aside) {
-                // Where a third is there already, this one is past, too.
-                let _ = std::fs::hard_link(&aside, &path);
-            }
-            let _ = std::fs::remove_file(aside);
-        }
+        // What can't be removed harms nobody: nobody listens.
+        let _ = std::fs::remove_file(self.own(domid, file));
     }
 
     /// Where machines full of guests connect.
@@ -99,6 +100,10 @@ impl Directory {
             }
         }
         Ok(())
+    }
+
+    fn own(&self, domid: DomId, file: u64) -> PathBuf {
+        self.path.join(format!(".{domid}.{file}"))
     }
 
     fn socket(&self, domid: DomId) -> PathBuf {
