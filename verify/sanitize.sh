@@ -6,8 +6,8 @@
 #   verify/sanitize.sh thread|address [SUITE...]     core ring history daemon kill; all unless named
 #
 # Needs the nightly toolchain; ThreadSanitizer also the sources of the standard library, which is
-# built with it: what it does inline (the counts of Arc) would be reported otherwise.
-#   rustup toolchain install nightly --component rust-src
+# built with it: what it does inline (the counts of Arc) would be reported otherwise. What is
+# missing rustup installs.
 # In folders of its own below target/sanitize; the first run builds for some ten minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -24,14 +24,13 @@ suites=("$@")
 [ $# -gt 0 ] || suites=(core ring history daemon kill)
 
 root=$PWD
+rustc +nightly --version >/dev/null 2>&1 || rustup toolchain install nightly --profile minimal
 host=$(rustc +nightly -vV | sed -n 's/^host: //p')
 standard=()
 if [ "$sanitizer" = thread ]; then
   standard=(-Zbuild-std)
-  [ -d "$(rustc +nightly --print sysroot)/lib/rustlib/src/rust/library" ] || {
-    echo "sanitize.sh: rustup component add rust-src --toolchain nightly" >&2
-    exit 2
-  }
+  [ -d "$(rustc +nightly --print sysroot)/lib/rustlib/src/rust/library" ] ||
+    rustup component add rust-src --toolchain nightly
 fi
 target=$root/target/sanitize/$sanitizer
 reports=$target/reports
