@@ -8,7 +8,11 @@ mod guests;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 use guests::{Attack, Guest, home};
-use myriad_ring::{page::guest::Habits, v1::Op};
+use myriad_ring::{
+    client::{self, Commit},
+    page::guest::Habits,
+    v1::Op,
+};
 
 /// Another commit, so that a transaction that is open has to be put on top of it.
 fn commit_between(attack: &Attack) {
@@ -19,6 +23,36 @@ fn commit_between(attack: &Attack) {
 #[test]
 fn xsa_206_writers_do_not_starve_a_transaction() {
     let attack = Attack::on(&[]);
+    let mut dom0 = attack.connect();
+    starve(&attack, || {
+        let tx = dom0.start();
+        let value = dom0.ask(Op::Read, tx, b"/contended\0").unwrap();
+        dom0.ask(Op::Write, tx, &[&b"/derived\0"[..], &value].concat()).unwrap();
+        dom0.ask(Op::TransactionEnd, tx, b"T\0").map(drop)
+    });
+    attack.survived();
+}
+
+/// XSA-206, for protocol v2: conditions on what they write fail every time.
+#[test]
+fn xsa_206_writers_do_not_starve_a_commit_with_conditions() {
+    let attack = Attack::on(&[]);
+    let mut dom0 = client::Client::connect_to_best(attack.path("socket")).unwrap();
+    assert!(dom0.welcome().is_some());
+    starve(&attack, || {
+        let now = dom0.get("/contended").unwrap();
+        let derived = Commit::new().if_value_stamp("/contended", now.stamps.unwrap().value);
+        match dom0.commit(&derived.write("/derived", &now.value)) {
+            Ok(_) => Ok(()),
+            Err(client::Error::Declined { errno, .. }) => Err(errno.name().into()),
+            Err(error) => panic!("{error}"),
+        }
+    });
+    attack.survived();
+}
+
+/// Guests change `/contended` at full speed while attempts depend on it: few of them fail.
+fn starve(attack: &Attack, mut attempt: impl FnMut() -> Result<(), String>) {
     let mut dom0 = attack.connect();
     dom0.write("/contended", "0").unwrap();
     dom0.set_perms("/contended", &["b0"]);
@@ -37,14 +71,8 @@ fn xsa_206_writers_do_not_starve_a_transaction() {
             attack.others_go_on();
         }
         let mut attempts = 1;
-        loop {
-            let tx = dom0.start();
-            let value = dom0.ask(Op::Read, tx, b"/contended\0").unwrap();
-            dom0.ask(Op::Write, tx, &[&b"/derived\0"[..], &value].concat()).unwrap();
-            match dom0.ask(Op::TransactionEnd, tx, b"T\0") {
-                Ok(_) => break,
-                Err(error) => assert_eq!(error, "EAGAIN"),
-            }
+        while let Err(error) = attempt() {
+            assert_eq!(error, "EAGAIN");
             attempts += 1;
         }
         assert!(attempts <= ATTEMPTS_MAX, "{attempts} attempts");
@@ -55,7 +83,6 @@ fn xsa_206_writers_do_not_starve_a_transaction() {
         drop(stop);
         assert!(hammer.join().unwrap() > 0);
     }
-    attack.survived();
 }
 
 /// Writes at full speed until the channel's other end is gone. Says how often.

@@ -1,5 +1,8 @@
 //! Guests whose writes make the control domain's transactions fail are held back (XSA-206).
 //!
+//! A COMMIT of v2 whose condition doesn't hold counts as a transaction that has failed: the next
+//! attempt begins with whatever its client asks next.
+//!
 //! A failure names those that have lately changed the node in question. When the client tries
 //! again they are held back, and its transaction begins once no worker executes a request of
 //! theirs any more: so the attempt meets none of their writes, unless it takes longer than they
@@ -10,7 +13,6 @@
 use std::{sync::Arc, time::Duration};
 
 use myriad_core::DomId;
-use myriad_ring::v1::Op;
 use tracing::warn;
 
 use super::{
@@ -86,8 +88,8 @@ impl Worker {
     fn before_attempt(&mut self, number: u64) -> Option<Duration> {
         let client = self.clients.get(number)?;
         let (asker, failures) = (client.conn.id(), client.conn.conflicts());
-        let next = client.conn.next_op();
-        let blame = client.blame.as_mut().filter(|_| next == Some(Op::TransactionStart))?;
+        let tries = client.conn.may_try_again();
+        let blame = client.blame.as_mut().filter(|_| tries)?;
         let (shared, now) = (&self.shared, self.shared.clock.now());
         if matches!(blame.stage, Stage::Failed) {
             let (length, path) = (Pauses::length(failures), &blame.path);

@@ -12,6 +12,10 @@
 //! 3. There are at most [`limits::TURN_LINES`] nodes with turns; who meets at another doesn't wait.
 //!
 //! Each worker has lines of its own: between workers it is first come, first served as before.
+//!
+//! In v2 an attempt is a COMMIT with conditions and the reads before it, so whatever a program asks
+//! after one that has failed may begin the next. One whose turn has passed without a COMMIT that
+//! succeeded has none any more: it may not want to try again.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -43,6 +47,8 @@ pub(super) struct Turn {
     path: Arc<str>,
     /// Until when it waits for it, at most; none: it doesn't.
     waits_until: Option<Duration>,
+    /// It was its turn since it failed.
+    had: bool,
 }
 
 /// What became of a line that someone has left.
@@ -110,6 +116,10 @@ impl Turns {
         }
     }
 
+    fn is_its_turn(&self, path: &Arc<str>, number: u64) -> bool {
+        self.lines.iter().any(|line| line.path == *path && line.holder == number)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
@@ -141,11 +151,12 @@ impl Worker {
         if !matches!(client.conn.peer(), Peer::Socket(_)) {
             return;
         }
-        if client.turn.as_ref().is_some_and(|turn| turn.path == *path) {
+        if let Some(turn) = client.turn.as_mut().filter(|turn| turn.path == *path) {
             // It may try again at once, if it is its turn.
+            turn.had = false;
             return self.turns.hasten(path, number, self.shared.clock.now());
         }
-        let turn = Turn { path: Arc::clone(path), waits_until: None };
+        let turn = Turn { path: Arc::clone(path), waits_until: None, had: false };
         if let Some(old) = client.turn.replace(Box::new(turn)) {
             self.leave_line(&old.path, number);
         }
@@ -163,7 +174,7 @@ impl Worker {
         let changed =
             |line: &&Line| Path::new(&line.path).is_ok_and(|path| client.conn.changes(path));
         if let Some(line) = self.turns.lines.iter().find(changed) {
-            let turn = Turn { path: Arc::clone(&line.path), waits_until: None };
+            let turn = Turn { path: Arc::clone(&line.path), waits_until: None, had: false };
             client.turn = Some(Box::new(turn));
         }
     }
@@ -187,17 +198,18 @@ impl Worker {
     /// Before a transaction of a program that has turns: until when it waits at most, if it does.
     pub(super) fn before_turn(&mut self, number: u64) -> Option<Duration> {
         let client = self.clients.get(number)?;
-        let is_start = client.conn.next_op() == Some(Op::TransactionStart);
-        let turn = client.turn.as_mut().filter(|_| is_start)?;
+        let (tries, is_v2) = (client.conn.may_try_again(), client.conn.is_v2());
+        let turn = client.turn.as_mut().filter(|_| tries)?;
         let now = self.shared.clock.now();
-        if turn.waits_until.is_some_and(|until| until <= now) {
+        let is_over = is_v2 && turn.had && !self.turns.is_its_turn(&turn.path, number);
+        if is_over || turn.waits_until.is_some_and(|until| until <= now) {
             let path = Arc::clone(&turn.path);
             client.turn = None;
             self.leave_line(&path, number);
             return None;
         }
         if self.turns.ask(&turn.path, number, now) {
-            turn.waits_until = None;
+            (turn.waits_until, turn.had) = (None, true);
             return None;
         }
         let until = now.saturating_add(limits::TURN_WAIT);

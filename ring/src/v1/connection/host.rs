@@ -96,8 +96,9 @@ pub trait Host {
         let _ = request;
     }
 
-    /// A transaction of a privileged client has failed, since a node changed that it depends on:
-    /// whoever keeps changing it can be held back (XSA-206). The client will try again.
+    /// A transaction of a privileged client has failed, since a node changed that it depends on, or
+    /// a COMMIT of v2, since a node isn't as a condition expects: whoever keeps changing it can be
+    /// held back (XSA-206). The client will try again.
     fn conflicted(&mut self, conflict: &Conflict<'_>) {
         let _ = conflict;
     }
@@ -138,14 +139,14 @@ pub struct Executed<'a> {
     pub reply: Result<&'a [u8], Errno>,
 }
 
-/// A transaction that failed because of others' commits.
+/// A transaction, or a COMMIT of v2, that failed because of others' commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conflict<'a> {
     /// Whose it was.
     pub peer: Peer,
     /// The node that has changed.
     pub path: &'a str,
-    /// How many of its transactions have failed so since one was committed: 1 or more.
+    /// How many of them have failed so since one succeeded: 1 or more.
     pub in_a_row: u32,
 }
 

@@ -206,6 +206,16 @@ impl Connection {
         Op::from_number(message.header.op)
     }
 
+    /// Whether another attempt at a transaction may begin with what comes next: TRANSACTION_START,
+    /// or anything of v2, where reads come before the COMMIT that depends on them.
+    #[must_use]
+    pub fn may_try_again(&self) -> bool {
+        match self.speaker() {
+            Some(v2) => v2.input.pending() > 0,
+            None => self.next_op() == Some(Op::TransactionStart),
+        }
+    }
+
     /// Executes the next request, if one is complete, and holds its reply. Writes outside of
     /// transactions that are complete together share a publication, and their replies are held
     /// together.

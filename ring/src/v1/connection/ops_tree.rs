@@ -8,7 +8,6 @@ use crate::v1::{
     args::PermArgs,
     connection::{
         buffers::Text,
-        host::Conflict,
         ops::{Done, Failed, Ops},
     },
     header::Header,
@@ -173,13 +172,9 @@ impl Ops<'_> {
     fn note_end(&mut self, result: &Told, broken: Option<&str>) {
         match result {
             Ok(()) => self.session.conflicts = 0,
+            // Without a path, it was no node.
             Err(Error::Conflict) => {
-                let in_a_row = self.session.conflicts.saturating_add(1);
-                self.session.conflicts = in_a_row;
-                // Without a path, it was no node.
-                if let Some(path) = broken.filter(|path| !path.is_empty()) {
-                    self.host.conflicted(&Conflict { peer: self.session.peer, path, in_a_row });
-                }
+                self.session.note_conflict(broken.filter(|path| !path.is_empty()), self.host);
             }
             Err(_) => {}
         }

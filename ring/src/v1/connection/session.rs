@@ -8,7 +8,7 @@ use crate::v1::{
     connection::{
         Lost, Over,
         account::Account,
-        host::{Host, Peer, Report},
+        host::{Conflict, Host, Peer, Report},
         ticket::{Outstanding, Ticket},
         transactions::Transactions,
     },
@@ -201,6 +201,16 @@ impl Session {
         match &mut self.guest {
             Some(guest) => guest.account.note(refusal),
             None => host.report(Report::Refused(refusal)),
+        }
+    }
+
+    /// A privileged client's transaction or COMMIT has failed because of others; at this node,
+    /// where it was one. It tells the host.
+    pub(crate) fn note_conflict(&mut self, path: Option<&str>, host: &mut dyn Host) {
+        let in_a_row = self.conflicts.saturating_add(1);
+        self.conflicts = in_a_row;
+        if let Some(path) = path {
+            host.conflicted(&Conflict { peer: self.peer, path, in_a_row });
         }
     }
 

@@ -79,6 +79,7 @@ pub(super) fn commit(
         Ok((generation, changed)) => {
             let (generation, changed) = (generation.into(), u32::from(changed).into());
             put(out, &Committed { generation, changed, reserved: 0.into() });
+            around.session.conflicts = 0;
             return Ok(outcome.seq);
         }
         Err(error) => error,
@@ -87,9 +88,11 @@ pub(super) fn commit(
         return Err(Failed { seq: outcome.seq, ..bad });
     }
     let mut failed = around.failed(&error, outcome.seq).at(at);
-    let kind = ready.get(at).map(|step| step.kind);
-    if let Some(kind) = kind.filter(|kind| is_unmet(*kind, &error)) {
-        failed.detail = format!("the condition {} does not hold", kind.name());
+    if let Some(step) = ready.get(at).filter(|step| is_unmet(step.kind, &error)) {
+        failed.detail = format!("the condition {} does not hold", step.kind.name());
+        if matches!(error, Error::Conflict) && !around.session.is_guest() {
+            around.session.note_conflict(Some(step.path.as_str()), around.host);
+        }
     }
     Err(failed)
 }
