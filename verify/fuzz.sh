@@ -3,14 +3,14 @@
 #
 #   verify/fuzz.sh [SECONDS [TARGET...]]     such as: verify/fuzz.sh 3600 connection
 #
-# Without targets all of them run: codec, connection, v2, page, store, history, recovery. They
-# start from verify/fuzz/seeds and verify/fuzz/corpus; what is found grows target/fuzz/corpus, and an
-# input that fails lies in verify/fuzz/artifacts. With MINIMISE=1 verify/fuzz/corpus is made anew afterwards: of
-# inputs of at most 2 KiB, as few as reach what all such do.
+# Without targets all of them run: codec, connection, v2, page, store, history, recovery, migration.
+# They start from verify/fuzz/seeds and verify/fuzz/corpus; what is found grows target/fuzz/corpus,
+# and an input that fails lies in verify/fuzz/artifacts. With MINIMISE=1 verify/fuzz/corpus is made
+# anew afterwards: of inputs of at most 2 KiB, as few as reach what all such do.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-60}
-all="codec connection v2 page store history recovery"
+all="codec connection v2 page store history recovery migration"
 targets=${*:2}
 host=$(rustc -vV | sed -n 's/^host: //p')
 programs=target/fuzz/$host/release

@@ -3,7 +3,8 @@
 //! The targets stand in `targets/`. Inputs of `codec`, `connection`, `v2` and `page` are what
 //! `myriad_ring`'s `v1::fuzz`, `v2::fuzz` and `page::fuzz` take; those of [`store`], [`history`]
 //! and [`recovery`] are steps (`src/steps.rs`), which the store and its reference model both take,
-//! and changes of files. The seeds lie in `seeds/`, one file each, so that a fuzzer can read them;
+//! and changes of files; those of [`migration`]
+//! are streams. The seeds lie in `seeds/`, one file each, so that a fuzzer can read them;
 //! `cargo run -p myriad-fuzz --bin fuzz-seeds` writes them again after a change here. An input that
 //! made a target fail is kept there too, once it is mended, under a name that says what it was: the
 //! tests run every file.
@@ -15,6 +16,7 @@ mod codec;
 mod connection;
 mod edits;
 pub mod history;
+pub mod migration;
 // The reference model, of the same sources as `myriad_verify::model`: a fuzz target is built with
 // its own flags, and so with as little as it needs.
 #[path = "../../src/model/mod.rs"]
@@ -40,7 +42,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     Target { name: "codec", run: myriad_ring::v1::fuzz::codec, seeds: codec::seeds },
     Target { name: "connection", run: myriad_ring::v1::fuzz::connection, seeds: connection::seeds },
     Target { name: "v2", run: myriad_ring::v2::fuzz::v2, seeds: v2::seeds },
@@ -48,6 +50,7 @@ pub const TARGETS: [Target; 7] = [
     Target { name: "store", run: store::run, seeds: scripts::store },
     Target { name: "history", run: history::run, seeds: scripts::history },
     Target { name: "recovery", run: recovery::run, seeds: scripts::recovery },
+    Target { name: "migration", run: migration::run, seeds: migration::seeds },
 ];
 
 impl Target {
