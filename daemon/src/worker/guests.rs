@@ -9,11 +9,7 @@
 //! A flag and a counter, relaxed: they publish nothing. One decides only whether something is
 //! logged once more, the other only that numbers differ.
 
-use std::{
-    collections::HashMap,
-    io,
-    path::{Path, PathBuf},
-};
+use std::{collections::HashMap, io, path::PathBuf};
 
 use ahash::RandomState;
 use myriad_core::{DomId, Instance};

@@ -8,7 +8,7 @@ use super::{Link, Record, Wrong};
 
 /// Looks at record after record whether each refers to what is there.
 ///
-/// A node's parent comes before it; a watch's, a transaction's and its nodes' connection too. No two
+/// A node's parent comes before it; so does the connection of a watch or a transaction. No two
 /// connections have one number, domain or descriptor, and no two nodes one path.
 ///
 /// ```

@@ -1,10 +1,9 @@
 //! Watches: the records 3 and 8.
 //!
 //! The specification gives record 8 twelve fixed bytes: connection, lengths, depth, padding. C
-//! xenstored (4.21, `tools/xenstored/watch.c`) writes eight, without the depth, and counts twelve in
-//! the record's length, which is then 8 too large or not, as the padding has it; and it reads the
-//! texts at byte 10. So each form is tried, the specified one first, and one fits by all of its
-//! lengths, NULs and padding.
+//! xenstored (4.21, `tools/xenstored/watch.c`) writes eight, without the depth, and counts twelve
+//! in the record's length, which is then 8 too large or not, as the padding has it. So each form is
+//! tried, the specified one first: by its lengths, NULs and padding only one fits.
 
 use zerocopy::ByteOrder;
 

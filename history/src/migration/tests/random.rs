@@ -50,7 +50,10 @@ proptest! {
         let (per_domain, global) = quotas.split_at(quotas.len() / 2);
         let records = [
             Record::Node(Node::committed(&path, &value, &perms)),
-            Record::GlobalQuota(GlobalQuota { per_domain: per_domain.into(), global: global.into() }),
+            Record::GlobalQuota(GlobalQuota {
+                per_domain: per_domain.into(),
+                global: global.into(),
+            }),
             Record::Domain(Domain { domid, features: Some(features), quotas: quotas.clone() }),
         ];
         let bytes = stream(&records, Version::V2);
