@@ -123,6 +123,32 @@ fn one_of_each_comes_back_and_belongs_together() {
     assert_eq!((counts.connections, counts.watches, counts.nodes, counts.pending), (2, 2, 1, 1));
 }
 
+/// Debian's C xenstored 4.17 has written this at a live update: two guests, and three clients of the
+/// socket, one with half a request, the last the one that asked for the update.
+#[test]
+fn what_c_has_written_is_read() {
+    let bytes = include_bytes!("xen-4.17.stream");
+    let records = read(bytes).unwrap();
+    let mut links = Links::default();
+    records.iter().for_each(|record| links.note(record).unwrap());
+    let expected =
+        Counts { globals: 1, connections: 6, watches: 3, nodes: 14, ..Counts::default() };
+    assert_eq!(links.counts(), expected);
+    let link = Link::Socket { fd: 9 };
+    let half = &bytes[0xa0..0xb7];
+    let expected =
+        Connection { id: 3, link, input: half, output: b"", partial: 0, unique_id: None };
+    assert!(records.contains(&Record::Connection(expected)));
+    let asked = records.iter().find_map(|record| match record {
+        Record::Connection(connection) if connection.id == 6 => Some(connection.output),
+        _ => None,
+    });
+    assert!(asked.unwrap().ends_with(b"OK\0"));
+    let Some(Record::Node(last)) = records.last() else { panic!("a node") };
+    assert_eq!((last.path, last.value), (&b"/a/b/c"[..], &b"value\0with nul"[..]));
+    assert_eq!(stream(&records, Version::V1), bytes);
+}
+
 #[test]
 fn numbers_may_be_big_endian() {
     let body = [&[0, 0, 0, 3, 0, 3, 0, 2][..], b"/a\0t\0", &[0; 3]].concat();
