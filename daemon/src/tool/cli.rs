@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{history::cli as past, sim::PATIENCE};
+use super::{history::cli as past, sim::PATIENCE, stream::Stream};
 
 /// What `myriad` was asked for.
 #[derive(Debug, Parser)]
@@ -160,6 +160,9 @@ pub(crate) enum Command {
     /// Say what the history file holds
     #[command(subcommand)]
     History(past::Of),
+    /// Say what is in a migration stream
+    #[command(subcommand)]
+    Stream(Stream),
     /// Say what a xenstored would find here, and what it would do
     #[command(long_about = DOCTOR)]
     Doctor(Doctor),
@@ -238,7 +241,7 @@ Exit codes:
   5  the connection broke
   6  a transaction met conflicting commits too often
   7  the output could not be written
-  8  the history could not be read
+  8  the history, or a migration stream, could not be read
   9  git, or the command of a bisection, failed";
 
 const LONG_HELP: &str = "\
@@ -251,7 +254,7 @@ Exit codes:
   5  the connection broke
   6  a transaction met conflicting commits too often
   7  the output could not be written
-  8  the history could not be read
+  8  the history, or a migration stream, could not be read
   9  git, or the command of a bisection, failed
 
 Environment:

@@ -10,6 +10,7 @@ use super::{
     compat::Fault,
     history::PastError,
     sim::{SimError, Wrong},
+    stream::StreamFailure,
     tree::At,
 };
 
@@ -34,6 +35,9 @@ pub(crate) enum Failure {
     /// what is told of the past
     #[error(transparent)]
     Past(#[from] PastError),
+    /// a migration stream
+    #[error(transparent)]
+    Stream(StreamFailure),
     /// the output
     #[error("can't write the output: {0}")]
     Output(#[from] io::Error),
@@ -59,6 +63,7 @@ impl Failure {
             Failure::Client(Error::Refused { .. } | Error::Unlistable { .. }) => 4,
             Failure::Client(_) => 5,
             Failure::Past(error) => error.code(),
+            Failure::Stream(_) => 8,
             Failure::Output(_) => 7,
         }
     }
@@ -76,6 +81,15 @@ impl Failure {
         match self {
             Failure::Client(error) => error.errno().map(myriad_core::Errno::name),
             _ => None,
+        }
+    }
+}
+
+impl From<StreamFailure> for Failure {
+    fn from(failure: StreamFailure) -> Failure {
+        match failure {
+            StreamFailure::Output(error) => Failure::Output(error),
+            other => Failure::Stream(other),
         }
     }
 }

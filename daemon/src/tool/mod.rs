@@ -17,6 +17,7 @@ mod ls;
 mod output;
 mod run;
 pub mod sim;
+mod stream;
 mod tree;
 
 use std::{

@@ -21,6 +21,7 @@ use super::{
     failure::Failure,
     history, host, ls,
     output::{json_bytes, json_line, line},
+    stream::{self, Stream},
     tree::{self, Reach},
 };
 
@@ -30,6 +31,9 @@ pub(crate) fn run(cli: &Cli, console: &mut Console<'_>) -> Result<(), Failure> {
     match &cli.command {
         Command::Sim(options) => return host::simulate(options, cli, console),
         Command::Doctor(options) => return host::doctor(options, cli, console.out),
+        Command::Stream(Stream::Dump { file }) => {
+            return Ok(stream::dump(file, cli.json, console.out)?);
+        }
         _ => {}
     }
     if let Some(result) = history::run(cli, console) {

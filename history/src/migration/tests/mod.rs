@@ -123,8 +123,8 @@ fn one_of_each_comes_back_and_belongs_together() {
     assert_eq!((counts.connections, counts.watches, counts.nodes, counts.pending), (2, 2, 1, 1));
 }
 
-/// Debian's C xenstored 4.17 has written this at a live update: two guests, and three clients of the
-/// socket, one with half a request, the last the one that asked for the update.
+/// Debian's C xenstored 4.17 has written this at a live update: two guests, and three clients of
+/// the socket, one with half a request, the last the one that asked for the update.
 #[test]
 fn what_c_has_written_is_read() {
     let bytes = include_bytes!("xen-4.17.stream");
