@@ -53,7 +53,7 @@ pub trait Writes: Reads {
 /// One publication being prepared: what [`crate::Store::edit`] hands out.
 #[derive(Debug)]
 pub struct Edit<'s> {
-    env: &'s Env,
+    pub(crate) env: &'s Env,
     pub(crate) work: Work,
     scratch: Vec<u8>,
 }
