@@ -4,14 +4,18 @@
 //! have by now. Such entries stay listed and count for nobody (XSA-322), as here when a domain
 //! dies. SET_PERMS can't say so: it binds an id to whoever has it now.
 
-use crate::acl::{AclBuf, Entry};
+use crate::acl::{Acl, AclBuf, Entry};
 use crate::caller::Caller;
+use crate::delta::NewWatch;
 use crate::domain::{DomId, Instance};
 use crate::edit::{Edit, Writes};
 use crate::error::Error;
 use crate::limits::ACL_ENTRIES;
 use crate::path::Path;
 use crate::perms::Perm;
+use crate::state::{Special, State};
+use crate::tree::Walk;
+use crate::view::Snapshot;
 
 /// An entry of a permission list as it was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,13 +61,35 @@ impl Edit<'_> {
         value: &[u8],
         perms: &[FoundPerm],
     ) -> Result<bool, Error> {
-        let owner = perms.first().ok_or(Error::InvalidValue("a permission list has an owner"))?;
-        if perms.len() > ACL_ENTRIES {
-            return Err(Error::InvalidValue("a permission list has at most 1400 entries"));
-        }
+        let owner = owner(perms)?;
+        let (list, is_owned) = self.found(perms, owner);
         self.write(&Caller::Control, path, value)?;
-        let env = self.env;
-        let state = &mut self.work.state;
+        let (env, state) = (self.env, &mut self.work.state);
+        let Some(node) = state.tree.get(&env.keys, path) else { return Err(Error::NotFound) };
+        let before = node.acl().to_buf();
+        if before != list {
+            state.set_acl(env, path, &before, &list);
+            self.work.delta.perms(path.as_str(), list.as_acl());
+        }
+        Ok(is_owned)
+    }
+
+    /// The same for the permissions of a special node.
+    ///
+    /// # Errors
+    /// [`Error::InvalidValue`] for a list without an owner or of too many entries.
+    pub fn take_over_special(&mut self, node: Special, perms: &[FoundPerm]) -> Result<bool, Error> {
+        let owner = owner(perms)?;
+        let (list, is_owned) = self.found(perms, owner);
+        self.work.delta.special(node, list.as_acl());
+        self.work.state.put_special(node, list);
+        self.work.dirty = true;
+        Ok(is_owned)
+    }
+
+    /// The list, and whether its owner has it.
+    fn found(&self, perms: &[FoundPerm], owner: &FoundPerm) -> (AclBuf, bool) {
+        let (env, state) = (self.env, &self.work.state);
         let life = |found: &FoundPerm| match found.perm.domid {
             _ if found.is_stale => Instance::NONE,
             DomId::ANY => Instance::ANY,
@@ -78,14 +104,63 @@ impl Edit<'_> {
         if let Some(owner) = entries.first_mut().filter(|_| !is_owned) {
             (owner.domid, owner.instance) = (env.control, Instance::CONTROL);
         }
-        let list = AclBuf::new(entries);
-        let Some(node) = state.tree.get(&env.keys, path) else { return Err(Error::NotFound) };
-        let before = node.acl().to_buf();
-        if before != list {
-            state.set_acl(env, path, &before, &list);
-            self.work.delta.perms(path.as_str(), list.as_acl());
+        (AclBuf::new(entries), is_owned)
+    }
+}
+
+fn owner(perms: &[FoundPerm]) -> Result<&FoundPerm, Error> {
+    if perms.len() > ACL_ENTRIES {
+        return Err(Error::InvalidValue("a permission list has at most 1400 entries"));
+    }
+    perms.first().ok_or(Error::InvalidValue("a permission list has an owner"))
+}
+
+impl Snapshot {
+    /// Calls `f` with each node until it fails: parents before children, siblings in order of
+    /// creation. With path, value and permissions.
+    ///
+    /// # Errors
+    /// That of `f`.
+    pub fn nodes<E>(
+        &self,
+        mut f: impl FnMut(&str, &[u8], &[FoundPerm]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(state) = self.state() else { return Ok(()) };
+        let mut walk = Walk::new(Path::trusted("/"), state.tree.root());
+        let mut perms = Vec::new();
+        while let Some((path, node)) = walk.next() {
+            perms.clear();
+            perms.extend(self.perms(state, node.acl()));
+            f(path, node.value(), &perms)?;
         }
-        Ok(is_owned)
+        Ok(())
+    }
+
+    /// The permissions of a special node.
+    #[must_use]
+    pub fn special(&self, node: Special) -> Vec<FoundPerm> {
+        let state = self.state();
+        state.map_or_else(Vec::new, |s| self.perms(s, s.special(node).as_acl()).collect())
+    }
+
+    /// All watches, in order of registration.
+    #[must_use]
+    pub fn watches(&self) -> Vec<NewWatch<'_>> {
+        let mut all: Vec<_> = self.state().into_iter().flat_map(|s| s.watches.iter()).collect();
+        all.sort_unstable_by_key(|watch| watch.order());
+        all.into_iter().map(|watch| watch.registered()).collect()
+    }
+
+    fn perms<'v>(&'v self, state: &'v State, acl: Acl<'v>) -> impl Iterator<Item = FoundPerm> + 'v {
+        acl.entries().map(|entry| {
+            let living = || state.domains.living(self.keys(), entry.domid, entry.instance);
+            let is_stale = match entry.instance {
+                Instance::CONTROL | Instance::ANY => false,
+                Instance::NONE => true,
+                _ => living().is_none(),
+            };
+            FoundPerm { perm: Perm { access: entry.access, domid: entry.domid }, is_stale }
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use crate::domain::DomId;
 use crate::domains::DomainInfo;
 use crate::error::Error;
 use crate::feed::{Place as Reader, Slot};
+use crate::hash::Keys;
 use crate::inner::{Dropped, Inner};
 use crate::journal::Place;
 use crate::limits::SAY_EVERY;
@@ -231,6 +232,14 @@ impl Snapshot {
     #[must_use]
     pub fn seq(&self) -> u64 {
         self.version.as_ref().map_or(0, |v| v.seq)
+    }
+
+    pub(crate) fn state(&self) -> Option<&State> {
+        self.version.as_ref().map(|version| &version.state)
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.store.0.env.keys
     }
 }
 

@@ -11,6 +11,7 @@ pub mod hypervisor;
 pub mod limits;
 pub mod logs;
 pub mod malloc;
+pub mod migrate;
 pub mod options;
 pub mod reclaim;
 pub mod recovery;
