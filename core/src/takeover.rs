@@ -54,7 +54,8 @@ impl Edit<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidValue`] for a list without an owner or of too many entries, and those of [`Writes::write`].
+    /// [`Error::InvalidValue`] for a list without an owner or of too many entries; and those of
+    /// [`Writes::write`].
     pub fn take_over(
         &mut self,
         path: Path<'_>,
