@@ -35,6 +35,7 @@ extern "C" {
 #define MYRIAD_FEATURE_SNAPSHOTS 0x2u
 #define MYRIAD_FEATURE_LOOKUPS 0x4u
 #define MYRIAD_FEATURE_CLASSICS 0x8u
+#define MYRIAD_FEATURE_RINGS 0x100u
 
 /* What GET and GET_MANY may want; what LIST may be told. */
 #define MYRIAD_VALUE 0x1u
@@ -51,6 +52,12 @@ extern "C" {
 
 /* No item of the request is to blame. */
 #define MYRIAD_NO_ITEM 0xffffffffu
+
+/* Rings in a memory file: what its first words are, and what a side sleeps for. */
+#define MYRIAD_RINGS_MAGIC 0x5252594du
+#define MYRIAD_RINGS_VERSION 0x1u
+#define MYRIAD_FOR_BYTES 0x1u
+#define MYRIAD_FOR_ROOM 0x2u
 
 /* Limits that are the same for all; the others are in the welcome. */
 #define MYRIAD_FRAGMENT_MAX 0x1000u
@@ -69,6 +76,7 @@ extern "C" {
 #define MYRIAD_OP_SNAPSHOT 10u /* Keeps the store as it is now, to be read. */
 #define MYRIAD_OP_SNAPSHOT_END 11u /* Lets go of a snapshot. */
 #define MYRIAD_OP_CLASSIC 12u /* Carries a request of protocol v1 and its answer. */
+#define MYRIAD_OP_RING 13u /* Goes on over rings in a memory file. */
 
 /* Items of a COMMIT. */
 #define MYRIAD_SET_VALUE 1u /* Sets the value; creates the node and its parents where they are missing. */
@@ -81,6 +89,20 @@ extern "C" {
 #define MYRIAD_IF_VALUE 19u /* Unless the value is this: EAGAIN. */
 #define MYRIAD_IF_ABSENT 20u /* Unless there is no such node: EEXIST. */
 #define MYRIAD_IF_EXISTS 21u /* Unless there is such a node: ENOENT. */
+
+/* Rings in a memory file: where its words lie, of 32 bits each. */
+#define MYRIAD_AT_MAGIC 0u
+#define MYRIAD_AT_VERSION 4u
+#define MYRIAD_AT_REQUESTS_SIZE 8u
+#define MYRIAD_AT_ANSWERS_SIZE 12u
+#define MYRIAD_AT_ERROR 16u
+#define MYRIAD_AT_REQUESTS_PRODUCED 128u
+#define MYRIAD_AT_REQUESTS_CONSUMED 256u
+#define MYRIAD_AT_ANSWERS_PRODUCED 384u
+#define MYRIAD_AT_ANSWERS_CONSUMED 512u
+#define MYRIAD_AT_SERVER_SLEEPS 640u
+#define MYRIAD_AT_CLIENT_SLEEPS 768u
+#define MYRIAD_AT_RINGS 4096u
 
 /* Errors: those of Xen's errno.h. */
 #define MYRIAD_EINVAL 22u
@@ -321,6 +343,13 @@ struct myriad_event {
     uint64_t reserved2; /* Zero. */
 };
 MYRIAD_SIZE(myriad_event, 24);
+
+/* Request RING: what is wanted; 0: what is usual. And its answer: what was granted. */
+struct myriad_ring {
+    uint32_t requests_size; /* Bytes of the ring of requests. */
+    uint32_t answers_size; /* Bytes of the ring of answers and events. */
+};
+MYRIAD_SIZE(myriad_ring, 8);
 
 /* Answer to SNAPSHOT, and request SNAPSHOT_END. */
 struct myriad_snapshot {

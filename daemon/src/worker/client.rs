@@ -7,7 +7,7 @@ use myriad_ring::v1::connection::{Connection, Failure};
 
 use super::{
     blame::Blame,
-    link::{RingLink, SocketLink},
+    link::{Granted, RingLink, SharedLink, SocketLink, unsent},
     poll::Poll,
     run::Scratch,
     turns::Turn,
@@ -30,10 +30,12 @@ pub(super) struct Client {
     pub(super) turn: Option<Box<Turn>>,
 }
 
-/// The two ways to be reached.
+/// The ways to be reached.
 enum Link {
     Socket(SocketLink),
     Ring(RingLink),
+    /// A socket's client goes on so.
+    Shared(Box<SharedLink>),
 }
 
 impl Client {
@@ -50,24 +52,55 @@ impl Client {
         Client { conn, link, dirty, busy, tended, paused, blame: None, turn: None }
     }
 
+    /// A socket's client goes on over rings, when what waits to be sent has left.
+    pub(super) fn with_rings(self, granted: Granted) -> Client {
+        let unsent = unsent(&self.conn);
+        let link = match self.link {
+            Link::Socket(socket) => {
+                Link::Shared(Box::new(SharedLink::new(socket, granted, unsent)))
+            }
+            other => other,
+        };
+        Client { link, ..self }
+    }
+
     pub(super) fn ring(&self) -> Option<&RingLink> {
         match &self.link {
             Link::Ring(ring) => Some(ring),
-            Link::Socket(_) => None,
+            _ => None,
         }
     }
 
     pub(super) fn ring_mut(&mut self) -> Option<&mut RingLink> {
         match &mut self.link {
             Link::Ring(ring) => Some(ring),
-            Link::Socket(_) => None,
+            _ => None,
         }
+    }
+
+    pub(super) fn shared_mut(&mut self) -> Option<&mut SharedLink> {
+        match &mut self.link {
+            Link::Shared(rings) => Some(rings),
+            _ => None,
+        }
+    }
+
+    /// Whether it has rings, which can be looked at without a system call.
+    pub(super) fn has_rings(&self) -> bool {
+        !matches!(self.link, Link::Socket(_))
+    }
+
+    /// A program's rings aren't looked at any more until it rings. Whether there is more to do.
+    pub(super) fn sleep(&mut self, store: &Store) -> bool {
+        let Link::Shared(rings) = &mut self.link else { return false };
+        rings.listed = false;
+        rings.sleep(&mut self.conn, store)
     }
 
     pub(super) fn add_to(&self, poll: &Poll, number: u64) -> io::Result<()> {
         match &self.link {
             Link::Socket(socket) => socket.add_to(poll, number),
-            Link::Ring(_) => Ok(()),
+            Link::Ring(_) | Link::Shared(_) => Ok(()),
         }
     }
 
@@ -76,15 +109,18 @@ impl Client {
         match &mut self.link {
             Link::Socket(socket) => socket.read(&mut self.conn, &mut scratch.socket),
             Link::Ring(ring) => ring.read(&mut self.conn, &mut scratch.ring, store),
+            Link::Shared(rings) => rings.read(&mut self.conn, &mut scratch.socket, store),
         }
     }
 
     /// Gives the connection what it had no room for. Whether there was any.
-    pub(super) fn refill(&mut self) -> bool {
+    pub(super) fn refill(&mut self, scratch: &mut Scratch, store: &Store) -> bool {
         match &mut self.link {
             Link::Socket(socket) => socket.refill(&mut self.conn),
             // What there was no room for is still in the ring.
             Link::Ring(_) => false,
+            // So are the rest of a long message, and further ones.
+            Link::Shared(rings) => rings.read(&mut self.conn, &mut scratch.socket, store),
         }
     }
 
@@ -94,6 +130,7 @@ impl Client {
         match &self.link {
             Link::Socket(socket) => socket.has_ended(),
             Link::Ring(_) => false,
+            Link::Shared(rings) => rings.has_ended(),
         }
     }
 
@@ -107,6 +144,7 @@ impl Client {
         match &mut self.link {
             Link::Socket(socket) => socket.end(),
             Link::Ring(ring) => ring.end(),
+            Link::Shared(rings) => rings.end(),
         }
     }
 
@@ -131,6 +169,7 @@ impl Client {
         match &self.link {
             Link::Socket(socket) => socket.can_send(&self.conn),
             Link::Ring(ring) => ring.can_send(&self.conn),
+            Link::Shared(rings) => rings.can_send(&self.conn),
         }
     }
 
@@ -139,6 +178,7 @@ impl Client {
         match &mut self.link {
             Link::Socket(socket) => socket.unblock(),
             Link::Ring(ring) => ring.unblock(),
+            Link::Shared(rings) => rings.unblock(),
         }
     }
 
@@ -156,6 +196,7 @@ impl Client {
                 true
             }
             Link::Ring(ring) => ring.send(&mut self.conn, store),
+            Link::Shared(rings) => rings.send(&mut self.conn, store),
         }
     }
 
@@ -164,6 +205,7 @@ impl Client {
         match &mut self.link {
             Link::Socket(socket) => socket.hang_up(poll),
             Link::Ring(_) => Ok(()),
+            Link::Shared(rings) => rings.hang_up(poll),
         }
     }
 
@@ -172,6 +214,8 @@ impl Client {
         match &mut self.link {
             Link::Socket(socket) => socket.left_something(&self.conn),
             Link::Ring(ring) => ring.left_something(&mut self.conn, store),
+            // It is looked at again before the worker sleeps.
+            Link::Shared(rings) => rings.calls(&mut self.conn, store),
         }
     }
 
@@ -180,6 +224,8 @@ impl Client {
         match &mut self.link {
             Link::Socket(_) => false,
             Link::Ring(ring) => ring.was_added_to(&mut self.conn, store),
+            // What is given up goes at its next turn.
+            Link::Shared(_) => self.conn.is_failed(),
         }
     }
 
@@ -189,6 +235,7 @@ impl Client {
         match &mut self.link {
             Link::Socket(_) => false,
             Link::Ring(ring) => ring.calls(&mut self.conn, store),
+            Link::Shared(rings) => rings.calls(&mut self.conn, store),
         }
     }
 
@@ -199,6 +246,10 @@ impl Client {
             Link::Ring(ring) => {
                 ring.fail(failure);
                 false
+            }
+            Link::Shared(rings) => {
+                rings.fail(failure);
+                true
             }
         }
     }
@@ -217,6 +268,7 @@ impl Client {
                 ring.introduce();
                 true
             }
+            Link::Shared(_) => false,
         }
     }
 
@@ -233,6 +285,7 @@ impl Client {
                 ring.note_deaf(self.paused || full);
                 Ok(())
             }
+            Link::Shared(rings) => rings.update_interest(&self.conn, self.paused, poll, number),
         }
     }
 
@@ -241,6 +294,7 @@ impl Client {
         match &self.link {
             Link::Socket(socket) => socket.is_deaf(),
             Link::Ring(ring) => ring.is_deaf(),
+            Link::Shared(rings) => rings.is_deaf(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use myriad_core::{ConnId, DomId, Errno, Instance, Store};
 use myriad_ring::{
+    shm::Sizes,
     v1::{
         ControlArgs, Listings,
         connection::{Conflict, ControlReply, Executed, Host, Report},
@@ -16,6 +17,7 @@ use super::{
     Shared,
     guests::GuestSocket,
     mailbox::{Message, RingOf},
+    programs::Grants,
     real,
     trace::Trace,
 };
@@ -39,6 +41,8 @@ pub(super) struct Around {
     expected: Option<Instance>,
     /// The port that INTRODUCE names.
     port: u32,
+    /// The rings of programs.
+    pub(super) grants: Grants,
 }
 
 /// By what a domain can be reached.
@@ -61,6 +65,7 @@ impl Around {
             prepared: None,
             expected: None,
             port: 0,
+            grants: Grants::default(),
         }
     }
 
@@ -180,6 +185,10 @@ impl Host for Around {
 
     fn listings(&mut self) -> Option<&mut Listings> {
         Some(&mut self.listings)
+    }
+
+    fn share_rings(&mut self, sizes: Sizes) -> Result<(), Errno> {
+        self.grants.make(sizes)
     }
 
     fn control(&mut self, _: &Store, command: &ControlArgs<'_>) -> ControlReply {

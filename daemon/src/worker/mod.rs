@@ -40,6 +40,7 @@ mod mailbox;
 mod pauses;
 mod poll;
 mod ports;
+mod programs;
 mod real;
 mod refusals;
 mod returned;

@@ -19,6 +19,7 @@ use super::{
     mailbox::Inbox,
     poll::{Batch, Poll, Ready},
     ports::Ports,
+    programs::Programs,
     turns::Turns,
 };
 use crate::{limits, recovery::Former, xen::DomainWatch};
@@ -43,6 +44,8 @@ pub(super) struct Worker {
     pub(super) neighbours: Neighbours,
     /// The event channels of real domains.
     pub(super) ports: Ports,
+    /// The rings of programs that are looked at.
+    pub(super) programs: Programs,
     /// Until when doorbells are waited for without sleeping.
     pub(super) hot_until: Duration,
     /// For how long: half as long after each time in vain, twice after each that was not. (Where
@@ -114,6 +117,7 @@ impl Worker {
             scratch: Scratch::new(),
             neighbours: Neighbours::default(),
             ports,
+            programs: Programs::default(),
             hot_until: Duration::ZERO,
             patience: limits::HOT,
             lookout: Lookout::new(),
@@ -219,6 +223,16 @@ impl Worker {
         self.clients.give_back(dirty);
     }
 
+    /// A socket is readable: of rings it has bells. False where it has ended.
+    fn hear_bells(&mut self, number: u64) -> bool {
+        let client = self.clients.get(number);
+        let Some(rings) = client.and_then(|client| client.shared_mut()) else {
+            self.lookout.note(self.now);
+            return true;
+        };
+        rings.hear(&mut self.scratch.socket)
+    }
+
     fn happened(&mut self, event: Ready) -> io::Result<()> {
         match event.token {
             BELL | MACHINES => {}
@@ -234,8 +248,11 @@ impl Worker {
                     self.hang_up(number);
                     return Ok(());
                 }
+                if event.readable && !self.hear_bells(number) {
+                    self.hang_up(number);
+                    return Ok(());
+                }
                 if event.readable {
-                    self.lookout.note(self.now);
                     self.read_and_serve(number);
                 }
                 if event.writable

@@ -70,6 +70,10 @@ impl Worker {
             self.guests.ended(domid, number);
             self.shared.rings.ended(domid, client.conn.id());
         }
+        if client.shared_mut().is_some() {
+            self.programs.ended(number);
+            self.around.grants.ended();
+        }
         self.around.trace.connection(peer, false);
     }
 
@@ -85,14 +89,17 @@ impl Worker {
             return self.update_interest(number);
         }
         let Some(client) = self.clients.get(number) else { return };
-        if client.read(&mut self.scratch, &self.shared.store) && guest.is_some() {
-            if client.ring().is_some() {
+        if client.read(&mut self.scratch, &self.shared.store) {
+            if client.has_rings() {
                 // It need not ring for what it adds while it sees us at work.
                 self.warm();
             }
-            // What was done to the domain before it sent this comes first.
-            self.read_inbox();
+            if guest.is_some() {
+                // What was done to the domain before it sent this comes first.
+                self.read_inbox();
+            }
         }
+        self.list_rings(number);
         let mut left = limits::REQUESTS_PER_SWEEP;
         // A ring's requests are in doubt until its slot says that they were executed.
         let held = Keeper::held();
@@ -115,7 +122,7 @@ impl Worker {
                     left = left.saturating_sub(client.conn.held());
                     self.answered(number, seq);
                 }
-                Progress::Idle if client.refill() => {}
+                Progress::Idle if client.refill(&mut self.scratch, &self.shared.store) => {}
                 Progress::Idle if client.has_ended() && !client.conn.has_output() => {
                     return self.close(number);
                 }
@@ -191,6 +198,7 @@ impl Worker {
         if let Some(client) = self.clients.get(number) {
             client.conn.release(self.now);
         }
+        self.take_up_rings(number);
     }
 
     /// Queues the events of all commits, or of those that a request needs before its reply.
@@ -230,6 +238,7 @@ impl Worker {
             self.clients.note_busy(number);
         }
         self.note_usage(peer, own);
+        self.list_rings(number);
         self.update_interest(number);
         self.clients.note_time(number);
     }

@@ -69,6 +69,15 @@ impl<T> Slab<T> {
         Some(value)
     }
 
+    /// Makes something else of what is under a number, which it keeps.
+    pub(super) fn update(&mut self, number: u64, change: impl FnOnce(T) -> T) {
+        if let Some(slot) = self.slots.get_mut(slot_of(number))
+            && slot.number == number
+        {
+            slot.value = slot.value.take().map(|value| Box::new(change(*value)));
+        }
+    }
+
     /// All numbers.
     pub(super) fn numbers(&self) -> Vec<u64> {
         let taken = self.slots.iter().filter(|slot| slot.value.is_some());

@@ -21,6 +21,7 @@ impl Worker {
         let hot = self.has_rings() && self.now < self.hot_until;
         if self.clients.busy.is_empty() && !hot {
             self.cool();
+            self.leave_rings();
             if self.shared.store.to_reclaim() > 0 {
                 self.shared.reclaimer.wake();
             }
@@ -124,7 +125,7 @@ impl Worker {
 
     /// Whether any ring may be hot.
     fn has_rings(&self) -> bool {
-        !self.neighbours.is_empty() || !self.ports.hot().is_empty()
+        !self.neighbours.is_empty() || !self.ports.hot().is_empty() || !self.programs.is_empty()
     }
 
     /// A doorbell was rung, or a ring had something without: others may be soon.
@@ -164,7 +165,7 @@ impl Worker {
         for (_, number) in self.ports.hot() {
             any |= clients.note_call(*number, store);
         }
-        any
+        any | self.programs.look(clients, store)
     }
 
     /// Before sleep: the ports of hot rings fire again, and what came before they could is found.

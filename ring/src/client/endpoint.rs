@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use super::Error;
+use super::{Error, rings::RingStream};
 
 /// The daemon's run directory where `XENSTORED_RUNDIR` doesn't say otherwise.
 pub const DEFAULT_RUNDIR: &str = "/var/run/xenstored";
@@ -30,6 +30,8 @@ pub enum Stream {
     Socket(UnixStream),
     /// The kernel's device.
     Device(File),
+    /// Rings in a memory file ([`Client::share_rings`](super::Client::share_rings)).
+    Rings(Box<RingStream>),
 }
 
 impl Stream {
@@ -66,6 +68,7 @@ impl Stream {
         match self {
             Stream::Socket(socket) => socket.set_read_timeout(timeout),
             Stream::Device(_) => Err(io::ErrorKind::Unsupported.into()),
+            Stream::Rings(rings) => rings.socket().set_read_timeout(timeout),
         }
     }
 }
@@ -75,6 +78,7 @@ impl Read for Stream {
         match self {
             Stream::Socket(socket) => socket.read(buf),
             Stream::Device(device) => device.read(buf),
+            Stream::Rings(rings) => rings.read(buf),
         }
     }
 }
@@ -84,6 +88,7 @@ impl Write for Stream {
         match self {
             Stream::Socket(socket) => socket.write(buf),
             Stream::Device(device) => device.write(buf),
+            Stream::Rings(rings) => rings.write(buf),
         }
     }
 
@@ -97,6 +102,7 @@ impl AsFd for Stream {
         match self {
             Stream::Socket(socket) => socket.as_fd(),
             Stream::Device(device) => device.as_fd(),
+            Stream::Rings(rings) => rings.socket().as_fd(),
         }
     }
 }

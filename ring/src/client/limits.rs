@@ -1,5 +1,7 @@
 //! Every bound of the client, in one place.
 
+use std::time::Duration;
+
 /// Events kept while nobody asks for them. Past it the newest are dropped and counted
 /// ([`Error::EventsLost`](crate::client::Error::EventsLost)). An event has at most
 /// [`PAYLOAD_MAX`](crate::v1::PAYLOAD_MAX) bytes, so the queue has at most 16 MiB.
@@ -16,3 +18,12 @@ pub const MAX_LISTING_BYTES: usize = 64 << 20;
 
 /// Bytes of a generation in a DIRECTORY_PART reply: the digits of a 64-bit number.
 pub(crate) const MAX_GENERATION_BYTES: usize = 20;
+
+/// For how long at most a client looks at its rings before it sleeps …
+pub const LOOK_MOST: Duration = Duration::from_micros(50);
+/// … and at least.
+pub const LOOK_LEAST: Duration = Duration::from_micros(2);
+/// Looks at its rings between two at the clock.
+pub const LOOKS_PER_CLOCK: u32 = 16;
+/// Bells that are taken from the socket at once. Others wake the client once more.
+pub const BELLS_AT_ONCE: usize = 64;

@@ -30,6 +30,7 @@ mod endpoint;
 mod error;
 pub mod limits;
 mod request;
+mod rings;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -49,6 +50,7 @@ use myriad_core::Errno;
 pub use endpoint::{DEFAULT_RUNDIR, DEVICE, OLD_DEVICE, Stream, places};
 pub use error::Error;
 pub use request::Request;
+pub use rings::RingStream;
 pub use store::Store;
 pub use transaction::Transaction;
 pub use v2::{Child, Commit, Committed, Node, Stamps, Told};

@@ -8,7 +8,7 @@
 //! What holds:
 //!
 //! - No reference to shared memory; every byte is copied once, out or in, by atomics (`raw.rs` says
-//!   why that is sound, and has the only `unsafe`).
+//!   why that is sound).
 //! - An index is an allegation until it is a [`Window`] (A1). A pair that can't be is a
 //!   [`BadIndex`]: the ring fails, its domain doesn't.
 //! - Rings begin anywhere, wrap at 2³², carry parts of messages, and may be emptied at any time.
@@ -62,6 +62,7 @@
 //! made room, so sweep a ring that has output waiting now and then.
 
 mod client;
+mod copy;
 mod doorbells;
 mod end;
 #[cfg(any(fuzzing, test, feature = "fuzz"))]
@@ -71,6 +72,7 @@ mod indices;
 pub mod layout;
 mod memfd;
 mod raw;
+mod region;
 #[cfg(any(fuzzing, test, feature = "fuzz"))]
 mod rig;
 mod server;
@@ -85,7 +87,7 @@ pub use fuzz::page as fuzz;
 pub use indices::Indices;
 pub use layout::{Lane, Word};
 pub use memfd::Memfd;
-pub(crate) use raw::Memory;
 pub use raw::{Mapping, Page};
+pub(crate) use region::{Memory, Region};
 pub use server::{Scratch, ServerEnd};
 pub use window::{BadIndex, Span, Window};

@@ -1,4 +1,4 @@
-//! The page as memory: the one file of this crate with `unsafe`.
+//! The page as memory. (`copy.rs` moves its bytes, `region.rs` has memory of other shapes.)
 //!
 //! # Why this is sound
 //!
@@ -37,11 +37,10 @@ use std::{fmt, io, os::fd::AsFd, ptr::NonNull, sync::Arc};
 use rustix::mm::{MapFlags, ProtFlags};
 
 use super::{
+    copy::copy,
     layout::{Lane, PAGE_SIZE, RING_SIZE, Word},
     shared::Shared,
 };
-#[cfg(not(all(target_arch = "x86_64", not(miri))))]
-use crate::sync::AtomicU8;
 use crate::sync::{AtomicU32, Ordering, fence};
 
 /// A page that another party may write at any time, for as long as the value lives.
@@ -49,7 +48,9 @@ use crate::sync::{AtomicU32, Ordering, fence};
 /// It is what a backend makes: of a memfd, of `/dev/xen/gntdev`, of `/proc/xen/xsd_kva`, of
 /// `/dev/xen/privcmd`.
 pub struct Mapping {
-    base: NonNull<u8>,
+    pub(super) base: NonNull<u8>,
+    /// Bytes: a page, or more.
+    pub(super) len: usize,
     release: Option<Box<dyn FnOnce(NonNull<u8>) + Send>>,
 }
 
@@ -70,21 +71,32 @@ impl Mapping {
     /// # Errors
     /// The system's. Nothing is mapped then.
     pub fn of(file: impl AsFd, offset: u64) -> io::Result<Mapping> {
+        Mapping::of_len(file, offset, PAGE_SIZE)
+    }
+
+    /// The same for so many bytes, one page or more.
+    pub(crate) fn of_len(file: impl AsFd, offset: u64, len: usize) -> io::Result<Mapping> {
+        if len < PAGE_SIZE {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
         let (prot, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED);
         // SAFETY: the kernel chooses a range that nothing of this process lies in, so no reference
         // points there. What others hold of the same file lies elsewhere in our address space, and
         // whoever made a reference of that has promised that nobody writes it.
         let base = unsafe {
-            rustix::mm::mmap(std::ptr::null_mut(), PAGE_SIZE, prot, flags, file.as_fd(), offset)
+            rustix::mm::mmap(std::ptr::null_mut(), len, prot, flags, file.as_fd(), offset)
         }?;
         let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::AddrNotAvailable)?;
-        let unmap = |base: NonNull<u8>| {
+        let unmap = move |base: NonNull<u8>| {
             // SAFETY: it was mapped above with this length, and `Mapping` gives it up once.
-            let unmapped = unsafe { rustix::mm::munmap(base.as_ptr().cast(), PAGE_SIZE) };
-            debug_assert_eq!(unmapped, Ok(()), "a page that we have mapped");
+            let unmapped = unsafe { rustix::mm::munmap(base.as_ptr().cast(), len) };
+            debug_assert_eq!(unmapped, Ok(()), "what we have mapped");
         };
-        // SAFETY: `base` is a page that the kernel has just mapped for us, and `unmap` ends it.
-        Ok(unsafe { Mapping::from_raw(base, Box::new(unmap)) })
+        // SAFETY: `base` is what the kernel has just mapped for us, a page at least, and `unmap`
+        // ends it.
+        let mut mapping = unsafe { Mapping::from_raw(base, Box::new(unmap)) };
+        mapping.len = len;
+        Ok(mapping)
     }
 
     /// A page that was mapped otherwise. `release` is called once, when nobody uses it any more.
@@ -99,7 +111,7 @@ impl Mapping {
         release: Box<dyn FnOnce(NonNull<u8>) + Send>,
     ) -> Mapping {
         debug_assert!(base.cast::<u32>().is_aligned());
-        Mapping { base, release: Some(release) }
+        Mapping { base, len: PAGE_SIZE, release: Some(release) }
     }
 
     /// Does something else after the page was released, such as telling `/dev/xen/gntdev` that
@@ -198,103 +210,5 @@ impl Shared for Page {
 
     fn pause(&self) {
         std::hint::spin_loop();
-    }
-}
-
-/// Moves each byte once: sixteen at a time, and what is left one by one.
-///
-/// # Safety
-/// `len` bytes can be loaded from `from` on, and stored from `to` on.
-#[cfg(all(target_arch = "x86_64", not(miri)))]
-unsafe fn copy<const OUT: bool>(from: NonNull<u8>, to: NonNull<u8>, len: usize) {
-    // SAFETY: it touches these bytes, and the registers that it names.
-    unsafe {
-        std::arch::asm!(
-            "sub {n}, 16",
-            "jb 3f",
-            "2: movdqu {x}, [{from} + {at}]",
-            "movdqu [{to} + {at}], {x}",
-            "add {at}, 16",
-            "sub {n}, 16",
-            "jae 2b",
-            "3: add {n}, 16",
-            "jz 5f",
-            "4: mov {b}, [{from} + {at}]",
-            "mov [{to} + {at}], {b}",
-            "inc {at}",
-            "dec {n}",
-            "jnz 4b",
-            "5:",
-            from = in(reg) from.as_ptr(), to = in(reg) to.as_ptr(),
-            n = inout(reg) len => _, at = inout(reg) 0_usize => _,
-            b = out(reg_byte) _, x = out(xmm_reg) _,
-            options(nostack),
-        );
-    }
-}
-
-/// The same in Rust: bytes of the page, which are on the side of `from` if `OUT`, by atomics.
-///
-/// # Safety
-/// As above; the bytes of the page are accessed by 8-bit atomics alone, and the others by us.
-#[cfg(not(all(target_arch = "x86_64", not(miri))))]
-unsafe fn copy<const OUT: bool>(from: NonNull<u8>, to: NonNull<u8>, len: usize) {
-    for n in 0..len {
-        // SAFETY: `n` is below `len`, and the rest is the caller's promise.
-        unsafe {
-            let (from, to) = (from.add(n), to.add(n));
-            if OUT {
-                to.write(AtomicU8::from_ptr(from.as_ptr()).load(Ordering::Relaxed));
-            } else {
-                AtomicU8::from_ptr(to.as_ptr()).store(from.read(), Ordering::Relaxed);
-            }
-        }
-    }
-}
-
-/// A page of words, changed by atomic operations from both sides: what doorbells are made of.
-#[derive(Clone, Debug)]
-pub(crate) struct Memory(Arc<Mapping>);
-
-impl Memory {
-    /// All of a mapping, as words. It must not be used as a [`Page`] as well.
-    pub(crate) fn new(mapping: Mapping) -> Memory {
-        Memory(Arc::new(mapping))
-    }
-
-    pub(crate) fn load(&self, at: usize, ordering: Ordering) -> u32 {
-        self.word(at).map_or(0, |word| word.load(ordering))
-    }
-
-    pub(crate) fn store(&self, at: usize, value: u32, ordering: Ordering) {
-        if let Some(word) = self.word(at) {
-            word.store(value, ordering);
-        }
-    }
-
-    pub(crate) fn swap(&self, at: usize, value: u32, ordering: Ordering) -> u32 {
-        self.word(at).map_or(0, |word| word.swap(value, ordering))
-    }
-
-    pub(crate) fn set(&self, at: usize, bits: u32, ordering: Ordering) {
-        if let Some(word) = self.word(at) {
-            word.fetch_or(bits, ordering);
-        }
-    }
-
-    /// Changes 1 to 0; whether it was 1.
-    pub(crate) fn lower(&self, at: usize, ordering: Ordering) -> bool {
-        let lowered = |word: &AtomicU32| word.compare_exchange(1, 0, ordering, Ordering::Relaxed);
-        self.word(at).is_some_and(|word| lowered(word).is_ok())
-    }
-
-    /// A word by its number; none beyond the page's end.
-    fn word(&self, at: usize) -> Option<&AtomicU32> {
-        if at >= PAGE_SIZE / size_of::<u32>() {
-            return None;
-        }
-        // SAFETY: the word lies in the page, which is mapped while `self` lives, is aligned since
-        // the page is, and is accessed by 32-bit atomics alone: there are no rings here.
-        Some(unsafe { AtomicU32::from_ptr(self.0.base.cast::<u32>().add(at).as_ptr()) })
     }
 }

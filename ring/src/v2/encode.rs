@@ -23,6 +23,7 @@ impl Request<'_> {
             Request::Snapshot => Op::Snapshot,
             Request::SnapshotEnd(_) => Op::SnapshotEnd,
             Request::Classic(..) => Op::Classic,
+            Request::Ring(_) => Op::Ring,
         }
     }
 
@@ -92,6 +93,7 @@ impl Request<'_> {
             Request::SnapshotEnd(snapshot) => {
                 put(out, &SnapshotOf { snapshot: (*snapshot).into(), ..SnapshotOf::default() });
             }
+            Request::Ring(sizes) => put(out, sizes),
             Request::Classic(header, payload) => {
                 out.extend_from_slice(&header.to_bytes());
                 out.extend_from_slice(payload);

@@ -7,6 +7,7 @@
 use std::{fmt::Write, path::Path};
 
 use super::{Op, body, frame, limits, record::Shape, records, status};
+use crate::{page::layout::PAGE_SIZE, shm};
 use myriad_core::Errno;
 
 #[test]
@@ -73,6 +74,11 @@ fn header() -> String {
         let (name, number) = (kind.name(), *kind as u16);
         put(format_args!("#define MYRIAD_{name} {number}u /*{} */", kind.words()));
     }
+    put(format_args!("\n/* Rings in a memory file: where its words lie, of 32 bits each. */"));
+    for place in shm::Place::ALL {
+        put(format_args!("#define MYRIAD_AT_{} {}u", place.name(), place.offset()));
+    }
+    put(format_args!("#define MYRIAD_AT_RINGS {}u", PAGE_SIZE));
     put(format_args!("\n/* Errors: those of Xen's errno.h. */"));
     for errno in Errno::ALL {
         put(format_args!("#define MYRIAD_{} {}u", errno.name(), status::number(errno)));
@@ -101,6 +107,7 @@ fn flags() -> Vec<(&'static str, Vec<(&'static str, u32)>)> {
                 ("FEATURE_SNAPSHOTS", records::SNAPSHOTS),
                 ("FEATURE_LOOKUPS", records::LOOKUPS),
                 ("FEATURE_CLASSICS", records::CLASSICS),
+                ("FEATURE_RINGS", records::RINGS),
             ],
         ),
         (
@@ -120,6 +127,15 @@ fn flags() -> Vec<(&'static str, Vec<(&'static str, u32)>)> {
             vec![("QUIET", records::QUIET.into()), ("ALL_LEVELS", records::ALL_LEVELS)],
         ),
         ("No item of the request is to blame.", vec![("NO_ITEM", records::NO_ITEM)]),
+        (
+            "Rings in a memory file: what its first words are, and what a side sleeps for.",
+            vec![
+                ("RINGS_MAGIC", shm::MAGIC),
+                ("RINGS_VERSION", shm::VERSION),
+                ("FOR_BYTES", shm::FOR_BYTES),
+                ("FOR_ROOM", shm::FOR_ROOM),
+            ],
+        ),
         (
             "Limits that are the same for all; the others are in the welcome.",
             vec![

@@ -152,6 +152,16 @@ impl Input {
         }
     }
 
+    /// Whether nothing has come behind the message that [`Input::message`] shows.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        let len = match (&self.message, self.message()) {
+            (None, Ok(Next::Message(_, body))) => FRAME_HEAD.saturating_add(body.len()),
+            _ => 0,
+        };
+        self.pending() == len
+    }
+
     /// The header at the front, checked.
     fn front(&self) -> Result<Option<Frame>, (Frame, BadFrame)> {
         let Some(frame) = self.bytes.get(self.done..).and_then(first).copied() else {

@@ -32,8 +32,10 @@ pub const SNAPSHOTS: u32 = 2;
 pub const LOOKUPS: u32 = 4;
 /// Feature: CLASSIC.
 pub const CLASSICS: u32 = 8;
+/// Feature: RING. For privileged clients on sockets.
+pub const RINGS: u32 = 0x100;
 /// All that this server has.
-pub const OFFERED: u32 = WATCHES | SNAPSHOTS | LOOKUPS | CLASSICS;
+pub const OFFERED: u32 = WATCHES | SNAPSHOTS | LOOKUPS | CLASSICS | RINGS;
 
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])* $name:ident = $number:literal, $text:literal;)*) => {

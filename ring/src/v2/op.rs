@@ -57,6 +57,8 @@ ops! {
     SnapshotEnd = 11, "SNAPSHOT_END";
     /// Carries a request of protocol v1 and its answer.
     Classic = 12, "CLASSIC";
+    /// Goes on over rings in a memory file.
+    Ring = 13, "RING";
 }
 
 impl Op {

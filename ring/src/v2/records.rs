@@ -270,6 +270,13 @@ records! { SHAPES:
         /// Zero.
         reserved2: U64,
     }
+    /// Request RING: what is wanted; 0: what is usual. And its answer: what was granted.
+    RingSizes = "myriad_ring" {
+        /// Bytes of the ring of requests.
+        requests_size: U32,
+        /// Bytes of the ring of answers and events.
+        answers_size: U32,
+    }
     /// Answer to SNAPSHOT, and request SNAPSHOT_END.
     SnapshotOf = "myriad_snapshot" {
         /// Its number, not 0.

@@ -25,6 +25,7 @@ pub enum Request<'a> {
     Snapshot,
     SnapshotEnd(u32),
     Classic(Header, &'a [u8]),
+    Ring(records::RingSizes),
 }
 
 /// An item of a commit.
@@ -115,6 +116,7 @@ impl<'a> Request<'a> {
                 Request::SnapshotEnd(of.snapshot.get())
             }
             Op::Classic => classic(&mut from)?,
+            Op::Ring => Request::Ring(from.record()?),
             Op::WatchEvent => {
                 return Err(BadBody::Meaningless("only the server sends events").into());
             }

@@ -126,6 +126,15 @@ impl SocketLink {
         self.blocked = false;
     }
 
+    /// It was found full.
+    pub(super) fn block(&mut self) {
+        self.blocked = true;
+    }
+
+    pub(super) fn fd(&self) -> &OwnedFd {
+        &self.socket
+    }
+
     /// Sends what the socket takes.
     pub(in crate::worker) fn send(&mut self, conn: &mut Connection, store: &Store) {
         if let Some(keeping) = &mut self.keeping {
@@ -175,7 +184,15 @@ impl SocketLink {
             return Ok(());
         }
         let read = if busy { self.interest.read } else { wants };
-        let interest = Interest { read, write: self.blocked };
+        self.set_interest(Interest { read, write: self.blocked }, poll, number)
+    }
+
+    pub(super) fn set_interest(
+        &mut self,
+        interest: Interest,
+        poll: &Poll,
+        number: u64,
+    ) -> io::Result<()> {
         if interest != self.interest {
             poll.modify(&self.socket, number, interest)?;
             self.interest = interest;

@@ -145,7 +145,10 @@ impl<S: Read + Write> Client<S> {
     }
 
     /// An answer that could be read.
-    pub(super) fn understood<T>(&mut self, read: Result<T, v2::body::BadBody>) -> Result<T, Error> {
+    pub(in crate::client) fn understood<T>(
+        &mut self,
+        read: Result<T, v2::body::BadBody>,
+    ) -> Result<T, Error> {
         read.map_err(|_| {
             self.broken = true;
             Error::Protocol("an answer that is not one of its operation")

@@ -123,7 +123,9 @@ impl Connection {
         self.session.note_memory(waiting, now);
         let ticket = self.session.open_ticket(1);
         let session = &mut self.session;
-        let served = v2.serve(&frame, body, &mut Around { session, store, host, now, waiting });
+        let is_last = input.is_last();
+        let mut around = Around { session, store, host, now, waiting, is_last };
+        let served = v2.serve(&frame, body, &mut around);
         input.take();
         v2.input = input;
         self.session.refresh(store);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use myriad_core::{ConnId, DomId, Errno, Instance, Quota, Refusal, Store};
 
 use crate::{
+    shm::Sizes,
     v1::{ControlArgs, Listings, Op},
     v2,
 };
@@ -81,6 +82,17 @@ pub trait Host {
     /// Where listings are kept for the next request; none: each is made anew.
     fn listings(&mut self) -> Option<&mut Listings> {
         None
+    }
+
+    /// RING: makes rings of these sizes for the client whose request is being executed. They are
+    /// its connection's from the answer on, which hands them over.
+    ///
+    /// # Errors
+    /// What the client is told, and nothing has changed: ENOSYS where there are none, ENOSPC where
+    /// there are as many as may be, ENOMEM where the system refuses.
+    fn share_rings(&mut self, sizes: Sizes) -> Result<(), Errno> {
+        let _ = sizes;
+        Err(Errno::ENOSYS)
     }
 
     /// A CONTROL command.

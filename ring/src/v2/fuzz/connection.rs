@@ -271,6 +271,7 @@ fn answered(frame: &Frame, body: &[u8]) {
             let known = |head: Header| Classics::from_number(head.op).is_some();
             head.is_some_and(known)
         }
+        Some(Op::Ring) => answers::record::<records::RingSizes>(body).is_ok(),
         Some(Op::WatchEvent) | None => false,
     };
     assert!(understood, "{frame:?}: {body:?}");

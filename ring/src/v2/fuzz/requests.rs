@@ -83,6 +83,7 @@ pub(super) fn with_request(
         }
         10 => then(&Request::Snapshot),
         11 => then(&Request::SnapshotEnd(few.into())),
+        12 if few % 4 == 0 => then(&Request::Ring(records::RingSizes::default())),
         _ => {
             let payload = [path, b"\0"].concat();
             let op = u32::from(byte() % 28);

@@ -21,6 +21,8 @@ pub(crate) struct Around<'a> {
     pub(crate) now: Duration,
     /// Bytes that wait to be sent to the client.
     pub(crate) waiting: usize,
+    /// Nothing has come behind the request yet.
+    pub(crate) is_last: bool,
 }
 
 /// An error, the publication that it was computed at, and what is to blame.

@@ -12,6 +12,7 @@ mod answer;
 mod around;
 mod commit;
 mod read;
+mod ring;
 mod snapshots;
 mod watch;
 
@@ -86,6 +87,8 @@ impl Speaker {
     pub(crate) fn new(session: &Session, wanted: u32) -> Speaker {
         let is_guest = session.is_guest();
         let offered = records::OFFERED & !if is_guest { records::LOOKUPS } else { 0 };
+        let is_program = !is_guest && matches!(session.peer, Peer::Socket(_));
+        let offered = offered & !if is_program { 0 } else { records::RINGS };
         let message_max = if is_guest { GUEST_MESSAGE_MAX } else { MESSAGE_MAX };
         Speaker {
             input: Input::new(message_max),
@@ -176,6 +179,7 @@ impl Speaker {
             Op::Snapshot | Op::SnapshotEnd => records::SNAPSHOTS,
             Op::Lookup => records::LOOKUPS,
             Op::Classic => records::CLASSICS,
+            Op::Ring => records::RINGS,
             Op::WatchEvent => return false,
             Op::Info | Op::Get | Op::GetMany | Op::List | Op::Commit => return true,
         };
@@ -202,6 +206,7 @@ impl Speaker {
             Request::Unwatch(watches) => watch::unwatch(watches, around),
             Request::Snapshot => self.snapshot(around, out),
             Request::SnapshotEnd(number) => self.snapshots.end(*number).map(|()| 0),
+            Request::Ring(sizes) => ring::ring(sizes, around, out),
             // Executed before.
             Request::Classic(..) => Ok(0),
         }
