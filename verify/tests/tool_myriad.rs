@@ -19,6 +19,7 @@ use std::{
 use myriad_ring::{
     client::Store,
     v1::{HEADER_LEN, Header, Op},
+    v2::records::HELLO,
 };
 use tool_support::{Outcome, run, start_daemon, tool};
 
@@ -123,8 +124,8 @@ fn exit_codes_say_what_went_wrong() {
     assert_eq!(full.unwrap().code(), Some(7));
 }
 
-/// Serves one connection by a function from a request to a reply (an operation and a payload),
-/// until that gives nothing; gives the requests.
+/// Serves one connection, of a daemon without v2, by a function from a request to a reply (an
+/// operation and a payload), until that gives nothing; gives the requests.
 fn with_daemon(
     line: &str,
     answer: impl Fn(Op, &[u8]) -> Option<(Op, &'static [u8])> + Send + 'static,
@@ -140,6 +141,11 @@ fn with_daemon(
             let header = Header::from_bytes(bytes);
             let mut payload = vec![0; header.len as usize];
             stream.read_exact(&mut payload).unwrap();
+            if header.op == HELLO {
+                let head = Header { op: Op::Error as u32, len: 7, ..header }.to_bytes();
+                stream.write_all(&[&head[..], b"ENOSYS\0"].concat()).unwrap();
+                continue;
+            }
             let op = Op::from_number(header.op).unwrap();
             let reply = answer(op, &payload);
             requests.push((op, payload));
@@ -192,7 +198,7 @@ fn a_broken_daemon_and_endless_conflicts_have_their_exit_codes() {
     assert_eq!(outcome.code, Some(5), "it went away: {outcome:?}");
     let (outcome, _) = with_daemon("ls", |_, _| Some((Op::Write, b"OK\0")));
     assert_eq!(outcome.code, Some(5), "it answers something else: {outcome:?}");
-    let (outcome, requests) = with_daemon("read /a", |op, _| match op {
+    let (outcome, requests) = with_daemon("read /a /b", |op, _| match op {
         Op::TransactionStart => Some((op, b"7\0")),
         Op::TransactionEnd => Some((Op::Error, b"EAGAIN\0")),
         _ => Some((op, b"v")),

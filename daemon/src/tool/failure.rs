@@ -11,7 +11,6 @@ use super::{
     history::PastError,
     sim::{SimError, Wrong},
     stream::StreamFailure,
-    tree::At,
 };
 
 /// A failure. Its number is its exit code, and part of the tool's interface: never renumber.
@@ -60,7 +59,9 @@ impl Failure {
             Failure::Sim(_) => 5,
             Failure::Client(Error::Contended { .. }) => 6,
             Failure::Client(error) if error.is_not_found() => 1,
-            Failure::Client(Error::Refused { .. } | Error::Unlistable { .. }) => 4,
+            Failure::Client(
+                Error::Refused { .. } | Error::Declined { .. } | Error::Unlistable { .. },
+            ) => 4,
             Failure::Client(_) => 5,
             Failure::Past(error) => error.code(),
             Failure::Stream(_) => 8,
@@ -91,13 +92,6 @@ impl From<StreamFailure> for Failure {
             StreamFailure::Output(error) => Failure::Output(error),
             other => Failure::Stream(other),
         }
-    }
-}
-
-impl From<At> for Failure {
-    fn from(at: At) -> Failure {
-        let relative = || Failure::Usage("--upto needs an absolute path".into());
-        at.error.map_or_else(relative, Failure::Client)
     }
 }
 

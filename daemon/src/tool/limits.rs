@@ -9,3 +9,5 @@ pub(crate) const PERMISSIONS_COLUMN: i64 = 60;
 pub(crate) const MARGIN: i64 = 2;
 /// Seconds for which `xenstore-control live-update` asks again while the daemon is busy.
 pub(crate) const LIVE_UPDATE_SECONDS: i32 = 60;
+/// Nodes that are asked for in one message of v2: with values of 4 KiB they fit into an answer.
+pub(crate) const NODES_AT_ONCE: usize = 128;

@@ -5,6 +5,7 @@
 //!   terminal of whoever looks at its nodes. (Names hold nothing that would need it.)
 //! - Each failure has an exit code of its own kind, which never changes (`failure::Failure`).
 
+mod change;
 mod cli;
 mod compat;
 mod console;
@@ -18,6 +19,7 @@ mod output;
 mod run;
 pub mod sim;
 mod stream;
+mod together;
 mod tree;
 
 use std::{

@@ -9,20 +9,25 @@ use std::{
     os::unix::ffi::OsStrExt,
 };
 
-use myriad_core::Perm;
-use myriad_ring::client::{Client, Error, Store};
+use myriad_core::{Errno, Perm};
+use myriad_ring::{
+    client::{Client, Error, Node, Store, Told, Transaction},
+    v1::Op,
+};
 use serde_json::json;
 
 use super::{
+    change::{change, says_much},
     cli::{Cli, Command},
     compat::{self, Layout},
     console::Console,
-    escape::{quote, unquote},
+    escape::quote,
     failure::Failure,
     history, host, ls,
     output::{json_bytes, json_line, line},
     stream::{self, Stream},
-    tree::{self, Reach},
+    together::refused,
+    tree,
 };
 
 /// Connects and does what was asked for.
@@ -39,9 +44,13 @@ pub(crate) fn run(cli: &Cli, console: &mut Console<'_>) -> Result<(), Failure> {
     if let Some(result) = history::run(cli, console) {
         return result;
     }
-    let mut client = match &cli.socket {
-        Some(path) => Client::connect_to(path)?,
-        None => Client::connect()?,
+    // One request of v1 is not worth agreeing upon v2, and a connection of v1 that waits for events
+    // lives on where the daemon comes back.
+    let mut client = match (&cli.socket, says_much(&cli.command)) {
+        (Some(path), true) => Client::connect_to_best(path)?,
+        (Some(path), false) => Client::connect_to(path)?,
+        (None, true) => Client::connect_best()?,
+        (None, false) => Client::connect()?,
     };
     match &cli.command {
         Command::Write { .. }
@@ -67,30 +76,6 @@ fn check(command: &Command) -> Result<(), Failure> {
     }
 }
 
-/// The commands that change the tree: each in one transaction, and silent.
-fn change<S: Read + Write>(command: &Command, client: &mut Client<S>) -> Result<(), Failure> {
-    client.transact(|tx| match command {
-        Command::Write { raw, pairs } => Ok(pairs.chunks_exact(2).try_for_each(|pair| {
-            let (path, value) = (pair.first(), pair.last());
-            let path = path.map(|p| p.as_bytes()).unwrap_or_default();
-            let value = value.map(|v| v.as_bytes()).unwrap_or_default();
-            if *raw { tx.write(path, value) } else { tx.write(path, unquote(value)) }
-        })?),
-        Command::Mkdir { paths } => {
-            Ok(paths.iter().try_for_each(|path| tx.mkdir(path.as_bytes()))?)
-        }
-        Command::Rm { tidy, paths } => {
-            let mut remove = |path: &OsString| tree::remove(tx, path.as_bytes(), *tidy);
-            Ok(paths.iter().try_for_each(&mut remove)?)
-        }
-        Command::Chmod { recurse, upto, path, perms } => {
-            let reach = Reach { recurse: *recurse, upto: *upto, join: tree::join };
-            Ok(tree::chmod(tx, path.as_bytes(), &parse_perms(perms)?, reach)?)
-        }
-        _ => Ok(()),
-    })
-}
-
 /// The commands that print something.
 fn ask<S: Read + Write>(
     command: &Command,
@@ -106,7 +91,7 @@ fn ask<S: Read + Write>(
         }
         Command::Ls(options) => ls::list(client, options, json, out),
         Command::Read { prefix, raw, paths } => {
-            for (path, value) in on_each(client, paths, |tx, path| tx.read(path))? {
+            for (path, value) in read(client, paths)? {
                 let before = if *prefix { [path, b": "].concat() } else { Vec::new() };
                 if json {
                     let value = json_bytes(&value);
@@ -120,7 +105,8 @@ fn ask<S: Read + Write>(
             Ok(())
         }
         Command::List { prefix, paths } => {
-            for (path, names) in on_each(client, paths, |tx, path| tx.list(path))? {
+            let list = |tx: &mut Transaction<'_, S>, path: &[u8]| tx.list(path);
+            for (path, names) in on_each(client, paths, |client, path| client.list(path), list)? {
                 if json {
                     json_line(out, &json!({"path": json_bytes(path), "children": names}))?;
                     continue;
@@ -133,7 +119,7 @@ fn ask<S: Read + Write>(
             Ok(())
         }
         Command::Exists { paths } => {
-            let found = on_each(client, paths, |tx, path| tx.exists(path))?;
+            let found = exist(client, paths)?;
             for (path, found) in found.iter().filter(|_| json) {
                 json_line(out, &json!({"path": json_bytes(path), "exists": found}))?;
             }
@@ -160,14 +146,69 @@ fn ask<S: Read + Write>(
     }
 }
 
-type Transaction<'c, S> = myriad_ring::client::Transaction<'c, S>;
+/// Something for each path.
+type Each<'p, T> = Vec<(&'p [u8], T)>;
 
-/// The same for each path, all in one transaction.
+/// The values of nodes, all of one moment.
+fn read<'p, S: Read + Write>(
+    client: &mut Client<S>,
+    paths: &'p [OsString],
+) -> Result<Each<'p, Vec<u8>>, Error> {
+    let Some(nodes) = at_once(client, paths)? else {
+        let read = |tx: &mut Transaction<'_, S>, path: &[u8]| tx.read(path);
+        return on_each(client, paths, |client, path| client.read(path), read);
+    };
+    let each = nodes.into_iter().map(|(path, node)| match node {
+        Ok(node) => Ok((path, node.value)),
+        Err(errno) => Err(refused(Op::Read, path, errno)),
+    });
+    each.collect()
+}
+
+/// Whether nodes are there, all at one moment.
+fn exist<'p, S: Read + Write>(
+    client: &mut Client<S>,
+    paths: &'p [OsString],
+) -> Result<Each<'p, bool>, Error> {
+    let Some(nodes) = at_once(client, paths)? else {
+        let exists = |tx: &mut Transaction<'_, S>, path: &[u8]| tx.exists(path);
+        return on_each(client, paths, |client, path| client.exists(path), exists);
+    };
+    let each = nodes.into_iter().map(|(path, node)| match node {
+        Ok(_) => Ok((path, true)),
+        Err(Errno::ENOENT) => Ok((path, false)),
+        Err(errno) => Err(refused(Op::Read, path, errno)),
+    });
+    each.collect()
+}
+
+/// Several nodes by one request of v2; none where there is no v2, or they are more than a message.
+fn at_once<'p, S: Read + Write>(
+    client: &mut Client<S>,
+    paths: &'p [OsString],
+) -> Result<Option<Each<'p, Told<Node>>>, Error> {
+    if client.welcome().is_none() {
+        return Ok(None);
+    }
+    let paths: Vec<&[u8]> = paths.iter().map(|path| path.as_bytes()).collect();
+    match client.get_many(&paths) {
+        Ok(nodes) => Ok(Some(paths.into_iter().zip(nodes).collect())),
+        Err(error) if error.errno() == Some(Errno::E2BIG) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The same for each path: all in one transaction, or where there is but one by itself.
 fn on_each<'p, S: Read + Write, T>(
     client: &mut Client<S>,
     paths: &'p [OsString],
+    alone: impl Fn(&mut Client<S>, &[u8]) -> Result<T, Error>,
     each: impl Fn(&mut Transaction<'_, S>, &[u8]) -> Result<T, Error>,
-) -> Result<Vec<(&'p [u8], T)>, Error> {
+) -> Result<Each<'p, T>, Error> {
+    if let [path] = paths {
+        let path = path.as_bytes();
+        return Ok(vec![(path, alone(client, path)?)]);
+    }
     client.transact(|tx| {
         let paths = paths.iter().map(|path| path.as_bytes());
         paths.map(|path| each(tx, path).map(|answer| (path, answer))).collect()
@@ -250,13 +291,13 @@ fn index_and_key<'a>(
     Ok((index, key))
 }
 
-fn parse_perms(perms: &[OsString]) -> Result<Vec<Vec<u8>>, Failure> {
-    let parse = |perm: &OsString| match Perm::parse(perm.as_bytes()) {
-        Ok(perm) => Ok(perm.to_string().into_bytes()),
-        Err(error) => {
+/// A permission list, the owner first.
+pub(super) fn parse_perms(perms: &[OsString]) -> Result<Vec<Perm>, Failure> {
+    let parse = |perm: &OsString| {
+        Perm::parse(perm.as_bytes()).map_err(|error| {
             let perm = perm.as_bytes().escape_ascii();
-            Err(Failure::Usage(format!("\"{perm}\" is no permission: {error}")))
-        }
+            Failure::Usage(format!("\"{perm}\" is no permission: {error}"))
+        })
     };
     perms.iter().map(parse).collect()
 }

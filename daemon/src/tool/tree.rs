@@ -1,4 +1,5 @@
-//! What works on more than one node: removal that tidies up, permissions on parents and children.
+//! What works on more than one node: removal that tidies up, permissions on parents and children,
+//! as the xenstore clients do it.
 //!
 //! Paths are bytes as the caller gave them: the daemon decides what is valid.
 
@@ -48,8 +49,6 @@ pub(crate) struct Reach {
     pub(crate) upto: bool,
     /// All below it.
     pub(crate) recurse: bool,
-    /// How a child's path is made: below `/`, the xenstore clients make a path that isn't valid.
-    pub(crate) join: fn(&[u8], &str) -> Vec<u8>,
 }
 
 /// Sets permissions, each a letter and a domain id.
@@ -70,10 +69,10 @@ pub(crate) fn chmod(
         return Ok(());
     }
     // The paths that are still to be done, the next one last.
-    let mut below = children(store, path, reach);
+    let mut below = children(store, path);
     while let Some(path) = below.pop() {
         set_perms(store, &path, perms)?;
-        below.extend(children(store, &path, reach));
+        below.extend(children(store, &path));
     }
     Ok(())
 }
@@ -90,9 +89,9 @@ fn chmod_above(store: &mut impl Store, path: &[u8], perms: &[Vec<u8>]) -> Result
 }
 
 /// The paths of a node's children, the first one last; none where it can't be listed.
-fn children(store: &mut impl Store, path: &[u8], reach: Reach) -> Vec<Vec<u8>> {
+fn children(store: &mut impl Store, path: &[u8]) -> Vec<Vec<u8>> {
     let names = store.list(path).unwrap_or_default();
-    names.iter().rev().map(|name| (reach.join)(path, name)).collect()
+    names.iter().rev().map(|name| join_always(path, name)).collect()
 }
 
 fn set_perms(store: &mut impl Store, path: &[u8], perms: &[Vec<u8>]) -> Result<(), At> {
@@ -102,7 +101,7 @@ fn set_perms(store: &mut impl Store, path: &[u8], perms: &[Vec<u8>]) -> Result<(
 }
 
 /// What stands before the last `/`: empty for a child of the root, nothing without a `/`.
-fn parent(path: &[u8]) -> Option<&[u8]> {
+pub(crate) fn parent(path: &[u8]) -> Option<&[u8]> {
     path.iter().rposition(|&b| b == b'/').and_then(|at| path.get(..at))
 }
 
@@ -112,7 +111,8 @@ pub(crate) fn join(path: &[u8], name: &str) -> Vec<u8> {
     [path, slash, name.as_bytes()].concat()
 }
 
-/// A child's path with a `/` in between, even below the root.
-pub(crate) fn join_always(path: &[u8], name: &str) -> Vec<u8> {
+/// A child's path with a `/` in between, even below the root: the xenstore clients make a path
+/// there that isn't valid.
+fn join_always(path: &[u8], name: &str) -> Vec<u8> {
     [path, b"/", name.as_bytes()].concat()
 }

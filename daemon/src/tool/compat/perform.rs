@@ -135,7 +135,7 @@ fn chmod(job: &Job, store: &mut impl Store) -> Result<u8, Fault> {
             }
         }
     }
-    let reach = Reach { upto: job.upto, recurse: job.recurse, join: tree::join_always };
+    let reach = Reach { upto: job.upto, recurse: job.recurse };
     match tree::chmod(store, path, &perms, reach) {
         Ok(()) => Ok(0),
         Err(At { path, error: Some(error) }) => {

@@ -1,21 +1,22 @@
 //! `myriad restore`: a node, with all below it, as it was.
 //!
 //! Invariants:
-//! - What is done is decided and done in one transaction: another's commit in between makes it
-//!   start again, and nothing is done by halves.
+//! - What is done is decided and done at one moment ([`settle`]): another's commit in between makes
+//!   it start again, and nothing is done by halves.
 //! - No domain gets access that another life of its id had: see `lives`.
 //! - Without `--yes` nothing is changed.
 
 mod lives;
 mod plan;
 
-use std::{
-    io::{Read, Write},
-    path::Path,
-};
+use std::path::Path;
 
+use myriad_core::Errno;
 use myriad_history::file::{Tree, order};
-use myriad_ring::client::{Client, Error, Store};
+use myriad_ring::{
+    client::{Client, Error},
+    v1::Op,
+};
 use serde_json::json;
 
 use self::{
@@ -32,7 +33,9 @@ use super::{
 use crate::tool::{
     console::Console,
     failure::Failure,
+    limits::NODES_AT_ONCE,
     output::{json_line, line},
+    together::{Change, Look, refused, settle},
     tree,
 };
 
@@ -60,58 +63,59 @@ pub(crate) fn restore(
         return Err(PastError::Unknown(says).into());
     }
     let mut client = match socket {
-        Some(socket) => Client::connect_to(socket)?,
-        None => Client::connect()?,
+        Some(socket) => Client::connect_to_best(socket)?,
+        None => Client::connect_best()?,
     };
     let lives = Lives::find(&source.history, &tree, path, &mut client)?;
-    let plan = if options.yes {
-        client.transact(|tx| {
-            let plan = Plan::new(&read(tx, path)?, &tree, path, &lives);
-            plan.actions.iter().try_for_each(|action| act(tx, action))?;
-            Ok::<_, Error>(plan)
-        })?
-    } else {
-        let mut tx = client.begin()?;
-        let now = read(&mut tx, path)?;
-        tx.abort()?;
-        Plan::new(&now, &tree, path, &lives)
-    };
+    let plan = settle(&mut client, |look| {
+        let plan = Plan::new(&read(look, path)?, &tree, path, &lives);
+        let changes = if options.yes { changes(&plan) } else { Vec::new() };
+        Ok((plan, changes))
+    })?;
     print(&plan, &tree, options.yes, json, console)
 }
 
 /// A node and all below it, as they are now.
-fn read<S: Store>(store: &mut S, top: &str) -> Result<Now, Error> {
+fn read(look: &mut dyn Look, top: &str) -> Result<Now, Error> {
     let progress = Progress::open("reading the present");
     let mut now = Now::new();
-    let mut open = vec![top.to_owned()];
-    while let Some(path) = open.pop() {
-        let node = store.read(&path).and_then(|value| Ok((value, store.get_perms(&path)?)));
-        match node {
-            Ok(node) => drop(now.insert(path.clone(), node)),
-            Err(error) if error.is_not_found() => continue,
-            Err(error) => return Err(error),
+    let mut open = vec![top.as_bytes().to_vec()];
+    while !open.is_empty() {
+        let paths = open.split_off(open.len().saturating_sub(NODES_AT_ONCE));
+        let nodes = look.nodes(&paths, true)?;
+        for (path, node) in paths.into_iter().zip(nodes) {
+            let node = match node {
+                Ok(node) => node,
+                Err(Errno::ENOENT) => continue,
+                Err(errno) => return Err(refused(Op::Read, &path, errno)),
+            };
+            let children = look.children(&path)?;
+            open.extend(children.iter().map(|name| tree::join(&path, name)));
+            if let Ok(path) = String::from_utf8(path) {
+                now.insert(path, (node.value, node.perms));
+            }
+            progress.step();
         }
-        let children = store.list(&path)?;
-        let joined = children.iter().map(|name| tree::join(path.as_bytes(), name));
-        open.extend(joined.filter_map(|path| String::from_utf8(path).ok()));
-        progress.step();
     }
     Ok(now)
 }
 
-fn act<S: Read + Write>(
-    tx: &mut myriad_ring::client::Transaction<'_, S>,
-    action: &Action,
-) -> Result<(), Error> {
-    match action {
-        Action::Remove { path, .. } => tx.rm(path),
-        Action::Put { path, value, perms, .. } => {
-            if let Some(value) = value {
-                tx.write(path, value)?;
+/// A plan's actions, in their order.
+fn changes(plan: &Plan) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for action in &plan.actions {
+        match action {
+            Action::Remove { path, .. } => changes.push(Change::Remove(path.clone().into())),
+            Action::Put { path, value, perms, .. } => {
+                let path = path.as_bytes();
+                let value = value.iter().map(|value| Change::Write(path.into(), value.clone()));
+                changes.extend(value);
+                let perms = perms.iter().map(|perms| Change::SetPerms(path.into(), perms.clone()));
+                changes.extend(perms);
             }
-            perms.as_ref().map_or(Ok(()), |perms| tx.set_perms(path, perms))
         }
     }
+    changes
 }
 
 fn print(

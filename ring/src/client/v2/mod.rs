@@ -24,7 +24,7 @@ use myriad_core::Errno;
 pub use commit::{Commit, Committed};
 pub use nodes::{Child, Node, Stamps, Told};
 
-use super::{Client, Error, Event, Request, Stream, wire::Message};
+use super::{Client, Error, Event, Request, Stream, places, wire::Message};
 use crate::{
     v1::{self, Header},
     v2::{
@@ -51,14 +51,31 @@ pub(super) struct V2 {
 }
 
 impl Client<Stream> {
+    /// As [`Client::connect`], and agrees upon v2 where the daemon has it.
+    ///
+    /// # Errors
+    /// As [`Client::connect_to_best`].
+    pub fn connect_best() -> Result<Client<Stream>, Error> {
+        let [first, second] = places();
+        match Client::connect_to_best(first) {
+            Err(Error::Unreachable { .. }) => Client::connect_to_best(second),
+            other => other,
+        }
+    }
+
     /// Connects to a socket, or opens a device, and agrees upon v2 where the daemon has it. One
-    /// that closes the connection for having been asked is connected to again.
+    /// that closes the connection for having been asked is connected to again. A device is not
+    /// asked: behind it is the kernel's own connection, in v1, and the kernel hands on what a
+    /// program writes there.
     ///
     /// # Errors
     /// [`Error::Unreachable`], and as [`Client::negotiate`].
     pub fn connect_to_best(path: impl AsRef<Path>) -> Result<Client<Stream>, Error> {
         let path = path.as_ref();
         let mut client = Client::connect_to(path)?;
+        if let Stream::Device(_) = client.stream {
+            return Ok(client);
+        }
         match client.negotiate() {
             Ok(_) => Ok(client),
             Err(Error::Lost(_)) => Client::connect_to(path),
