@@ -31,6 +31,7 @@ fn plan(daemon: &Daemon, guests: u16) -> Plan {
         first: 1,
         parallel: 16,
         seed: 7,
+        v1: false,
         hold: false,
         destroy: true,
         patience: PATIENCE,
@@ -61,6 +62,20 @@ fn guests_boot_stay_and_are_known_to_the_store() {
     assert_eq!(dom0.read("/local/domain/0/backend/vbd/5/51712/state").unwrap(), "4");
     assert_eq!(dom0.control(&["domains"]).unwrap().matches(" introduced").count(), 21);
     assert_eq!(dom0.control(&["check"]).as_deref(), Ok("OK"));
+}
+
+#[test]
+fn a_guest_is_made_by_two_requests_of_v2() {
+    let daemon = Daemon::start(&["--workers", "2"]);
+    let mut plan = plan(&daemon, 20);
+    let new = run(&plan, &mut ()).unwrap();
+    plan.v1 = true;
+    let old = run(&plan, &mut ()).unwrap();
+    assert_eq!((new.guests, old.guests), (20, 20));
+    assert_eq!(new.making, 2 * 20);
+    // Four transactions with 89 changes, six writes and a watch.
+    assert!(old.making >= (4 * 2 + 89 + 6 + 1) * 20, "{old:?}");
+    assert_eq!(daemon.connect().control(&["check"]).as_deref(), Ok("OK"));
 }
 
 #[test]

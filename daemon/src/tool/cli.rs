@@ -197,6 +197,9 @@ pub(crate) struct Sim {
     /// What their uuids, memory and order follow from
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
+    /// Let the toolstack speak protocol v1, as libxl does, where the daemon has v2, too
+    #[arg(long)]
+    pub(crate) v1: bool,
     /// When they have booted, stay until SIGINT or SIGTERM
     #[arg(long)]
     pub(crate) hold: bool,

@@ -26,6 +26,7 @@ pub(crate) fn simulate(options: &Sim, cli: &Cli, console: &mut Console<'_>) -> R
         first: options.first,
         parallel: options.parallel,
         seed: options.seed,
+        v1: options.v1,
         hold: options.hold,
         destroy: options.destroy,
         patience: Duration::from_secs(options.patience),

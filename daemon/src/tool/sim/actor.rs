@@ -3,9 +3,12 @@
 //!
 //! Invariant: one request of a party is under way at a time, so its reply is that of the request.
 
+mod batch;
 mod missing;
 
 use myriad_ring::v1::Op;
+
+pub(super) use self::batch::{Batch, Item};
 
 use super::{
     cast::{Cast, token},
@@ -48,6 +51,8 @@ pub(super) struct Request {
 pub(super) enum Turn {
     /// It asks.
     Send(Request),
+    /// It says several things at once.
+    SendBatch(Batch),
     /// It waits for a reply or an event.
     Wait,
     /// Its script is done.
@@ -154,6 +159,7 @@ impl Actor {
                     }
                 }
             }
+            Step::Together(_) | Step::WatchAll(_) | Step::UnwatchAll(_) => self.at_once(step, cast),
             Step::Heard(_) | Step::Until(..) | Step::Word => Turn::Wait,
         }
     }
@@ -193,7 +199,7 @@ impl Actor {
             Expect::Word => u8::from(states.is_told),
             _ => 0,
         };
-        self.sent = Some(Sent { op, payload: payload.clone(), expect, least });
+        self.sent = Some(Sent { name: op.name(), op, payload: payload.clone(), expect, least });
         Turn::Send(Request { op, tx, payload })
     }
 
@@ -245,6 +251,9 @@ impl Actor {
                 match step {
                     Some(Step::Switch(device, _)) => states.acknowledge(device, self.role.end()),
                     Some(Step::Unwatch(spot)) => self.watches &= !(1 << spot.number()),
+                    Some(Step::UnwatchAll(spots)) => {
+                        spots.iter().for_each(|spot| self.watches &= !(1 << spot.number()));
+                    }
                     _ => {}
                 }
                 self.advance();

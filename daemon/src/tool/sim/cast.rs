@@ -69,7 +69,12 @@ impl Cast {
 
 /// The token of a watch: like the kernel pointer that Linux takes.
 pub(super) fn token(domid: u16, spot: Spot) -> String {
-    format!("{:X}", TOKENS + (u64::from(domid) << 4 | u64::from(spot.number())) * STRIDE)
+    format!("{:X}", token_number(domid, spot))
+}
+
+/// The same as the number that v2 has.
+pub(super) fn token_number(domid: u16, spot: Spot) -> u64 {
+    TOKENS + (u64::from(domid) << 4 | u64::from(spot.number())) * STRIDE
 }
 
 /// Whose watch a token is of: the domain, and what is watched.

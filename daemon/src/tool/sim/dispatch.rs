@@ -1,7 +1,10 @@
 //! Each message goes to the party that it is for, and what that party does next is done.
 
 use myriad_core::DomId;
-use myriad_ring::page::guest::{Client, Habits};
+use myriad_ring::{
+    page::guest::{Client, Habits},
+    v1::Op,
+};
 
 use super::{
     actor::Turn,
@@ -71,8 +74,16 @@ impl Driver<'_> {
                 let progress = vm.advance();
                 self.follow(at, progress)
             }
+            Turn::SendBatch(batch) => {
+                self.count.requests += 1;
+                self.count.making += u64::from(vm.stage == Stage::Building);
+                self.port(role).send_batch(at, &batch);
+                Ok(())
+            }
             Turn::Send(request) => {
                 self.count.requests += 1;
+                let is_making = vm.stage == Stage::Building && is_about_nodes(request.op);
+                self.count.making += u64::from(is_making);
                 match (role, &mut vm.ring) {
                     (Role::Guest, Some(ring)) => {
                         ring.ask(request.op, request.tx, &request.payload);
@@ -133,4 +144,9 @@ impl Driver<'_> {
             None => SimError::Limit("nobody waits for anything, yet it isn't done".into()),
         }
     }
+}
+
+/// Whether an operation is about nodes and watches, and not about domains.
+fn is_about_nodes(op: Op) -> bool {
+    !matches!(op, Op::Control | Op::Introduce | Op::IsDomainIntroduced)
 }

@@ -51,6 +51,8 @@ pub(super) struct Driver<'a> {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Count {
     pub(super) requests: u64,
+    /// Those that make the nodes and watches of new guests.
+    pub(super) making: u64,
     pub(super) checked: u64,
     pub(super) events: u64,
     pub(super) up: usize,
@@ -69,17 +71,21 @@ pub(super) enum Goal {
 }
 
 impl<'a> Driver<'a> {
-    /// Connects to the daemon at `socket`, and to its simulated host at `machines`.
+    /// Connects to the daemon at `socket`, and to its simulated host at `machines`; the toolstack
+    /// speaks v2 where the daemon `has_v2`.
     pub(super) fn new(
         plan: &'a Plan,
-        socket: &Path,
-        machines: &Path,
+        (socket, machines): (&Path, &Path),
+        has_v2: bool,
     ) -> Result<Driver<'a>, SimError> {
         let (first, count) = (plan.first, usize::from(plan.guests));
         let domids = (first..=u16::MAX).take(count);
         let mut order: Vec<usize> = (0..count).collect();
         order.sort_by_key(|at| mix(plan.seed ^ u64::try_from(*at).unwrap_or(0)));
         let mut toolstack = Port::connect("toolstack", socket)?;
+        if has_v2 {
+            toolstack.ask_for_v2();
+        }
         let words = format!("@introduceDomain\0{}\0", token(0, Spot::Introduced)).into_bytes();
         toolstack.send(NO_GUEST, &Request { op: Op::Watch, tx: 0, payload: words });
         Ok(Driver {
@@ -87,7 +93,7 @@ impl<'a> Driver<'a> {
             machine: Machine::connect(machines)?,
             toolstack,
             backend: Port::connect("backends", socket)?,
-            vms: domids.map(|domid| Vm::new(Cast::new(domid, plan.seed))).collect(),
+            vms: domids.map(|domid| Vm::new(Cast::new(domid, plan.seed), has_v2)).collect(),
             order,
             ready: VecDeque::new(),
             pumped: None,

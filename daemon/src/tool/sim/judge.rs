@@ -7,6 +7,9 @@ use super::{cast::Cast, script::Expect, states::States, wrong::show};
 /// A request under way.
 #[derive(Debug)]
 pub(super) struct Sent {
+    /// What it is called.
+    pub(super) name: &'static str,
+    /// The operation that the reply is of.
     pub(super) op: Op,
     pub(super) payload: Vec<u8>,
     pub(super) expect: Expect,
@@ -28,7 +31,7 @@ pub(super) struct World {
 impl Sent {
     /// The request, for people.
     pub(super) fn request(&self) -> String {
-        format!("{} {}", self.op.name(), show(&self.payload))
+        format!("{} {}", self.name, show(&self.payload))
     }
 }
 

@@ -5,7 +5,9 @@
 //! removes the domain over the daemon's socket, as libxl does; the guest's kernel on its ring; and
 //! the control domain's drivers, which shake hands with those of the guest through the states of
 //! both ends of a device. One thread plays them all ([`run`]), woken by doorbells and sockets, so
-//! that ten thousand guests cost no thread and no descriptor each.
+//! that ten thousand guests cost no thread and no descriptor each. Where the daemon has protocol v2
+//! the toolstack speaks it, and makes a guest by one commit and one batch of watches; the drivers
+//! stay with v1, as their kernel does.
 //!
 //! Invariants:
 //! - Every reply is compared with what the script says; where several are right (a state that is
@@ -59,6 +61,8 @@ pub struct Plan {
     pub parallel: u16,
     /// What the guests' uuids, memory and order follow from.
     pub seed: u64,
+    /// Whether the toolstack speaks v1 where the daemon has v2, too.
+    pub v1: bool,
     /// Whether they stay, when they have booted, until SIGINT or SIGTERM.
     pub hold: bool,
     /// Whether they are shut down and removed at the end.
@@ -74,6 +78,8 @@ pub struct Summary {
     pub guests: usize,
     /// Requests of all parties.
     pub requests: u64,
+    /// Those of the toolstack that made the nodes and watches of guests.
+    pub making: u64,
     /// Answers that were compared with what must come.
     pub checked: u64,
     /// Events, each of a watch that was registered.
@@ -108,10 +114,10 @@ impl Observer for () {
 /// [`SimError::Wrong`] for the first answer that is wrong, [`SimError::Silent`] where one doesn't
 /// come; the others where the run can't begin, or the daemon goes away.
 pub fn run(plan: &Plan, observer: &mut dyn Observer) -> Result<Summary, SimError> {
-    preflight::check(plan)?;
+    let has_v2 = preflight::check(plan)?;
     // From now on: one that comes while they boot ends the wait after it.
     let signals = plan.hold.then(Signals::catch).transpose()?;
-    let mut driver = Driver::new(plan, &plan.socket, &plan.machines)?;
+    let mut driver = Driver::new(plan, (&plan.socket, &plan.machines), has_v2)?;
     let guests = driver.vms.len();
     observer.phase("booting", guests);
     let start = Instant::now();
@@ -134,6 +140,7 @@ pub fn run(plan: &Plan, observer: &mut dyn Observer) -> Result<Summary, SimError
     Ok(Summary {
         guests: count.up,
         requests: count.requests,
+        making: count.making,
         checked: count.checked,
         events: count.events,
         conflicts: world.conflicts,

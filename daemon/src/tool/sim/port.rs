@@ -1,6 +1,10 @@
-//! A socket of the control domain that carries the requests of many guests' parties at once.
+//! A socket of the control domain that carries the requests of many guests' parties at once, in
+//! protocol v1 or v2.
 //!
-//! It never blocks: what can't be written yet is kept, a request for each party at most.
+//! It never blocks: what can't be written yet is kept, a request for each party at most; and so is
+//! what comes before the daemon has agreed upon v2.
+
+mod frames;
 
 use std::{
     collections::VecDeque,
@@ -12,9 +16,19 @@ use std::{
     path::Path,
 };
 
-use myriad_ring::v1::{Assembler, Header, Op};
+use myriad_ring::{
+    v1::{Assembler, Header, Op},
+    v2::{
+        body::put,
+        records::{HELLO, Hello, VERSION},
+    },
+};
 
-use super::{actor::Request, wrong::SimError};
+use self::frames::Frames;
+use super::{
+    actor::{Batch, Request},
+    wrong::SimError,
+};
 
 /// A connection and the requests under way on it.
 #[derive(Debug)]
@@ -27,12 +41,22 @@ pub(super) struct Port {
     /// How much of the chunk is in the assembler.
     taken: usize,
     input: Assembler,
+    speech: Speech,
     /// The ids of requests under way, and the guests that they are for.
     under_way: VecDeque<(u32, usize)>,
     next_id: u32,
 }
 
-/// A message of the daemon.
+/// What is spoken.
+#[derive(Debug)]
+enum Speech {
+    Old,
+    /// HELLO was said; what is to be sent once there is an answer.
+    Asked(Vec<u8>),
+    New(Frames),
+}
+
+/// A message of the daemon; one of v2 as v1 would say it.
 #[derive(Debug)]
 pub(super) struct Received {
     pub(super) op: u32,
@@ -61,19 +85,55 @@ impl Port {
             chunk: Vec::new(),
             taken: 0,
             input: Assembler::default(),
+            speech: Speech::Old,
             under_way: VecDeque::new(),
             next_id: 0,
         })
     }
 
+    /// Asks for v2, before anything else.
+    pub(super) fn ask_for_v2(&mut self) {
+        let mut payload = Vec::new();
+        let hello =
+            Hello { version: VERSION.into(), features: u32::MAX.into(), ..Hello::default() };
+        put(&mut payload, &hello);
+        let len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        let header = Header { op: HELLO, req_id: 0, tx_id: 0, len };
+        self.out.extend_from_slice(&header.to_bytes());
+        self.out.extend_from_slice(&payload);
+        self.speech = Speech::Asked(Vec::new());
+    }
+
     /// Queues a request of a guest's party.
     pub(super) fn send(&mut self, guest: usize, request: &Request) {
+        let id = self.next(guest);
+        match &mut self.speech {
+            Speech::Old => {
+                let len = u32::try_from(request.payload.len()).unwrap_or(u32::MAX);
+                let op = request.op as u32;
+                let header = Header { op, req_id: id, tx_id: request.tx, len };
+                self.out.extend_from_slice(&header.to_bytes());
+                self.out.extend_from_slice(&request.payload);
+            }
+            Speech::Asked(later) => later.extend(frames::request(request, id)),
+            Speech::New(_) => self.out.extend(frames::request(request, id)),
+        }
+    }
+
+    /// Queues what v2 says at once.
+    pub(super) fn send_batch(&mut self, guest: usize, batch: &Batch) {
+        let bytes = frames::batch(batch, self.next(guest));
+        match &mut self.speech {
+            Speech::Asked(later) => later.extend(bytes),
+            _ => self.out.extend(bytes),
+        }
+    }
+
+    /// The id of the next request.
+    fn next(&mut self, guest: usize) -> u32 {
         self.next_id = self.next_id.wrapping_add(1);
-        let len = u32::try_from(request.payload.len()).unwrap_or(u32::MAX);
-        let header = Header { op: request.op as u32, req_id: self.next_id, tx_id: request.tx, len };
-        self.out.extend_from_slice(&header.to_bytes());
-        self.out.extend_from_slice(&request.payload);
         self.under_way.push_back((self.next_id, guest));
+        self.next_id
     }
 
     /// Writes what is queued, as far as the daemon takes it.
@@ -99,15 +159,18 @@ impl Port {
     /// The next message, if one is there.
     pub(super) fn receive(&mut self) -> Result<Option<Received>, SimError> {
         loop {
-            let message = self.input.message().map_err(|e| self.broken(io::Error::other(e)))?;
-            if let Some(message) = message {
-                let (header, payload) = (message.header, message.payload.to_vec());
-                self.input.take();
-                return self.known(header, payload).map(Some);
+            if let Some(received) = self.message()? {
+                return Ok(Some(received));
             }
             let rest = self.chunk.get(self.taken..).unwrap_or_default();
             if !rest.is_empty() {
-                self.taken += self.input.push(rest);
+                self.taken += match &mut self.speech {
+                    Speech::New(frames) => {
+                        frames.push(rest);
+                        rest.len()
+                    }
+                    _ => self.input.push(rest),
+                };
                 continue;
             }
             self.chunk.resize(CHUNK, 0);
@@ -124,14 +187,37 @@ impl Port {
         }
     }
 
-    /// Finds out whom a message is for.
-    fn known(&mut self, header: Header, payload: Vec<u8>) -> Result<Received, SimError> {
-        if header.op == Op::WatchEvent as u32 {
-            return Ok(Received { op: header.op, payload, guest: None });
+    /// A message of what was read.
+    fn message(&mut self) -> Result<Option<Received>, SimError> {
+        if let Speech::New(frames) = &mut self.speech {
+            let Some(said) = frames.next().map_err(|e| SimError::Broken(self.name, e))? else {
+                return Ok(None);
+            };
+            return self.known(said.id, said.op, said.payload).map(Some);
         }
+        let message = self.input.message().map_err(|e| self.broken(io::Error::other(e)))?;
+        let Some(message) = message else { return Ok(None) };
+        let (header, payload) = (message.header, message.payload.to_vec());
+        self.input.take();
+        if let Speech::Asked(later) = &mut self.speech {
+            if header.op != HELLO {
+                let says = "v2 was agreed upon before, and is refused now: take --v1";
+                return Err(self.broken(io::Error::other(says)));
+            }
+            self.out.append(later);
+            self.speech = Speech::New(Frames::default());
+            return self.message();
+        }
+        let id = (header.op != Op::WatchEvent as u32).then_some(header.req_id.into());
+        self.known(id, header.op, payload).map(Some)
+    }
+
+    /// Finds out whom a message is for.
+    fn known(&mut self, id: Option<u64>, op: u32, payload: Vec<u8>) -> Result<Received, SimError> {
+        let Some(id) = id else { return Ok(Received { op, payload, guest: None }) };
         match self.under_way.pop_front() {
-            Some((id, guest)) if id == header.req_id => {
-                Ok(Received { op: header.op, payload, guest: Some(guest) })
+            Some((first, guest)) if u64::from(first) == id => {
+                Ok(Received { op, payload, guest: Some(guest) })
             }
             _ => Err(self.broken(io::Error::other("a reply to another request than the first"))),
         }

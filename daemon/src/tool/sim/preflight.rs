@@ -13,8 +13,9 @@ use super::{
     wrong::SimError,
 };
 
-/// Refuses what can't work, and makes the nodes above those of all guests.
-pub(super) fn check(plan: &Plan) -> Result<(), SimError> {
+/// Refuses what can't work, and makes the nodes above those of all guests; says whether v2 is to be
+/// spoken.
+pub(super) fn check(plan: &Plan) -> Result<bool, SimError> {
     let Plan { first, guests, .. } = *plan;
     if guests == 0 || plan.parallel == 0 || first == 0 {
         return Err(SimError::Usage("--guests, --first and --parallel begin at 1".into()));
@@ -24,7 +25,11 @@ pub(super) fn check(plan: &Plan) -> Result<(), SimError> {
         let says = format!("from --first {first} on there are ids for {most} guests, not {guests}");
         return Err(SimError::Usage(says));
     }
-    let mut client = Client::connect_to(&plan.socket)?;
+    let mut client = if plan.v1 {
+        Client::connect_to(&plan.socket)?
+    } else {
+        Client::connect_to_best(&plan.socket)?
+    };
     if let Stream::Socket(socket) = client.stream()
         && let Ok(peer) = socket_peercred(socket)
     {
@@ -45,7 +50,7 @@ pub(super) fn check(plan: &Plan) -> Result<(), SimError> {
         )));
     }
     PARENTS.iter().try_for_each(|path| client.mkdir(path))?;
-    Ok(())
+    Ok(client.welcome().is_some())
 }
 
 /// Whether the daemon may have as many descriptors as it needs: one for each guest from when it is

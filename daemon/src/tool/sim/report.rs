@@ -54,6 +54,7 @@ impl Summary {
         json!({
             "guests": self.guests,
             "requests": self.requests,
+            "making": self.making,
             "checked": self.checked,
             "events": self.events,
             "conflicts": self.conflicts,
@@ -67,11 +68,12 @@ impl Summary {
     /// All of it, for people.
     #[must_use]
     pub fn text(&self) -> String {
-        let Summary { guests, requests, checked, events, conflicts, boot, removal, each } = self;
+        let Summary { guests, requests, making, checked, events, conflicts, .. } = self;
+        let Summary { boot, removal, each, .. } = self;
         let removal = removal.map(|removal| format!(", and were gone after {removal:.2?} more"));
         format!(
             "{guests} guests booted in {boot:.2?}{}\n\
-             {requests} requests, {checked} answers checked, {events} events, all right; \
+             {requests} requests, {making} of them to make guests; {checked} answers checked, {events} events, all right; \
              {conflicts} transactions tried again\n\
              boot of a guest: p50 {:.2?}, p99 {:.2?}",
             removal.unwrap_or_default(),
@@ -91,6 +93,7 @@ mod tests {
         let summary = Summary {
             guests: 2,
             requests: 300,
+            making: 4,
             checked: 300,
             events: 40,
             conflicts: 1,
@@ -103,7 +106,8 @@ mod tests {
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "2 guests booted in 1.50s, and were gone after 250.00ms more\n\
-             300 requests, 300 answers checked, 40 events, all right; 1 transactions tried again\n\
+             300 requests, 4 of them to make guests; 300 answers checked, 40 events, all right; \
+             1 transactions tried again\n\
              boot of a guest: p50 3.00ms, p99 9.00ms\n"
         );
         let json = summary.json();

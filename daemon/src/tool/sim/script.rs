@@ -12,12 +12,18 @@ pub(super) enum Step {
     Ask(Ask),
     /// Requests in a transaction, which is committed, and tried again on EAGAIN.
     Commit(&'static [Ask]),
+    /// The changes of several transactions, in one commit of v2.
+    Together(&'static [&'static [Ask]]),
     /// Requests in a transaction, which is given up.
     Abort(&'static [Ask]),
     /// Registers a watch.
     Watch(Spot),
     /// Removes a watch.
     Unwatch(Spot),
+    /// Registers several watches by one request of v2.
+    WatchAll(&'static [Spot]),
+    /// Removes several.
+    UnwatchAll(&'static [Spot]),
     /// Waits for an event of a watch.
     Heard(Spot),
     /// Waits until the other end of a device has come to a state, by the events of a watch and

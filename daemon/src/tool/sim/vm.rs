@@ -34,6 +34,8 @@ pub(super) struct Vm {
     pub(super) backend: Actor,
     /// The guest's end of its ring.
     pub(super) ring: Option<Client>,
+    /// Whether its toolstack speaks v2.
+    has_v2: bool,
     /// Whether it counts among those under way.
     pub(super) counted: bool,
     started: Option<Instant>,
@@ -73,7 +75,7 @@ pub(super) enum Progress {
 }
 
 impl Vm {
-    pub(super) fn new(cast: Cast) -> Vm {
+    pub(super) fn new(cast: Cast, has_v2: bool) -> Vm {
         Vm {
             cast,
             states: States::default(),
@@ -82,6 +84,7 @@ impl Vm {
             guest: Actor::new(Role::Guest),
             backend: Actor::new(Role::Backend),
             ring: None,
+            has_v2,
             counted: false,
             started: None,
             boot: None,
@@ -99,7 +102,11 @@ impl Vm {
     /// Begins its life.
     pub(super) fn create(&mut self) -> Progress {
         self.stage = Stage::Building;
-        self.toolstack.start(toolstack::CREATE);
+        self.toolstack.start(if self.has_v2 {
+            toolstack::CREATE_AT_ONCE
+        } else {
+            toolstack::CREATE
+        });
         Progress::Run(&[Role::Toolstack])
     }
 
@@ -129,7 +136,11 @@ impl Vm {
         match self.stage {
             Stage::Building if toolstack => {
                 self.stage = Stage::Settling;
-                self.toolstack.start(toolstack::WAIT);
+                self.toolstack.start(if self.has_v2 {
+                    toolstack::WAIT_AT_ONCE
+                } else {
+                    toolstack::WAIT
+                });
                 self.backend.start(backend::CONNECT);
                 Progress::Run(&[Role::Toolstack, Role::Backend])
             }

@@ -6,7 +6,7 @@ use myriad_ring::v1::Op;
 use crate::tool::sim::script::{
     Device::{Console, Vbd, Vif},
     Expect, Spot,
-    Step::{self, Ask, Commit, Heard, Until, Unwatch, Watch},
+    Step::{self, Ask, Commit, Heard, Together, Until, Unwatch, UnwatchAll, Watch, WatchAll},
     absent, chmod, gives, list, mkdir, ok, read, refused, rm, write,
 };
 
@@ -23,15 +23,22 @@ pub(in crate::tool::sim) const CREATE: &[Step] = &[
     Ask(gives(Op::IsDomainIntroduced, "$N\0", "F\0")),
     Watch(Spot::Released),
     Heard(Spot::Released),
-    Ask(super::super::script::Ask {
-        op: Op::Introduce,
-        text: "$N\x001\x001\0",
-        expect: Expect::Introduced,
-    }),
+    Ask(INTRODUCE),
     Ask(gives(Op::IsDomainIntroduced, "$N\0", "T\0")),
     Commit(DISK),
     Commit(NETWORK),
     Commit(CONSOLES),
+];
+
+/// The same where the daemon has protocol v2: all nodes by one commit, all watches by one request.
+pub(in crate::tool::sim) const CREATE_AT_ONCE: &[Step] = &[
+    Ask(ok(Op::Control, "sim\0create\0$N\0")),
+    Together(&[DOMAIN, BUILT, DISK, NETWORK, CONSOLES]),
+    Ask(gives(Op::IsDomainIntroduced, "$N\0", "F\0")),
+    WatchAll(&[Spot::Released, Spot::State(Vbd), Spot::State(Vif), Spot::State(Console)]),
+    Heard(Spot::Released),
+    Ask(INTRODUCE),
+    Ask(gives(Op::IsDomainIntroduced, "$N\0", "T\0")),
 ];
 
 /// Until the backends wait for the frontends.
@@ -45,6 +52,14 @@ pub(in crate::tool::sim) const WAIT: &[Step] = &[
     Unwatch(Spot::State(Vbd)),
     Unwatch(Spot::State(Vif)),
     Unwatch(Spot::State(Console)),
+];
+
+/// The same with the watches of [`CREATE_AT_ONCE`].
+pub(in crate::tool::sim) const WAIT_AT_ONCE: &[Step] = &[
+    Until(Vbd, 2),
+    Until(Vif, 2),
+    Until(Console, 2),
+    UnwatchAll(&[Spot::State(Vbd), Spot::State(Vif), Spot::State(Console)]),
 ];
 
 /// What must be there when a guest has booted.
@@ -97,6 +112,22 @@ pub(in crate::tool::sim) const DESTROY: &[Step] = &[
     Ask(absent("$H\0")),
     Ask(absent("/vm/$U/name\0")),
     Ask(refused(Op::Directory, "/@index/domain-name/$M\0", "ENOENT")),
+];
+
+const INTRODUCE: super::super::script::Ask = super::super::script::Ask {
+    op: Op::Introduce,
+    text: "$N\x001\x001\0",
+    expect: Expect::Introduced,
+};
+
+/// What a build leaves behind.
+const BUILT: &[super::super::script::Ask] = &[
+    write("$H/memory/static-max\0$T"),
+    write("$H/memory/target\0$T"),
+    write("$H/domid\0$N"),
+    write("$H/store/port\x001"),
+    write("$H/store/ring-ref\0$g"),
+    write("$H/cpu/0/availability\0online"),
 ];
 
 /// In one transaction, for a domain that the daemon wasn't told of.
