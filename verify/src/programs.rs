@@ -82,13 +82,29 @@ fn profile() -> Result<PathBuf, PeerError> {
     Ok(folder.unwrap_or(Path::new(".")).to_owned())
 }
 
+/// The folder with what C programs link, built in this profile: `libmyriad.so`, and
+/// `xenstore/libxenstore.so.4`.
+///
+/// # Errors
+/// [`PeerError::Build`].
+pub fn c_libraries() -> Result<PathBuf, PeerError> {
+    let profile = profile()?;
+    cargo_build(&profile, &["-p", "myriad-c"])?;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ring/c/link.sh");
+    match Command::new(script).arg(&profile).status() {
+        Ok(status) if status.success() => Ok(profile),
+        _ => Err(PeerError::Build),
+    }
+}
+
 fn build(name: &str, profile: &Path, options: &[&str]) -> Result<(), PeerError> {
+    cargo_build(profile, &[&["-p", "myriad", "--bin", name], options].concat())
+}
+
+fn cargo_build(profile: &Path, options: &[&str]) -> Result<(), PeerError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build
-        .args(["build", "-q", "-p", "myriad", "--bin", name])
-        .args(options)
-        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    build.args(["build", "-q"]).args(options).current_dir(env!("CARGO_MANIFEST_DIR"));
     if profile.ends_with("release") {
         build.arg("--release");
     }

@@ -13,6 +13,8 @@ use std::{
     time::Duration,
 };
 
+use rustix::net::SendFlags;
+
 use super::{Error, rings::RingStream};
 
 /// The daemon's run directory where `XENSTORED_RUNDIR` doesn't say otherwise.
@@ -71,6 +73,18 @@ impl Stream {
             Stream::Rings(rings) => rings.socket().set_read_timeout(timeout),
         }
     }
+
+    /// Bounds how long a write may wait; a device has no such bound.
+    ///
+    /// # Errors
+    /// As [`Stream::set_read_timeout`].
+    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        match self {
+            Stream::Socket(socket) => socket.set_write_timeout(timeout),
+            Stream::Device(_) => Err(io::ErrorKind::Unsupported.into()),
+            Stream::Rings(rings) => rings.socket().set_write_timeout(timeout),
+        }
+    }
 }
 
 impl Read for Stream {
@@ -86,7 +100,8 @@ impl Read for Stream {
 impl Write for Stream {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         match self {
-            Stream::Socket(socket) => socket.write(buf),
+            // A daemon that is gone is an error, and no signal that ends the program.
+            Stream::Socket(socket) => Ok(rustix::net::send(socket, buf, SendFlags::NOSIGNAL)?),
             Stream::Device(device) => device.write(buf),
             Stream::Rings(rings) => rings.write(buf),
         }

@@ -53,9 +53,9 @@ pub use request::Request;
 pub use rings::RingStream;
 pub use store::Store;
 pub use transaction::Transaction;
-pub use v2::{Child, Commit, Committed, Node, Stamps, Told};
+pub use v2::{Child, Commit, Committed, Match, Node, Snapshot, Stamps, Told};
 pub use watch::Event;
-pub use wire::{Message, strings};
+pub use wire::{Incoming, Message, strings};
 
 use crate::v1::{Header, Op};
 

@@ -137,6 +137,15 @@ impl<S: Read + Write> Client<S> {
         Ok(self.events.pop_front())
     }
 
+    /// Whether something has been read from the stream already that [`Client::next_event`] would
+    /// give: who polls the stream asks this before, since the stream may have nothing more. (A
+    /// watch that was removed meanwhile may have been all that it was about.)
+    #[must_use]
+    pub fn has_event(&self) -> bool {
+        let came = self.v2.as_ref().is_some_and(|v2| v2.has_message());
+        !self.events.is_empty() || self.events_lost > 0 || came
+    }
+
     /// Keeps an event for later. Once one was dropped all are until the loss was reported, so
     /// that what is kept has no gap.
     pub(super) fn queue(&mut self, event: Event) {

@@ -17,15 +17,19 @@ pub struct Message {
     pub payload: Vec<u8>,
 }
 
-/// The message that is being received.
+/// The message of protocol v1 that is being received, for clients that do their own sending.
 #[derive(Debug, Default)]
-pub(super) struct Incoming {
+pub struct Incoming {
     bytes: Vec<u8>,
 }
 
 impl Incoming {
-    /// Reads until one message is whole.
-    pub(super) fn read(&mut self, stream: &mut impl Read) -> Result<Message, Error> {
+    /// Reads until one message is whole, and nothing of the next one.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] where the stream would block: the next call goes on;
+    /// [`Error::Lost`] at its end, [`Error::Protocol`] for a message that is too long.
+    pub fn read(&mut self, stream: &mut impl Read) -> Result<Message, Error> {
         loop {
             let wanted = self.missing()?;
             if wanted == 0 {

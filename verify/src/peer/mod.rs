@@ -34,8 +34,8 @@ pub enum PeerError {
     /// the folder of peers could not be set up
     #[error("verify/peers/setup.sh failed; its output says why, and what to install")]
     Setup,
-    /// our daemon could not be built
-    #[error("`cargo build -p myriad --bin xenstored` failed")]
+    /// our daemon, or a library of ours, could not be built
+    #[error("a program of ours did not build: cargo's output says why")]
     Build,
     /// the server ended, or did not get ready
     #[error("{program} did not get ready; it said: {output}")]

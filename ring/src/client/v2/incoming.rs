@@ -5,7 +5,10 @@
 //!    where it stopped.
 //! 2. As much is read at a time as there is, so that a message takes a system call and no more.
 
-use std::io::{self, Read};
+use std::{
+    io::{self, Read},
+    ops::Range,
+};
 
 use crate::{
     client::{Error, wire::is_timeout},
@@ -54,15 +57,33 @@ impl Incoming {
         }
     }
 
+    /// Whether [`Incoming::read`] would read nothing from the stream: a message is whole, or what
+    /// has come is none.
+    pub(super) fn has_message(&self) -> bool {
+        let mut at = self.done;
+        loop {
+            // Ends: each turn passes a frame.
+            match self.frame_at(at) {
+                Ok(None) => return false,
+                Ok(Some((frame, body))) if frame.has_more() => at = body.end,
+                _ => return true,
+            }
+        }
+    }
+
     /// The frame at the front, where it is whole, and where its body lies.
-    fn frame(&self) -> Result<Option<(Frame, std::ops::Range<usize>)>, Error> {
-        let Some(frame) = self.bytes.get(self.done..).and_then(first).copied() else {
+    fn frame(&self) -> Result<Option<(Frame, Range<usize>)>, Error> {
+        self.frame_at(self.done)
+    }
+
+    fn frame_at(&self, at: usize) -> Result<Option<(Frame, Range<usize>)>, Error> {
+        let Some(frame) = self.bytes.get(at..).and_then(first).copied() else {
             return Ok(None);
         };
         if frame.len() > FRAGMENT_MAX || !frame.is_clean() {
             return Err(Error::Protocol("a frame of over 4096 bytes, or not a frame"));
         }
-        let start = self.done.saturating_add(FRAME_HEAD);
+        let start = at.saturating_add(FRAME_HEAD);
         let end = start.saturating_add(frame.len());
         Ok((end <= self.bytes.len()).then_some((frame, start..end)))
     }
@@ -119,7 +140,10 @@ mod tests {
             let (mut incoming, mut slow) = (Incoming::default(), Slow(&bytes, step, false));
             let mut seen = Vec::new();
             loop {
-                match incoming.read(&mut slow) {
+                let is_here = incoming.has_message();
+                let read = incoming.read(&mut slow);
+                assert!(!is_here || read.is_ok(), "what is whole needs no reading");
+                match read {
                     Ok((frame, body)) => seen.push((frame.id.get(), body.len())),
                     Err(Error::TimedOut) => {}
                     Err(error) => {

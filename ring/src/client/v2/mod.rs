@@ -2,8 +2,9 @@
 //!
 //! All that the client does in v1 it goes on to do: requests of v1 are carried by v2, and watches
 //! are registered under numbers that stand for the caller's tokens. What v2 adds is in
-//! [`Client::get`], [`Client::get_many`], [`Client::list_values`], [`Client::commit`] and
-//! [`Client::ask`]; the first four work with a daemon that speaks v1 alone, too, by transactions.
+//! [`Client::get`], [`Client::get_many`], [`Client::list_values`], [`Client::matches`],
+//! [`Client::commit`], [`Client::snapshot`] and [`Client::ask`]; the first five work with a daemon
+//! that speaks v1 alone, too, by transactions.
 //! Invariants:
 //! - One request is under way at a time; its answer is known by its id and operation.
 //! - A number stands for one path and token as long as the watch is registered, and is not used
@@ -12,6 +13,7 @@
 mod commit;
 mod incoming;
 mod nodes;
+mod snapshots;
 
 use std::{
     collections::BTreeMap,
@@ -23,6 +25,7 @@ use myriad_core::Errno;
 
 pub use commit::{Commit, Committed};
 pub use nodes::{Child, Node, Stamps, Told};
+pub use snapshots::{Match, Snapshot};
 
 use super::{Client, Error, Event, Request, Stream, places, wire::Message};
 use crate::{
@@ -48,6 +51,13 @@ pub(super) struct V2 {
     numbers: BTreeMap<(Vec<u8>, Vec<u8>), u64>,
     /// The tokens of numbers.
     tokens: BTreeMap<u64, Vec<u8>>,
+}
+
+impl V2 {
+    /// Whether a message is whole that nobody has taken yet.
+    pub(super) fn has_message(&self) -> bool {
+        self.incoming.has_message()
+    }
 }
 
 impl Client<Stream> {

@@ -45,6 +45,9 @@ impl From<NodeSeen> for Node {
     }
 }
 
+/// The number that stands for the store as it is, where a snapshot may stand.
+const NOW: u32 = 0;
+
 /// What a node came to among several.
 pub type Told<T> = Result<T, Errno>;
 
@@ -64,7 +67,13 @@ impl<S: Read + Write> Client<S> {
                 Ok(Node { value, perms, stamps: None })
             });
         }
-        let get = Get { want: (VALUE | PERMS).into(), ..Get::default() };
+        self.get_in(NOW, path)
+    }
+
+    /// A node, from a snapshot by its number.
+    pub(super) fn get_in(&mut self, snapshot: u32, path: &[u8]) -> Result<Node, Error> {
+        let want = (VALUE | PERMS).into();
+        let get = Get { snapshot: snapshot.into(), want, ..Get::default() };
         let answer = self.ask(&v2::Request::Get(get, path))?;
         self.understood(answers::node(&answer)).map(Node::from)
     }
@@ -85,7 +94,17 @@ impl<S: Read + Write> Client<S> {
                 each.collect()
             });
         }
-        let head = GetMany { want: (VALUE | PERMS).into(), ..GetMany::default() };
+        self.get_many_in(NOW, paths)
+    }
+
+    /// Several nodes, from a snapshot by its number.
+    pub(super) fn get_many_in(
+        &mut self,
+        snapshot: u32,
+        paths: &[impl AsRef<[u8]>],
+    ) -> Result<Vec<Told<Node>>, Error> {
+        let want = (VALUE | PERMS).into();
+        let head = GetMany { snapshot: snapshot.into(), want, ..GetMany::default() };
         let names = paths.iter().map(AsRef::as_ref).collect();
         let answer = self.ask(&v2::Request::GetMany(head, names))?;
         let (_, nodes) = self.understood(answers::nodes(&answer))?;
@@ -110,8 +129,17 @@ impl<S: Read + Write> Client<S> {
                 each.collect()
             });
         }
+        self.list_values_in(NOW, path)
+    }
+
+    /// The children of a node, from a snapshot by its number.
+    pub(super) fn list_values_in(
+        &mut self,
+        snapshot: u32,
+        path: &[u8],
+    ) -> Result<Vec<Child>, Error> {
         for _ in 0..MAX_LISTING_RESTARTS {
-            if let Some(all) = self.pages(path)? {
+            if let Some(all) = self.pages(snapshot, path)? {
                 return Ok(all);
             }
         }
@@ -120,16 +148,19 @@ impl<S: Read + Write> Client<S> {
     }
 
     /// All pages of a listing; none where the children changed meanwhile.
-    fn pages(&mut self, path: &[u8]) -> Result<Option<Vec<Child>>, Error> {
+    fn pages(&mut self, snapshot: u32, path: &[u8]) -> Result<Option<Vec<Child>>, Error> {
         let (mut all, mut page) = (Vec::new(), PageSeen::default());
         // Ends: a cursor is greater than the one before it.
         loop {
             let (before, stamp) = (page.cursor, page.stamp.into());
             let (flags, cursor) = (VALUES.into(), before.into());
             let stamp = if before == 0 { 0.into() } else { stamp };
-            let list = List { flags, cursor, stamp, ..List::default() };
+            let snapshot = snapshot.into();
+            let list = List { snapshot, flags, cursor, stamp, ..List::default() };
             let answer = match self.ask(&v2::Request::List(list, path)) {
-                Err(Error::Declined { errno: Errno::EAGAIN, .. }) => return Ok(None),
+                Err(Error::Declined { errno: Errno::EAGAIN, .. }) if before != 0 => {
+                    return Ok(None);
+                }
                 answer => answer?,
             };
             page = self.understood(answers::page(&answer))?;
