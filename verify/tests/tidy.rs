@@ -40,6 +40,8 @@ const UNSAFE: &[Allowed] = &[
     ("core/src/cell/epoch.rs", "versions are reached through crossbeam-epoch's pointers"),
     ("core/src/feed.rs", "records are reached through crossbeam-epoch's pointers"),
     ("ring/src/page/raw.rs", "memory that is shared with other domains is reached by raw pointers"),
+    ("ring/src/page/copy.rs", "its bytes are moved between it and ours"),
+    ("ring/src/page/region.rs", "words and rings of other shapes lie in such memory too"),
     ("ring/c/src/raw.rs", "what C hands over and gets is reached by raw pointers"),
     ("ring/c/src/raw/tests.rs", "what C would do with what it gets"),
     ("ring/c/src/myriad/abi.rs", "arrays of C's have as many elements as C says"),

@@ -174,6 +174,10 @@ const fn goal(
 /// All of them. The figures of lixs (2017), which no distribution packages, are those that it
 /// reached on another machine of two cores; Debian's daemons are measured in the same run.
 pub const GOALS: &[Goal] = &[
+    goal("v2", "v1 to v2: ms", Wanted::AtLeast(15.0), "a VM by v2 in 1/15 of the time by v1"),
+    goal("v2", "v1 to v2 rings: ms", Wanted::AtLeast(30.0), "… over rings in 1/30"),
+    goal("v2", ": GET: p50 µs", Wanted::AtMost(1.0), "≤ 1 µs"),
+    goal("v2", "GET_MANY of 492: gets/s", Wanted::AtLeast(2e6), "≥ 2 M/s"),
     goal("read", " 1 under way: ops/s", Wanted::TimesBest(1.0), "≥ fastest rival"),
     goal("read", "16 under way: ops/s", Wanted::TimesBest(4.0), "≥ 4 × fastest rival"),
     goal("write", " 1 under way: ops/s", Wanted::TimesBest(1.0), "≥ fastest rival"),

@@ -165,7 +165,7 @@ impl Worker {
         let keeping = self.keeping(domid);
         let link = RingLink::new(*end, domid, doorbell).with_keeping(keeping);
         let peer = Peer::Domain(domid);
-        let number = self.add_client(peer, caller, |conn| Client::on_ring(conn, link));
+        let number = self.add_client(peer, caller, |conn| Client::on_ring(conn.with_v2(), link));
         self.take_over(domid, number, (origin != Origin::New).then_some(former));
         if let Some(guest) = self.guests.get(domid) {
             guest.client = number;

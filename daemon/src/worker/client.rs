@@ -153,15 +153,25 @@ impl Client {
         self.ring().is_some_and(|ring| ring.is_clogged(&self.conn))
     }
 
-    /// A ring that an earlier daemon has served goes on where that one was.
-    pub(super) fn resume(&mut self, former: Option<Box<Former>>, store: &Store) {
-        let Some(ring) = self.ring_mut() else { return };
+    /// A ring that an earlier daemon has served goes on where that one was. False where v2 was
+    /// spoken there: nothing is left of that connection.
+    pub(super) fn resume(&mut self, former: Option<Box<Former>>, store: &Store) -> bool {
+        let Link::Ring(ring) = &mut self.link else { return true };
+        if ring.spoke_v2() {
+            self.conn.fail(store, Failure::Communication);
+            ring.give_up_v2();
+            return false;
+        }
+        // The page says that the guest has begun anew since.
+        let spoke_v2 = former.as_ref().is_some_and(|former| former.remains.spoke_v2);
         if let Some(former) = former
             && ring.resume(&former)
+            && !spoke_v2
         {
             self.conn.resume(former.remains);
         }
         self.send(store);
+        !spoke_v2
     }
 
     /// Whether there is something to be done about sending.
@@ -258,13 +268,14 @@ impl Client {
     /// a message whose beginning it has, or speak v2 where v1 begins anew.
     pub(super) fn reset(&mut self, store: &Store) -> bool {
         let whole = !self.conn.has_output() && !self.conn.is_v2();
-        self.conn.reset(store);
         match &mut self.link {
             Link::Socket(socket) => {
+                self.conn.reset(store);
                 socket.reset();
                 whole
             }
             Link::Ring(ring) => {
+                ring.begin_anew(&mut self.conn, store);
                 ring.introduce();
                 true
             }

@@ -189,7 +189,7 @@ impl Tenant {
 
     /// Its worker's end of a page. Nothing is written yet.
     fn end(&self, shared: &Shared, page: Page) -> Box<ServerEnd> {
-        let end = ServerEnd::new(page, self.info.features | features::RECONNECTION);
+        let end = ServerEnd::new(page, self.info.features | features::RECONNECTION | features::V2);
         Box::new(end.with_doorbells(shared.settings.doorbells))
     }
 

@@ -102,7 +102,7 @@ fn map(shared: &Shared, file: &RingFile, domid: DomId) -> Result<ServerEnd, XenE
         .map_err(|error| file.failed(Errno::from_io_error(&error).unwrap_or(Errno::INVAL)))?;
     let info = shared.store.pin().domain(domid);
     let offered = info.map_or(features::OFFERED, |info| info.features);
-    let end = ServerEnd::new(Page::new(mapping), offered | features::RECONNECTION);
+    let end = ServerEnd::new(Page::new(mapping), offered | features::RECONNECTION | features::V2);
     Ok(end.with_doorbells(shared.settings.doorbells))
 }
 

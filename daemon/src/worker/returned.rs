@@ -60,17 +60,18 @@ impl Worker {
         number: Option<u64>,
         former: Option<Option<Box<Former>>>,
     ) {
-        let is_former = former.is_some();
+        let mut goes_on = number.filter(|_| former.is_some());
         let unique_id = self.shared.unique_id(domid);
         if let (Some(former), Some(number)) = (former, number)
             && let Some(client) = self.clients.get(number)
         {
             let former = former.filter(|former| Some(former.head.unique_id) == unique_id);
             // Its slot names it before its watches do; what an earlier daemon has begun is done.
-            client.resume(former, &self.shared.store);
+            if !client.resume(former, &self.shared.store) {
+                goes_on = None;
+            }
         }
         let before = interim(domid);
-        let goes_on = number.filter(|_| is_former);
         if self.shared.rings.get(domid) == Some(before) {
             let new = goes_on.map(|n| ConnId::new(self.id, n));
             self.shared.store.edit(|edit| {

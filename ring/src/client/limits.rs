@@ -20,7 +20,7 @@ pub const MAX_LISTING_BYTES: usize = 64 << 20;
 pub(crate) const MAX_GENERATION_BYTES: usize = 20;
 
 /// For how long at most a client looks at its rings before it sleeps …
-pub const LOOK_MOST: Duration = Duration::from_micros(50);
+pub const LOOK_MOST: Duration = Duration::from_micros(200);
 /// … and at least.
 pub const LOOK_LEAST: Duration = Duration::from_micros(2);
 /// Looks at its rings between two at the clock.

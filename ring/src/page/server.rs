@@ -48,6 +48,8 @@ pub struct ServerEnd {
     /// What is written into the page's word for it (bits of [`features`]).
     features: u32,
     failure: Option<Failure>,
+    /// What the page said when it was found ([`features::SPEAKS_V2`]).
+    spoke_v2: bool,
 }
 
 /// Memory for bytes on their way out of a page: one per worker is enough.
@@ -70,7 +72,8 @@ impl ServerEnd {
     #[must_use]
     pub fn new(page: Page, features: u32) -> ServerEnd {
         let end = End::new(page, Lane::Requests, Doorbells::default());
-        ServerEnd { end, features, failure: None }
+        let spoke_v2 = end.shared().load(Word::Features, Relaxed) & features::SPEAKS_V2 != 0;
+        ServerEnd { end, features, failure: None, spoke_v2 }
     }
 
     /// Sets when the guest's doorbell is rung.
@@ -190,6 +193,25 @@ impl ServerEnd {
         self.write_error(failure.number());
     }
 
+    /// What follows on the ring is v2: says so in the page. Before the guest can know of it.
+    pub fn begin_v2(&mut self) {
+        self.features |= features::SPEAKS_V2;
+        self.advertise();
+    }
+
+    /// Whether an earlier server spoke v2 on the ring: what is in it can't be gone on with.
+    #[must_use]
+    pub fn spoke_v2(&self) -> bool {
+        self.spoke_v2
+    }
+
+    /// Serves the ring no more since an earlier server spoke v2 on it, until the guest asks for a
+    /// reconnection or is introduced again. The doorbell is due in any case.
+    pub fn give_up_v2(&mut self) {
+        self.begin_v2();
+        self.fail(Failure::Communication);
+    }
+
     /// Why the ring isn't served, where it isn't.
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {
@@ -255,6 +277,7 @@ impl ServerEnd {
 
     fn renew(&mut self) {
         self.failure = None;
+        (self.features, self.spoke_v2) = (self.features & !features::SPEAKS_V2, false);
         self.advertise();
         self.write_error(ERROR_NONE);
         self.end.empty();

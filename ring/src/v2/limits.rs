@@ -21,6 +21,9 @@ pub const GUEST_ITEMS_MAX: usize = 1024;
 /// Records that weigh as much as a request of protocol v1, when requests are counted.
 pub const ITEMS_PER_REQUEST: usize = 16;
 
+/// Domains that the store was found to know, kept while a COMMIT is read.
+pub const KNOWN_KEPT: usize = 8;
+
 /// Bytes of a page of a listing: an entry begins before so many.
 pub const PAGE_MAX: usize = 32 << 10;
 

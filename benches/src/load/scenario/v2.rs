@@ -1,16 +1,19 @@
 //! What protocol v2 saves: the same VMs by requests of v1 and by commits of v2, on one daemon.
 
+use std::time::Instant;
+
 use myriad_ring::{
     client::{self, Client, Commit, Stream},
     v1::Op,
     v2::{
         Request,
-        records::{ALL_LEVELS, Registration},
+        records::{ALL_LEVELS, Get, GetMany, Registration, VALUE},
     },
 };
 
 use crate::{
-    load::{Context, Error, Figures, Peer, vms},
+    load::{Context, Error, Figures, Peer, pump::Latencies, vms},
+    stats::float,
     vm::{Grant, Vm, WATCHES},
 };
 use myriad_core::{Access, DomId, Perm};
@@ -57,7 +60,42 @@ impl V2 {
         for domid in 1..=self.vms {
             vms::remove(&mut wire, vms::vm(domid))?;
         }
+        self.over_rings(peer, context, old, &mut figures)?;
+        for domid in 1..=self.vms {
+            vms::remove(&mut wire, vms::vm(domid))?;
+        }
         Ok(figures)
+    }
+
+    /// The same VMs and then GETs, over rings in a memory file.
+    fn over_rings(
+        &self,
+        peer: &Peer,
+        context: &Context,
+        old: (f64, f64),
+        figures: &mut Figures,
+    ) -> Result<(), Error> {
+        let mut client = Client::connect_to_best(&peer.socket).map_err(failed)?;
+        if !client.share_rings(0, 0).map_err(failed)? {
+            return Ok(());
+        }
+        let meter = peer.meter();
+        for domid in 1..=self.vms {
+            create(&mut client, vms::vm(domid))?;
+        }
+        let new = self.note("v2 rings", meter.seconds(), meter.cpu_us(), figures);
+        figures.push(("v1 to v2 rings: ms".to_owned(), old.0 / new.0));
+        figures.push(("v1 to v2 rings: cpu ms".to_owned(), old.1 / new.1));
+        let mut names = Vec::new();
+        let _: Result<(), ()> = vms::vm(1).each(|node| {
+            names.push(node.path.to_owned());
+            Ok(())
+        });
+        for (label, count) in [("GET", 1), ("GET_MANY of 41", 41), ("GET_MANY of 492", 492)] {
+            let paths: Vec<&[u8]> = names.iter().cycle().take(count).map(|n| n.as_ref()).collect();
+            gets(&mut client, &paths, &format!("v2 rings: {label}: "), (peer, context), figures)?;
+        }
+        Ok(())
     }
 
     /// Notes what a VM has taken: milliseconds, and those of the daemon's processor time.
@@ -68,6 +106,41 @@ impl V2 {
         figures.push((format!("{label}: cpu ms/VM"), cpu_ms));
         (ms, cpu_ms)
     }
+}
+
+/// Reads some nodes' values again and again, with one request under way.
+fn gets(
+    client: &mut Client<Stream>,
+    paths: &[&[u8]],
+    label: &str,
+    (peer, context): (&Peer, &Context),
+    figures: &mut Figures,
+) -> Result<(), Error> {
+    let get = Get { want: VALUE.into(), ..Get::default() };
+    let head = GetMany { want: VALUE.into(), ..GetMany::default() };
+    let request = match paths {
+        [path] => Request::Get(get, path),
+        _ => Request::GetMany(head, paths.to_vec()),
+    };
+    let mut run = |time| -> Result<Latencies, Error> {
+        let mut latencies = Latencies::default();
+        let (end, mut before) = (Instant::now() + time, Instant::now());
+        while before < end {
+            client.ask(&request).map_err(failed)?;
+            let now = Instant::now();
+            latencies.record(now - before);
+            before = now;
+        }
+        Ok(latencies)
+    };
+    run(context.warm_up)?;
+    let meter = peer.meter();
+    let latencies = run(context.time)?;
+    let count = float(latencies.count()) * float(paths.len() as u64);
+    figures.push((format!("{label}gets/s"), count / meter.seconds()));
+    figures.push((format!("{label}cpu µs/get"), meter.cpu_us() / count));
+    latencies.report(label, figures);
+    Ok(())
 }
 
 /// A VM in two requests: its nodes, and its watches.

@@ -24,6 +24,8 @@ pub(in crate::worker) struct RingLink {
     /// Requests were done with since the ring was looked at: what its domain has added before it
     /// knew that, it has not rung for.
     unseen: bool,
+    /// The page says that v2 is spoken.
+    speaks_v2: bool,
     /// What is kept of it for the next daemon.
     keeping: Option<Box<Keeping>>,
 }
@@ -31,7 +33,8 @@ pub(in crate::worker) struct RingLink {
 impl RingLink {
     pub(in crate::worker) fn new(end: ServerEnd, domid: DomId, doorbell: Doorbell) -> RingLink {
         let (blocked, moved, deaf, unseen) = (false, true, false, false);
-        RingLink { end, domid, doorbell, blocked, moved, deaf, unseen, keeping: None }
+        let (speaks_v2, keeping) = (false, None);
+        RingLink { end, domid, doorbell, blocked, moved, deaf, unseen, speaks_v2, keeping }
     }
 
     /// From now on what it is about to do is kept first.
@@ -51,12 +54,13 @@ impl RingLink {
 
     /// Whether what was executed must be kept before the next request is, which changes something.
     pub(in crate::worker) fn must_keep(&self, conn: &Connection) -> bool {
-        self.keeping.as_ref().is_some_and(|keeping| !keeping.knows(conn)) && conn.changes_next()
+        let keeping = self.keeping.as_ref().filter(|_| !conn.is_v2());
+        keeping.is_some_and(|keeping| !keeping.knows(conn)) && conn.changes_next()
     }
 
     /// Whether as many answers wait as can be kept: no request is executed before some have left.
     pub(in crate::worker) fn is_clogged(&self, conn: &Connection) -> bool {
-        self.keeping.is_some() && conn.replies_waiting() >= limits::RING_REPLIES_KEPT
+        self.keeps(conn) && conn.replies_waiting() >= limits::RING_REPLIES_KEPT
     }
 
     /// The ring is no more, and nothing of it is kept.
@@ -68,7 +72,12 @@ impl RingLink {
 
     fn wants_input(&self, conn: &Connection) -> bool {
         let full = conn.requests_waiting() >= limits::RING_REQUESTS_KEPT;
-        conn.wants_input() && !(full && self.keeping.is_some())
+        conn.wants_input() && !(full && self.keeps(conn))
+    }
+
+    /// Whether what waits has to fit into its slot. Of v2 nothing is kept but that it was v2.
+    fn keeps(&self, conn: &Connection) -> bool {
+        self.keeping.is_some() && !conn.is_v2()
     }
 
     pub(in crate::worker) fn doorbell(&self) -> &Doorbell {
@@ -95,7 +104,7 @@ impl RingLink {
         // Who rings may have made room.
         self.blocked = false;
         if self.end.wants_reconnect() {
-            conn.reset(store);
+            self.begin_anew(conn, store);
             self.end.reconnect();
             self.moved = true;
         }
@@ -144,6 +153,11 @@ impl RingLink {
                 }
                 Err(_) => conn.fail(store, Failure::RingIndex),
             }
+        }
+        if conn.speaks_v2() && !self.speaks_v2 {
+            // Before the guest can know that it was agreed upon.
+            self.speaks_v2 = true;
+            self.end.begin_v2();
         }
         if !self.keep(conn) {
             return has_sent;
@@ -208,7 +222,30 @@ impl RingLink {
         }
     }
 
-    /// INTRODUCE, again: the ring begins anew.
+    /// What an earlier daemon spoke on it was v2, with which no other can go on: its domain is told
+    /// so, and has to ask for a reconnection.
+    pub(in crate::worker) fn give_up_v2(&mut self) {
+        self.end.give_up_v2();
+        self.doorbell.ring(self.domid);
+    }
+
+    pub(in crate::worker) fn spoke_v2(&self) -> bool {
+        self.end.spoke_v2()
+    }
+
+    /// The connection begins anew, and the slot says so before the page does: what was v2 is not
+    /// taken for what comes.
+    pub(in crate::worker) fn begin_anew(&mut self, conn: &mut Connection, store: &Store) {
+        conn.reset(store);
+        self.speaks_v2 = false;
+        if let Some(keeping) = &mut self.keeping
+            && keeping.keep(&self.end, conn).is_err()
+        {
+            self.end();
+        }
+    }
+
+    /// INTRODUCE, again: the ring begins anew, after [`RingLink::begin_anew`].
     pub(in crate::worker) fn introduce(&mut self) {
         self.end.introduce();
         (self.blocked, self.moved) = (false, true);

@@ -22,9 +22,12 @@ use crate::{
 /// What has come.
 #[derive(Debug, Default)]
 pub(super) struct Incoming {
-    bytes: Vec<u8>,
+    /// Room for the rest of a frame and one read more.
+    buffer: Vec<u8>,
     /// Bytes at the front that are done with.
     done: usize,
+    /// Where what has come ends.
+    end: usize,
     /// The bodies of the message's frames so far, where there are several.
     parts: Vec<u8>,
 }
@@ -36,7 +39,7 @@ impl Incoming {
             // Ends: each turn takes a frame.
             while let Some((frame, body)) = self.frame()? {
                 let end = body.end;
-                let body = self.bytes.get(body).unwrap_or_default();
+                let body = self.buffer.get(body).unwrap_or_default();
                 let more = frame.has_more();
                 if self.parts.is_empty() && !more {
                     let body = body.to_vec();
@@ -77,7 +80,8 @@ impl Incoming {
     }
 
     fn frame_at(&self, at: usize) -> Result<Option<(Frame, Range<usize>)>, Error> {
-        let Some(frame) = self.bytes.get(at..).and_then(first).copied() else {
+        let come = self.buffer.get(at..self.end);
+        let Some(frame) = come.and_then(first).copied() else {
             return Ok(None);
         };
         if frame.len() > FRAGMENT_MAX || !frame.is_clean() {
@@ -85,17 +89,21 @@ impl Incoming {
         }
         let start = at.saturating_add(FRAME_HEAD);
         let end = start.saturating_add(frame.len());
-        Ok((end <= self.bytes.len()).then_some((frame, start..end)))
+        Ok((end <= self.end).then_some((frame, start..end)))
     }
 
     fn fill(&mut self, stream: &mut impl Read) -> Result<(), Error> {
-        self.bytes.drain(..self.done);
-        self.done = 0;
-        let mut chunk = [0; INPUT_MAX];
-        match stream.read(&mut chunk) {
+        self.buffer.copy_within(self.done..self.end, 0);
+        (self.done, self.end) = (0, self.end.saturating_sub(self.done));
+        let wanted = self.end.saturating_add(INPUT_MAX);
+        if self.buffer.len() < wanted {
+            self.buffer.resize(wanted, 0);
+        }
+        let room = self.buffer.get_mut(self.end..wanted).unwrap_or_default();
+        match stream.read(room) {
             Ok(0) => Err(Error::Lost(io::ErrorKind::UnexpectedEof.into())),
             Ok(n) => {
-                self.bytes.extend_from_slice(chunk.get(..n).unwrap_or_default());
+                self.end = self.end.saturating_add(n.min(INPUT_MAX));
                 Ok(())
             }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(()),

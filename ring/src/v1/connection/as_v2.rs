@@ -35,6 +35,12 @@ impl Connection {
         self.v2.is_some()
     }
 
+    /// Whether what it is sent from now on, and what it sends, is v2.
+    #[must_use]
+    pub fn speaks_v2(&self) -> bool {
+        self.speaker().is_some()
+    }
+
     /// Whether it keeps versions of the store: [`Connection::tend`] matters to it.
     #[must_use]
     pub fn has_pins(&self) -> bool {

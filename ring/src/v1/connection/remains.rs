@@ -35,6 +35,8 @@ pub struct Remains {
     pub input: Vec<u8>,
     /// Bytes that are to be sent.
     pub output: Vec<u8>,
+    /// It spoke v2, of which nothing is kept: the rest is empty.
+    pub spoke_v2: bool,
 }
 
 /// A request that was executed before the restart, as the journal has it.
@@ -72,6 +74,7 @@ impl Remains {
     pub fn write(&self, out: &mut Vec<u8>) {
         let counts = (self.transactions.len(), self.answered.len());
         let counts = (count(counts.0), count(counts.1));
+        out.push(self.spoke_v2.into());
         put_head(out, (self.executed, self.next_transaction), counts, self.input.len());
         self.transactions.iter().for_each(|id| out.extend_from_slice(&id.to_le_bytes()));
         self.answered.iter().for_each(|one| put_answered(out, one));
@@ -80,6 +83,10 @@ impl Remains {
     }
 
     fn parse(bytes: &[u8]) -> Option<Remains> {
+        let (spoke_v2, bytes) = bytes.split_first()?;
+        if *spoke_v2 != 0 {
+            return (*spoke_v2 == 1).then(|| Remains { spoke_v2: true, ..Remains::default() });
+        }
         let (executed, bytes) = bytes.split_first_chunk()?;
         let (next, bytes) = bytes.split_first_chunk()?;
         let (open, bytes) = bytes.split_first_chunk()?;
@@ -110,6 +117,7 @@ impl Remains {
             answered,
             input: input.to_vec(),
             output: output.to_vec(),
+            spoke_v2: false,
         })
     }
 }
@@ -171,6 +179,10 @@ impl Connection {
 
     /// Writes what must be kept, for [`Remains::read`]; not while a reply is held.
     pub fn keep(&self, out: &mut Vec<u8>) {
+        if self.v2.is_some() {
+            return Remains { spoke_v2: true, ..Remains::default() }.write(out);
+        }
+        out.push(0);
         let (transactions, lost) = (&self.session.transactions, self.session.lost.as_deref());
         let input = self.input.bytes();
         let old = lost.map_or(&[][..], |lost| &lost.transactions);

@@ -15,6 +15,7 @@ use crate::{
     v2::{
         Step,
         body::put,
+        limits::KNOWN_KEPT,
         records::{Committed, Kind},
         request::permissions,
     },
@@ -37,9 +38,10 @@ pub(super) fn commit(
 ) -> Done {
     let mut buffers = vec![String::new(); steps.len()];
     let mut ready = Vec::with_capacity(steps.len());
+    let mut known = Vec::new();
     let mut bad = None;
     for (item, (step, buffer)) in steps.iter().zip(&mut buffers).enumerate() {
-        match prepare(step, buffer, around) {
+        match prepare(step, buffer, &mut known, around) {
             Ok(step) => ready.push(step),
             Err(failed) => {
                 // One before it may fail first.
@@ -108,18 +110,24 @@ fn is_unmet(kind: Kind, error: &Error) -> bool {
 fn prepare<'a>(
     step: &Step<'a>,
     buffer: &'a mut String,
+    known: &mut Vec<DomId>,
     around: &mut Around<'_>,
 ) -> Result<Ready<'a>, Failed> {
     let perms = match step.kind {
-        Kind::SetPerms => known_permissions(step.value, around)?,
+        Kind::SetPerms => known_permissions(step.value, known, around)?,
         _ => Vec::new(),
     };
     let path = around.node(step.path, buffer)?;
     Ok(Ready { kind: step.kind, path, value: step.value, stamp: step.stamp, perms })
 }
 
-/// A permission list whose domains the store knows, or learns of now.
-fn known_permissions(value: &[u8], around: &mut Around<'_>) -> Result<Vec<Perm>, Failed> {
+/// A permission list whose domains the store knows, or learns of now. `known`: some that it was
+/// found to know for this message.
+fn known_permissions(
+    value: &[u8],
+    known: &mut Vec<DomId>,
+    around: &mut Around<'_>,
+) -> Result<Vec<Perm>, Failed> {
     let perms = permissions(value).map_err(|bad| Failed::new(Errno::EINVAL, bad.to_string()))?;
     if around.session.refuses(Quota::NodePermissions, perms.len()) {
         return Err(Failed::new(Errno::ENOSPC, "the list is at the quota node-permissions"));
@@ -130,9 +138,14 @@ fn known_permissions(value: &[u8], around: &mut Around<'_>) -> Result<Vec<Perm>,
         return Err(Failed::new(Errno::EINVAL, text));
     }
     for (at, perm) in perms.iter().enumerate() {
-        let known = perm.domid == DomId::ANY
-            || v1::connection::known_or_alive(around.store, around.host, perm.domid).is_some();
-        if at == 0 && !known {
+        if perm.domid == DomId::ANY || known.contains(&perm.domid) {
+            continue;
+        }
+        if v1::connection::known_or_alive(around.store, around.host, perm.domid).is_some() {
+            if known.len() < KNOWN_KEPT {
+                known.push(perm.domid);
+            }
+        } else if at == 0 {
             let error = Error::UnknownDomain(perm.domid);
             return Err(Failed::new(Errno::ENOENT, error.to_string()));
         }
