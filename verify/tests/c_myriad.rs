@@ -128,3 +128,47 @@ fn the_program_uses_each_function() {
         .collect();
     assert!(unused.is_empty(), "{unused:?}");
 }
+
+#[test]
+fn what_is_installed_is_enough_to_compile_and_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let prefix = folder.path().join("usr");
+    let script = include().join("../c/install.sh");
+    let output = std::process::Command::new(&script)
+        .args(["--xenstore", "--from"])
+        .arg(libraries())
+        .env("PREFIX", &prefix)
+        .env("LIBDIR", prefix.join("lib64"))
+        .env_remove("DESTDIR")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = |name: &str| std::fs::read_to_string(prefix.join("lib64").join(name)).unwrap();
+    let pc = text("pkgconfig/myriad.pc");
+    let value = |name: &str| {
+        let line = pc.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
+        line.replace("${libdir}", &format!("{}/lib64", prefix.display()))
+            .replace("${includedir}", &format!("{}/include", prefix.display()))
+    };
+    assert_eq!(value("Version: "), env!("CARGO_PKG_VERSION"));
+    let compiled = folder.path().join("program");
+    // As `cc program.c $(pkg-config --cflags --libs myriad)` does.
+    let status = std::process::Command::new("cc")
+        .arg(c_support::source("myriad.c"))
+        .args(value("Cflags: ").split(' ').chain(value("Libs: ").split(' ')))
+        .arg("-o")
+        .arg(&compiled)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let server = Server::start_myriad(8).unwrap();
+    let output = std::process::Command::new(compiled)
+        .env("LD_LIBRARY_PATH", prefix.join("lib64"))
+        .arg(server.socket())
+        .arg("2")
+        .output()
+        .unwrap();
+    assert_eq!(output.stdout, b"ok\n", "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(prefix.join("lib64/myriad/libxenstore.so.4").is_file());
+    assert!(!prefix.join("lib64/libxenstore.so.4").exists());
+}

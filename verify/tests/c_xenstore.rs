@@ -83,6 +83,21 @@ fn a_daemon_that_is_gone_is_an_error_and_nothing_worse() {
 }
 
 #[test]
+fn a_program_that_gives_up_xens_interfaces_gives_up_its_connections() {
+    let (ours, theirs) = (ours(), theirs());
+    let include = format!("-I{}", peers().unwrap().join("root/usr/include").display());
+    let options = ["-std=c99", &include, "-D__XEN_TOOLS__"];
+    let place = format!("-L{}", theirs.display());
+    let link = ["-lxenstore", &*place, "-lxentoolcore"];
+    let program = Program::link("restricted.c", &options, &link, &ours);
+    for first in [&ours, &theirs] {
+        let server = Server::start_myriad(8).unwrap();
+        let libraries = format!("{}:{}", first.display(), theirs.display());
+        says_ok(&program, Path::new(&libraries), "", server.socket());
+    }
+}
+
+#[test]
 fn whoever_serves_the_socket_can_say_anything() {
     let program = program(&["-DNEWER"]);
     let long = v1(2, 5000, b"");

@@ -1,6 +1,6 @@
 //! Errors as numbers of errno.h.
 
-use std::ffi::c_int;
+use std::{ffi::c_int, io::ErrorKind};
 
 use myriad_core::Errno;
 use myriad_ring::{client::Error, v2::status};
@@ -8,7 +8,7 @@ use myriad_ring::{client::Error, v2::status};
 /// The number of an error of the client.
 pub(crate) fn of(error: &Error) -> c_int {
     match error {
-        Error::Unreachable { source, .. } => source.raw_os_error().unwrap_or(libc::ENOENT),
+        Error::Unreachable { source, .. } => system(source),
         Error::EventsLost(_) => libc::EOVERFLOW,
         Error::TimedOut => libc::ETIMEDOUT,
         Error::Lost(_) | Error::Broken => libc::ENOTCONN,
@@ -23,9 +23,10 @@ pub(crate) fn named(errno: Errno) -> c_int {
     c_int::try_from(status::number(errno)).unwrap_or(libc::EIO)
 }
 
-/// The number of an error of the system.
+/// The number of an error of the system; a path that is too long for a socket has none.
 pub(crate) fn system(error: &std::io::Error) -> c_int {
-    error.raw_os_error().unwrap_or(libc::EIO)
+    let other = if error.kind() == ErrorKind::InvalidInput { libc::EINVAL } else { libc::EIO };
+    error.raw_os_error().unwrap_or(other)
 }
 
 #[cfg(test)]

@@ -70,6 +70,21 @@ static void expect(uint64_t token, const char *path, int here)
     myriad_fired_free(fired);
 }
 
+/* The layouts that ring/c/src/myriad/results.rs has. */
+static void layouts(void)
+{
+    if (sizeof(void *) != 8)
+        return;
+    CHECK(sizeof(struct myriad_got) == 56 && offsetof(struct myriad_got, children_stamp) == 48);
+    CHECK(sizeof(struct myriad_child) == 40 && offsetof(struct myriad_child, status) == 32);
+    CHECK(sizeof(struct myriad_found_node) == 24);
+    CHECK(offsetof(struct myriad_found_node, owner) == 16);
+    CHECK(sizeof(struct myriad_fired) == 24 && offsetof(struct myriad_fired, path_size) == 16);
+    CHECK(sizeof(struct myriad_classic_reply) == 24);
+    CHECK(offsetof(struct myriad_classic_reply, payload) == 16);
+    CHECK(sizeof(struct myriad_step) == 40 && offsetof(struct myriad_step, stamp) == 32);
+}
+
 static void without_a_connection(void)
 {
     struct myriad_got *got = (struct myriad_got *)&client;
@@ -339,6 +354,7 @@ int main(int argc, char **argv)
     CHECK(myriad_api_version() == MYRIAD_API_VERSION);
     client = myriad_client_new();
     CHECK(client != NULL);
+    layouts();
     without_a_connection();
     if (strcmp(argv[2], "dies") == 0 || strcmp(argv[2], "hostile") == 0) {
         if (argv[2][0] == 'd')

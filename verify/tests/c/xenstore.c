@@ -387,12 +387,45 @@ static void *polls(void *unused)
     return unused;
 }
 
+/* Where no event comes, the descriptor is never readable: not for another thread's reply. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int is_over;
+
+static void *looks(void *unused)
+{
+    int over = 0;
+    while (!over) {
+        CHECK(!is_ready(shared));
+        CHECK(pthread_mutex_lock(&lock) == 0);
+        over = is_over;
+        CHECK(pthread_mutex_unlock(&lock) == 0);
+    }
+    return unused;
+}
+
+static void replies_are_no_events(void)
+{
+    pthread_t asker, looker;
+    int number = 0;
+    shared = xs_open(0);
+    CHECK(shared && !is_ready(shared));
+    CHECK(pthread_create(&looker, NULL, looks, NULL) == 0);
+    CHECK(pthread_create(&asker, NULL, asks, &number) == 0);
+    CHECK(pthread_join(asker, NULL) == 0);
+    CHECK(pthread_mutex_lock(&lock) == 0);
+    is_over = 1;
+    CHECK(pthread_mutex_unlock(&lock) == 0);
+    CHECK(pthread_join(looker, NULL) == 0);
+    xs_close(shared);
+}
+
 static int threads(void)
 {
     pthread_t asker[ASKERS], reader, writer;
     int number[ASKERS], i, round;
     unsigned count;
 
+    replies_are_no_events();
     for (round = 0; round < 2; round++) {
         shared = xs_open(0);
         CHECK(shared);

@@ -38,6 +38,11 @@ impl Program {
     /// Compiles a program of `tests/c`, and links it with a library of a folder. `CC` and `CXX`
     /// name other compilers than the system's.
     pub(crate) fn compile(name: &str, options: &[&str], library: &str, from: &Path) -> Program {
+        Program::link(name, options, &[library], from)
+    }
+
+    /// The same with more of the linker's options.
+    pub(crate) fn link(name: &str, options: &[&str], link: &[&str], from: &Path) -> Program {
         let folder = tempfile::tempdir().unwrap();
         let is_cpp = options.contains(&"c++");
         let (variable, default) = if is_cpp { ("CXX", "c++") } else { ("CC", "cc") };
@@ -50,7 +55,7 @@ impl Program {
             .arg(source(name))
             .args(["-x", "none", "-pthread", "-L"])
             .arg(from)
-            .arg(library)
+            .args(link)
             .arg("-o")
             .arg(folder.path().join("program"))
             .output()

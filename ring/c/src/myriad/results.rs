@@ -2,7 +2,10 @@
 //!
 //! C sees the first field of a [`Held`]; the rest keeps the memory, until the `Box` comes back.
 
-use std::ffi::{c_char, c_void};
+use std::{
+    ffi::{c_char, c_void},
+    mem::offset_of,
+};
 
 use myriad_core::{DomId, Errno, Perm};
 use myriad_ring::client::{Child, Event, Match, Message, Node, Told};
@@ -245,3 +248,16 @@ pub(super) fn reply(message: Message) -> Box<Reply> {
     let (op, size) = (message.header.op, size(&keep));
     hold(Payload { op, reserved: 0, size, payload: keep.as_ptr().cast() }, keep)
 }
+
+// The layouts that `verify/tests/c/myriad.c` finds in the header.
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    assert!(size_of::<Got>() == 56 && offset_of!(Got, children_stamp) == 48);
+    assert!(size_of::<ChildSeen>() == 40 && offset_of!(ChildSeen, status) == 32);
+    assert!(size_of::<MatchSeen>() == 24 && offset_of!(MatchSeen, owner) == 16);
+    assert!(size_of::<EventSeen>() == 24 && offset_of!(EventSeen, path_size) == 16);
+    assert!(size_of::<Payload>() == 24 && offset_of!(Payload, payload) == 16);
+    assert!(size_of::<crate::raw::Step<'_>>() == 40 && size_of::<Permission>() == 4);
+    assert!(offset_of!(crate::raw::Step<'_>, stamp) == 32);
+    assert!(size_of::<(Many, Children, Matches)>() == 48);
+};

@@ -4,12 +4,12 @@
 //! reply goes to the thread that asked, an event into the queue, and then all waiters look again.
 //!
 //! Invariants:
-//! 1. At most one thread reads: the one that has taken [`State::incoming`].
+//! 1. At most one thread reads: the one that has taken `State::incoming`.
 //! 2. At most one request is under way: its thread holds `asking`. So a reply needs no id, and
 //!    the order in which locks are taken is `asking`, `state`.
 //! 3. The descriptor to poll is readable only if an event waits or something comes that is no
 //!    reply: while a request is under way the connection is not listened to. Programs poll it in
-//!    one thread and then ask for an event *with* waiting ([`Handle::event`]), while others make
+//!    one thread and then ask for an event *with* waiting (`event`), while others make
 //!    requests.
 //! 4. After an error that leaves the stream between two messages nothing is sent or read any more.
 //!    The descriptor to poll tells of it once: until somebody has asked for an event.
