@@ -99,8 +99,7 @@ impl Words for Small {
 
     fn load(&self, place: Place, ordering: Ordering) -> u32 {
         self.did.borrow_mut().push(Did::Loaded(place));
-        let ordering =
-            if self.mutant == Mutant::Acquire { Ordering::Relaxed } else { ordering };
+        let ordering = if self.mutant == Mutant::Acquire { Ordering::Relaxed } else { ordering };
         match loads() {
             Loads::Newest => self.word(place).fetch_add(0, ordering),
             Loads::Older => self.word(place).load(ordering),
@@ -108,8 +107,7 @@ impl Words for Small {
     }
 
     fn store(&self, place: Place, value: u32, ordering: Ordering) {
-        let ordering =
-            if self.mutant == Mutant::Release { Ordering::Relaxed } else { ordering };
+        let ordering = if self.mutant == Mutant::Release { Ordering::Relaxed } else { ordering };
         match loads() {
             Loads::Newest => drop(self.word(place).swap(value, ordering)),
             Loads::Older => self.word(place).store(value, ordering),
