@@ -155,7 +155,8 @@ struct myriad_listed {
 };
 
 /* Lists the children of a node with their values. The names are those of one moment; values may be
- * newer where there are many, but for those of a snapshot. */
+ * newer where there are many, but for those of a snapshot. -EBUSY where the children changed each
+ * time before all pages had come. */
 int myriad_list(struct myriad_client *client, uint32_t snapshot, const char *path,
                 struct myriad_listed **listed);
 void myriad_listed_free(struct myriad_listed *listed);

@@ -101,12 +101,14 @@ fn a_program_that_gives_up_xens_interfaces_gives_up_its_connections() {
 fn whoever_serves_the_socket_can_say_anything() {
     let program = program(&["-DNEWER"]);
     let long = v1(2, 5000, b"");
+    let event = [&[b'/'; 4093][..], b"\0t\0"].concat();
     let answers: Vec<Answers> = vec![
         ("closes", vec![], vec![]),
         ("another operation", v1(3, 1, b"x"), vec![]),
         ("too long", long.clone(), long),
         ("an event without a token", v1(15, 3, b"/t\0"), vec![]),
         ("an event without strings", v1(15, 2, b"/t"), vec![]),
+        ("events, and it never stops", vec![], v1(15, 4096, &event)),
     ];
     for answers in &answers {
         meets(answers, |socket| {

@@ -149,3 +149,59 @@ fn a_daemon_that_ends_is_noticed() {
     assert!(matches!(first, Error::Lost(_)), "{first}");
     assert!(matches!(client.read("/t"), Err(Error::Broken)));
 }
+
+#[test]
+fn a_snapshot_stays_what_it_was() {
+    let daemon = start_daemon();
+    let mut client = daemon.client();
+    client.write("/t/a", "1").unwrap();
+    assert!(matches!(client.snapshot(), Err(Error::Declined { errno: Errno::ENOSYS, .. })));
+    assert!(client.negotiate().unwrap());
+    let before = client.snapshot().unwrap();
+    client.write("/t/a", "2").unwrap();
+    client.write("/t/b", "").unwrap();
+    assert_eq!(client.get_at(before, "/t/a").unwrap().value, b"1");
+    assert_eq!(client.get("/t/a").unwrap().value, b"2");
+    let told = client.get_many_at(before, &["/t/b", "/t/a"]).unwrap();
+    assert_eq!(told[0], Err(Errno::ENOENT));
+    assert_eq!(told[1].as_ref().unwrap().value, b"1");
+    let was = vec![("a".to_owned(), Ok(b"1".to_vec()))];
+    assert_eq!(client.list_values_at(before, "/t").unwrap(), was);
+    client.end_snapshot(before).unwrap();
+    assert!(client.get_at(before, "/t/a").unwrap_err().is_not_found());
+}
+
+#[test]
+fn an_index_names_the_owners_of_its_matches() {
+    let daemon = start_daemon();
+    let mut client = daemon.client();
+    client.control("sim", ["create", "7"]).unwrap();
+    client.write("/local/domain/7/name", "web").unwrap();
+    client.write("/local/domain/8/name", "web").unwrap();
+    client.set_perms("/local/domain/7/name", &[Perm::parse(b"r7").unwrap()]).unwrap();
+    for speaks_v2 in [false, true] {
+        let mut client = daemon.client();
+        assert!(!speaks_v2 || client.negotiate().unwrap());
+        let mut found = client.matches("domain-name", "web").unwrap();
+        found.sort_by_key(|found| found.captures.clone());
+        let found: Vec<_> = found.iter().map(|found| (&*found.captures, found.owner)).collect();
+        assert_eq!(found, [("7", DomId(7)), ("8", DomId(0))]);
+        assert!(client.matches("domain-name", "nobody").unwrap().is_empty());
+    }
+}
+
+#[test]
+fn an_event_that_came_with_an_answer_is_known_to_be_there() {
+    let daemon = start_daemon();
+    for speaks_v2 in [false, true] {
+        let mut client = daemon.client();
+        assert!(!speaks_v2 || client.negotiate().unwrap());
+        client.watch("/t", "token").unwrap();
+        client.next_event().unwrap();
+        assert!(!client.has_event());
+        client.write("/t", "1").unwrap();
+        assert!(client.has_event());
+        client.next_event().unwrap();
+        assert!(!client.has_event());
+    }
+}

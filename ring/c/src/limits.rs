@@ -9,3 +9,8 @@ pub const REST_OF_EVENT: Duration = Duration::from_millis(10);
 
 /// Characters of the text of an error; what is longer is cut.
 pub const ERROR_TEXT: usize = 1024;
+
+/// Bytes of events that a handle of [`crate::xs`] keeps while nobody asks for them: over half a
+/// million of the usual size. They come while the program makes requests, since they lie before
+/// the replies; past this the handle is of no use any more, as if the daemon had gone.
+pub const EVENT_BYTES: usize = 64 << 20;

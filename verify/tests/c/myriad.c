@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "myriad.h"
 
@@ -233,10 +235,21 @@ static void several(void)
 static void indices(int protocol)
 {
     struct myriad_found *found;
+    struct myriad_permission owner = {7, MYRIAD_READ, 0};
+    struct myriad_step perms = step(MYRIAD_SET_PERMS, "/local/domain/8/name", NULL);
     CHECK(myriad_lookup(client, MYRIAD_NOW, "domain-name", "web", &found) == 0);
     CHECK(found->count == 1 && strcmp(found->nodes[0].captures, "7") == 0);
     CHECK(found->nodes[0].captures_size == 1 && found->nodes[0].owner == 0);
     myriad_found_free(found);
+    /* A guest that calls itself like another is told apart. */
+    perms.value = &owner;
+    perms.value_size = sizeof(owner);
+    CHECK(one(MYRIAD_SET_VALUE, "/local/domain/8/name", "web") == 0);
+    CHECK(myriad_commit(client, &perms, 1, NULL) == 0);
+    CHECK(myriad_lookup(client, MYRIAD_NOW, "domain-name", "web", &found) == 0);
+    CHECK(found->count == 2 && found->nodes[0].owner + found->nodes[1].owner == 7);
+    myriad_found_free(found);
+    CHECK(one(MYRIAD_REMOVE, "/local/domain/8", NULL) == 0);
     CHECK(protocol == 1 || myriad_lookup(client, MYRIAD_NOW, "none", "x", &found) == -ENOENT);
 }
 
@@ -266,6 +279,27 @@ static void watches(int protocol)
     CHECK(myriad_unwatch(client, "/tool/c", 0xfedcba9876543210u) == 0);
     CHECK(one(MYRIAD_SET_VALUE, "/tool/c/a", "3") == 0);
     CHECK(myriad_next_event(client, 0, &fired) == 0);
+}
+
+/* A child that frees its copy takes nothing from the parent. */
+static void forks(void)
+{
+    int status;
+    pid_t child;
+    CHECK(myriad_watch(client, "/tool/c", 9, MYRIAD_ALL_LEVELS) == 0);
+    expect(9, "/tool/c", 0);
+    child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        myriad_client_free(client);
+        _exit(0);
+    }
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    CHECK(!is_ready());
+    CHECK(one(MYRIAD_SET_VALUE, "/tool/c/a", "3") == 0);
+    CHECK(is_ready());
+    expect(9, "/tool/c/a", 1);
+    CHECK(myriad_unwatch(client, "/tool/c", 9) == 0);
 }
 
 static void snapshots(int protocol)
@@ -318,7 +352,9 @@ static void is_lost(int first)
 
 static void dies(const char *path)
 {
+    struct myriad_client *first = client, *sender = myriad_client_new();
     struct myriad_fired *fired;
+    CHECK(myriad_connect(sender, path, 0) == 0);
     CHECK(myriad_connect(client, path, 0) == 0);
     CHECK(myriad_watch(client, "/tool", 1, MYRIAD_ALL_LEVELS) == 0);
     expect(1, "/tool", 0);
@@ -328,6 +364,11 @@ static void dies(const char *path)
     CHECK(getchar() == EOF);
     CHECK(is_ready_in(-1));
     is_lost(myriad_next_event(client, -1, &fired));
+    /* A connection that doesn't know yet sends into nothing. */
+    client = sender;
+    is_lost(one(MYRIAD_SET_VALUE, "/tool/c", "x"));
+    myriad_client_free(sender);
+    client = first;
     CHECK(myriad_connect(client, path, 0) == -ECONNREFUSED);
 }
 
@@ -374,6 +415,7 @@ int main(int argc, char **argv)
     if (strcmp(argv[2], "old") != 0)
         indices(protocol);
     watches(protocol);
+    forks();
     snapshots(protocol);
     /* A new connection knows nothing of the old one's watches. */
     CHECK(myriad_watch(client, "/tool/c", 5, MYRIAD_ALL_LEVELS) == 0);

@@ -485,11 +485,11 @@ static void *is_woken(void *xs)
 
 static int dies(void)
 {
-    struct xs_handle *xs = xs_open(0), *other = xs_open(0);
+    struct xs_handle *xs = xs_open(0), *other = xs_open(0), *sender = xs_open(0);
     pthread_t waiter;
     unsigned count;
 
-    CHECK(xs && other && xs_watch(xs, "/t", "t"));
+    CHECK(xs && other && sender && xs_watch(xs, "/t", "t"));
     is_event(xs_read_watch(xs, &count), "/t", "t");
     CHECK(!is_ready(xs));
     CHECK(pthread_create(&waiter, NULL, is_woken, other) == 0);
@@ -501,7 +501,10 @@ static int dies(void)
     CHECK(is_ready_in(xs, -1));
     FAILS(xs_check_watch(xs), EINVAL);
     CHECK(!is_ready(xs));
-    /* No signal, and no hang. */
+    /* No signal, and no hang: of a connection that doesn't know yet, and of one that does. */
+    CHECK(!xs_write(sender, XBT_NULL, "/t", "x", 1) && errno == EPIPE);
+    CHECK(!xs_write(sender, XBT_NULL, "/t", "x", 1) && errno == EBADF);
+    xs_close(sender);
     CHECK(!xs_write(xs, XBT_NULL, "/t", "x", 1));
     CHECK(!xs_read(xs, XBT_NULL, "/t", &count));
     CHECK(!xs_watch(other, "/t", "t"));

@@ -92,7 +92,8 @@ pub(crate) fn outlives(command: &mut Command, server: Server) {
     assert_eq!((&*first, &*last), ("ready", "ok"), "{said}");
 }
 
-/// What a hostile server answers to the first message of a client, and to each later one.
+/// What a hostile server answers to the first message of a client, and to each later one; by its
+/// name, whether it closes where it has no answer, or never stops.
 pub(crate) type Answers = (&'static str, Vec<u8>, Vec<u8>);
 
 /// A message of v1.
@@ -119,6 +120,8 @@ pub(crate) fn meets(answers: &Answers, command: impl FnOnce(&Path) -> Command) {
                     if is_over || stream.write_all(&answer).is_err() {
                         return;
                     }
+                    // Ends with the client, too.
+                    while name.contains("never stops") && stream.write_all(&later).is_ok() {}
                     answer.clone_from(&later);
                 }
             });

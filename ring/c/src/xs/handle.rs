@@ -14,7 +14,7 @@
 //! 4. After an error that leaves the stream between two messages nothing is sent or read any more.
 //!    The descriptor to poll tells of it once: until somebody has asked for an event.
 
-use std::{collections::VecDeque, ffi::c_int, os::fd::AsFd};
+use std::{ffi::c_int, os::fd::AsFd};
 
 use myriad_ring::{
     client::{Error, Incoming, Message, Stream, places, strings},
@@ -22,6 +22,7 @@ use myriad_ring::{
 };
 
 use super::{
+    events::Events,
     restrict::Registration,
     wire::{self, Bytes},
 };
@@ -56,8 +57,7 @@ struct State {
     incoming: Option<Incoming>,
     is_asking: bool,
     reply: Option<Message>,
-    /// Payloads of events: the path, the token, each with its NUL.
-    events: VecDeque<Vec<u8>>,
+    events: Events,
     /// The connection is of no use any more.
     has_ended: bool,
     poll: Option<Poll>,
@@ -74,7 +74,7 @@ impl Handle {
             incoming: Some(Incoming::default()),
             is_asking: false,
             reply: None,
-            events: VecDeque::new(),
+            events: Events::default(),
             has_ended: false,
             poll: None,
         };
@@ -125,9 +125,9 @@ impl Handle {
     /// The next event; EAGAIN where there is none and the caller doesn't wait.
     pub(super) fn event(&self, waits: bool) -> Result<Vec<u8>, c_int> {
         let event = self.receive(waits, |state| {
-            let event = state.events.pop_front();
-            state.ring();
-            event
+            let event = state.events.pop()?;
+            state.settle();
+            Some(event)
         });
         let state = self.state.lock();
         if event.is_err() && state.has_ended {
@@ -143,8 +143,8 @@ impl Handle {
     /// Drops the events for which this holds.
     pub(super) fn drop_events(&self, is_gone: impl Fn(&[u8]) -> bool) {
         let mut state = self.state.lock();
-        state.events.retain(|event| !is_gone(event));
-        state.ring();
+        state.events.forget(is_gone);
+        state.settle();
     }
 
     /// The descriptor to poll.
@@ -158,7 +158,7 @@ impl Handle {
             state.poll = Some(poll.map_err(|error| number::system(&error))?);
             let listens = !state.is_asking;
             self.listen(&state, listens);
-            state.ring();
+            state.settle();
         }
         state.poll.as_ref().map(Poll::number).ok_or(libc::EBADF)
     }
@@ -220,11 +220,11 @@ impl Handle {
 
     fn sort(&self, state: &mut State, message: Message) {
         if message.header.op == Op::WatchEvent as u32 {
-            match wire::closed(message.payload) {
-                Some(event) => state.events.push_back(event),
-                None => self.end(state),
+            let event = wire::closed(message.payload);
+            if !event.is_some_and(|event| state.events.push(event)) {
+                self.end(state);
             }
-            state.ring();
+            state.settle();
         } else if state.is_asking && state.reply.is_none() {
             state.reply = Some(message);
         } else {
@@ -241,8 +241,8 @@ impl Handle {
 }
 
 impl State {
-    /// The bell says whether an event waits.
-    fn ring(&mut self) {
+    /// After a change of the events: the bell says whether there are any.
+    fn settle(&mut self) {
         let waits = !self.events.is_empty();
         if let Some(poll) = &mut self.poll {
             poll.ring(waits);

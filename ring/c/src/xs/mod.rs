@@ -3,6 +3,7 @@
 
 pub mod abi;
 pub mod abi_more;
+mod events;
 pub mod handle;
 mod perms;
 mod restrict;
