@@ -135,5 +135,14 @@ mutant replies-before-others-events daemon/src/worker/serve.rs \
   's/Own \{ up_to: seq.max\(committed\), number \}/Own { up_to: if seq.max(committed) > 1 { seq.max(committed) - 1 } else { 0 }, number }/'
 mutant early-replies-late ring/src/v1/connection/output.rs 's/early.fires <= at/early.fires < at/'
 
+# Protocol v2.
+mutant condition-is-not-looked-at ring/src/v2/serve/commit.rs \
+  's/edit.stat\(caller, self.path\)\?.value == self.value/edit.stat(caller, self.path).map(|_| true)?/'
+mutant commit-tells-each-change ring/src/v2/serve/commit.rs 's/^ *edit.as_one\(nodes_max\);//;s/let nodes_max/let _nodes_max/'
+mutant get-many-of-several-versions ring/src/v2/serve/read.rs \
+  '/fn get_many/,/^    }/s/let put = put_node\(reads, /std::thread::yield_now();\n                    let mut view = around.store.pin();\n                    let _ = \&reads;\n                    let put = put_node(\&mut view, /'
+mutant snapshot-moves-on ring/src/v2/serve/read.rs \
+  '/fn get_many/,/^    }/s/self.reading\(get.snapshot.get\(\), /self.reading(0, /;/fn get\(/,/^    }/s/self.reading\(get.snapshot.get\(\), /self.reading(0, /'
+
 echo "$caught caught"
 exit $failed

@@ -5,7 +5,9 @@ use std::fmt;
 use myriad_core::Perm;
 use myriad_ring::v1::Op;
 
-/// An operation of the protocol. Paths are absolute.
+use super::item::{Item, in_a_line};
+
+/// An operation of the protocol. Paths are absolute. The last five are v2's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
     /// READ.
@@ -30,6 +32,16 @@ pub enum Act {
     Start,
     /// TRANSACTION_END; true: what was done is to be kept.
     End(bool),
+    /// COMMIT.
+    Commit(Vec<Item>),
+    /// GET_MANY: the answer is the values, each closed by a NUL; `!` and an error where it has one.
+    GetMany(Vec<String>),
+    /// LIST with values: the answer is the children, each a name, `=`, and what GET_MANY says.
+    ListValues(String),
+    /// LOOKUP in the index of names: the answer is the matches, each a domain and its owner.
+    LookUp(String),
+    /// WATCH of several: path and token each.
+    WatchAll(Vec<(String, String)>),
 }
 
 /// A request of a client.
@@ -41,11 +53,11 @@ pub struct Ask {
     pub tx: bool,
 }
 
-/// A reply's payload, or the name of the error.
+/// A reply's payload, or the name of the error; of a batch of v2 with the item that is to blame.
 pub type Reply = Result<Vec<u8>, String>;
 
 impl Act {
-    /// Its number in the protocol.
+    /// Its number in v1, or that of what is nearest to it.
     #[must_use]
     pub fn op(&self) -> Op {
         match self {
@@ -59,7 +71,23 @@ impl Act {
             Act::Watch(..) => Op::Watch,
             Act::Unwatch(..) => Op::Unwatch,
             Act::Start => Op::TransactionStart,
-            Act::End(_) => Op::TransactionEnd,
+            Act::End(_) | Act::Commit(_) => Op::TransactionEnd,
+            Act::GetMany(_) => Op::Read,
+            Act::ListValues(_) | Act::LookUp(_) => Op::Directory,
+            Act::WatchAll(_) => Op::Watch,
+        }
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Act::Commit(_) => "COMMIT",
+            Act::GetMany(_) => "GET_MANY",
+            Act::ListValues(_) => "LIST",
+            Act::LookUp(_) => "LOOKUP",
+            Act::WatchAll(_) => "WATCH_ALL",
+            _ => self.op().name(),
         }
     }
 
@@ -71,18 +99,23 @@ impl Act {
                 Some(path)
             }
             Act::Write(path, _) | Act::Rm(path) | Act::SetPerms(path, _) => Some(path),
-            Act::Watch(path, _) | Act::Unwatch(path, _) => Some(path),
-            Act::Start | Act::End(_) => None,
+            Act::Watch(path, _) | Act::Unwatch(path, _) | Act::ListValues(path) => Some(path),
+            Act::Commit(items) => items.first().map(Item::path),
+            Act::GetMany(paths) => paths.first().map(String::as_str),
+            Act::Start | Act::End(_) | Act::LookUp(_) | Act::WatchAll(_) => None,
         }
     }
 
     /// Whether it may change a node.
     #[must_use]
     pub fn changes(&self) -> bool {
-        matches!(self, Act::Write(..) | Act::Mkdir(_) | Act::Rm(_) | Act::SetPerms(..))
+        matches!(
+            self,
+            Act::Write(..) | Act::Mkdir(_) | Act::Rm(_) | Act::SetPerms(..) | Act::Commit(_)
+        )
     }
 
-    /// What follows the header.
+    /// What follows the header in v1; nothing for what is v2's.
     #[must_use]
     pub fn payload(&self) -> Vec<u8> {
         let text = match self {
@@ -93,6 +126,8 @@ impl Act {
             Act::End(commit) => format!("{}\0", if *commit { 'T' } else { 'F' }),
             Act::Read(path) | Act::List(path) | Act::GetPerms(path) => format!("{path}\0"),
             Act::Mkdir(path) | Act::Rm(path) => format!("{path}\0"),
+            Act::Commit(_) | Act::GetMany(_) | Act::ListValues(_) => String::new(),
+            Act::LookUp(_) | Act::WatchAll(_) => String::new(),
         };
         text.into_bytes()
     }
@@ -100,11 +135,18 @@ impl Act {
 
 impl fmt::Display for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.op().name())?;
-        if let Some(path) = self.path() {
-            write!(f, " {path}")?;
+        write!(f, "{}", self.name())?;
+        match self {
+            Act::Commit(_) | Act::GetMany(_) => {}
+            _ => self.path().map_or(Ok(()), |path| write!(f, " {path}"))?,
         }
         match self {
+            Act::Commit(items) => write!(f, " {}", in_a_line(items)),
+            Act::GetMany(paths) => write!(f, " {}", in_a_line(paths)),
+            Act::LookUp(key) => write!(f, " {key}"),
+            Act::WatchAll(watches) => {
+                watches.iter().try_for_each(|(path, token)| write!(f, " {path} {token}"))
+            }
             Act::Write(_, more) | Act::Watch(_, more) | Act::Unwatch(_, more) => {
                 write!(f, " {more}")
             }

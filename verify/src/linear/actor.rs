@@ -30,7 +30,7 @@ use super::{
     link::{Link, LinkError},
     record::{Call, ClientLog, Event},
 };
-use crate::oracle::wire::{Message, encode};
+use crate::oracle::wire::Message;
 
 /// What all clients of a run share.
 #[derive(Debug)]
@@ -176,7 +176,7 @@ impl Actor {
         // Now all is done: whatever event is due comes before this answer, and none after it.
         let last = Ask { act: Act::Read(part.last), tx: false };
         self.batch(vec![last], &mut log)?;
-        self.send(Op::ResetWatches, 0, b"\0")?;
+        self.send(Op::ResetWatches, b"\0")?;
         loop {
             match self.receive()? {
                 (message, at) if message.op == Op::WatchEvent as u32 => {
@@ -204,10 +204,8 @@ impl Actor {
         let (mut bytes, mut times) = (Vec::new(), Vec::with_capacity(batch.len()));
         for ask in &batch {
             times.push(self.stage.tick());
-            let tx = if ask.tx { self.open } else { 0 };
             self.requests = self.requests.wrapping_add(1);
-            let op = ask.act.op() as u32;
-            bytes.extend(encode(op, self.requests, tx, &ask.act.payload()));
+            bytes.extend(self.link.encode(ask, self.requests, self.open));
         }
         self.link.send(bytes)?;
         self.stage.has_sent(self.place, self.sent);
@@ -240,9 +238,10 @@ impl Actor {
         }
     }
 
-    fn send(&mut self, op: Op, tx: u32, payload: &[u8]) -> Result<(), LinkError> {
+    fn send(&mut self, op: Op, payload: &[u8]) -> Result<(), LinkError> {
         self.requests = self.requests.wrapping_add(1);
-        self.link.send(encode(op as u32, self.requests, tx, payload))
+        let request = self.link.encode_old(op, self.requests, payload);
+        self.link.send(request)
     }
 
     fn receive(&mut self) -> Result<(Message, u64), LinkError> {

@@ -48,6 +48,28 @@ pub(super) fn execute(tree: &mut Tree, domid: u16, act: &Act, raised: &mut Vec<R
 
 /// The answer to a request that changes nothing.
 pub(super) fn answer(tree: &Tree, domid: u16, act: &Act) -> Right {
+    let told = |path: &str| match answer(tree, domid, &Act::Read(path.to_owned())) {
+        Ok(value) => value,
+        Err(errno) => format!("!{errno}").into_bytes(),
+    };
+    match act {
+        Act::GetMany(paths) => {
+            return Ok(paths.iter().flat_map(|path| [told(path), vec![0]].concat()).collect());
+        }
+        Act::ListValues(path) => {
+            let children = tree.read(domid, path)?.children.iter();
+            let one = |name: &Rc<str>| {
+                [name.as_bytes(), b"=", &told(&format!("{path}/{name}")), &[0]].concat()
+            };
+            return Ok(children.flat_map(one).collect());
+        }
+        Act::LookUp(key) => {
+            let domains = tree.names().get(key.as_str()).into_iter().flatten();
+            let owner = |domain: &str| tree.owner_of_name(domain).unwrap_or_default();
+            return Ok(domains.flat_map(|d| format!("{d} {}\0", owner(d)).into_bytes()).collect());
+        }
+        _ => {}
+    }
     let path = act.path().unwrap_or_default();
     if is_within(path, INDICES) {
         return if domid == 0 { index(tree, path, act) } else { Err("EACCES") };

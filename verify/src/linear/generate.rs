@@ -3,9 +3,12 @@
 //! All paths are few and everybody's, so that most requests meet others'. Values are used once, so
 //! that an answer says whose write it has seen; names come from three, so that their index has
 //! keys with several matches and keys that come and go. Some of the nodes change hands while they
-//! are written.
+//! are written. A client of v2 has no transactions but snapshots, and changes most of what it
+//! changes by commits, half of them with a condition that may hold.
 
 use myriad_core::Perm;
+
+mod new;
 
 use super::{
     act::{Act, Ask},
@@ -30,6 +33,15 @@ pub struct Program {
     pub clients: Vec<Vec<Batch>>,
 }
 
+/// Whether a client of these speaks v2: the first of the socket or another, by the seed, and where
+/// there are more than two every second one.
+#[must_use]
+pub fn speaks_v2(seed: u64, clients: &[u16], at: usize) -> bool {
+    let sockets = clients.iter().filter(|domid| **domid == 0).count().max(1);
+    let first = usize::try_from(seed % 2).unwrap_or(0) % sockets;
+    clients.get(at) == Some(&0) && at % 2 == first % 2
+}
+
 /// The program of a history for these clients: 0 for one of the socket, else the guest's domain.
 #[must_use]
 pub fn program(seed: u64, number: u64, clients: &[u16]) -> Program {
@@ -39,8 +51,18 @@ pub fn program(seed: u64, number: u64, clients: &[u16]) -> Program {
     let more = rng.permille(MORE_TRANSACTIONS);
     let play = |(at, domid): (usize, &u16)| {
         let rng = Rng::new(rng.clone().draw().wrapping_add(at as u64));
-        Player { rng, places: &places, at, domid: *domid, more, written: 0, watches: Vec::new() }
-            .play()
+        Player {
+            rng,
+            places: &places,
+            at,
+            domid: *domid,
+            is_new: speaks_v2(seed, clients, at),
+            more,
+            written: 0,
+            watches: Vec::new(),
+            last: None,
+        }
+        .play()
     };
     let played = clients.iter().enumerate().map(play).collect();
     let cleanup = [&places.home, &places.domains[0], &places.domains[1]];
@@ -98,10 +120,14 @@ struct Player<'p> {
     places: &'p Places,
     at: usize,
     domid: u16,
+    /// Whether it speaks v2.
+    is_new: bool,
     /// Whether one of the socket has several transactions.
     more: bool,
     written: usize,
     watches: Vec<(String, String)>,
+    /// What it has written last, and where.
+    last: Option<(String, String)>,
 }
 
 impl Player<'_> {
@@ -112,7 +138,7 @@ impl Player<'_> {
             let may = self.domid != 0 || self.more || transactions == 0;
             if may && self.rng.permille(220) {
                 transactions += 1;
-                batches.extend(self.transaction());
+                batches.extend(if self.is_new { self.snapshot() } else { self.transaction() });
             } else {
                 let length = if self.rng.permille(400) { 1 } else { self.rng.range(2, BATCH) };
                 // Writes that are at hand together share a publication.
@@ -149,7 +175,11 @@ impl Player<'_> {
     }
 
     fn act(&mut self, writes: bool) -> Act {
-        if !writes && self.rng.permille(130) { self.watch() } else { self.node_act(writes) }
+        match () {
+            () if !writes && self.rng.permille(130) => self.watch(),
+            () if self.is_new && self.rng.permille(650) => self.new_act(writes),
+            () => self.node_act(writes),
+        }
     }
 
     fn node_act(&mut self, writes: bool) -> Act {
@@ -192,7 +222,9 @@ impl Player<'_> {
             return Act::Write(path, self.rng.pick(first, others).clone());
         }
         self.written += 1;
-        Act::Write(path, format!("{}-{}", self.at, self.written))
+        let value = format!("{}-{}", self.at, self.written);
+        self.last = Some((path.clone(), value.clone()));
+        Act::Write(path, value)
     }
 
     fn set_perms(&mut self, path: String) -> Act {

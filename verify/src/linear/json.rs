@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     act::{Act, Ask},
+    item::{Item, in_a_line},
     record::{Call, ClientLog, Event, History},
 };
 
@@ -60,9 +61,16 @@ fn act(act: &Act) -> Value {
         Act::Write(_, text) | Act::Watch(_, text) | Act::Unwatch(_, text) => text.clone(),
         Act::SetPerms(_, perms) => perms.iter().map(Perm::to_string).collect::<Vec<_>>().join(" "),
         Act::End(commit) => if *commit { "T" } else { "F" }.into(),
+        Act::Commit(items) => in_a_line(items),
+        Act::GetMany(paths) => paths.join(" "),
+        Act::LookUp(key) => key.clone(),
+        Act::WatchAll(watches) => {
+            let one = |(path, token): &(String, String)| format!("{path} {token}");
+            watches.iter().map(one).collect::<Vec<_>>().join(" ")
+        }
         _ => String::new(),
     };
-    json!({ "op": act.op().name(), "path": act.path(), "text": text })
+    json!({ "op": act.name(), "path": act.path(), "text": text })
 }
 
 fn events(events: &[Event]) -> Vec<Value> {
@@ -110,8 +118,23 @@ fn read_act(value: &Value) -> Option<Act> {
         "UNWATCH" => Act::Unwatch(path()?, more()?),
         "TRANSACTION_START" => Act::Start,
         "TRANSACTION_END" => Act::End(more()? == "T"),
+        "COMMIT" => Act::Commit(Item::parse_all(&more()?)?),
+        "GET_MANY" => Act::GetMany(more()?.split(' ').map(str::to_owned).collect()),
+        "LIST" => Act::ListValues(path()?),
+        "LOOKUP" => Act::LookUp(more()?),
+        "WATCH_ALL" => Act::WatchAll(pairs(&more()?)),
         _ => return None,
     })
+}
+
+/// Words, two by two.
+fn pairs(text: &str) -> Vec<(String, String)> {
+    let words: Vec<&str> = text.split(' ').collect();
+    let pair = |pair: &[&str]| match pair {
+        [path, token] => Some(((*path).to_owned(), (*token).to_owned())),
+        _ => None,
+    };
+    words.chunks(2).filter_map(pair).collect()
 }
 
 fn read_event(value: &Value) -> Option<Event> {

@@ -18,6 +18,8 @@ pub const REQUESTS_EACH: usize = 15;
 pub const BATCH: usize = 6;
 /// Requests of a transaction between START and END, at most.
 pub const TRANSACTION: usize = 5;
+/// Items of a commit besides its conditions, and nodes that are read as of one moment, at most.
+pub const ITEMS: usize = 4;
 /// Watches that a client may have at a time.
 pub const WATCHES: usize = 3;
 /// In so many of 1000 histories a client of the socket has more than one transaction. Where the

@@ -14,6 +14,9 @@
 //!   program is drawn from a seed and its number ([`generate`]); when things happen is the system's
 //!   choice, so the same program makes other histories. One that fails is kept as JSON ([`json`])
 //!   and can be checked again.
+//! - One client of the socket speaks **protocol v2** ([`generate::speaks_v2`]): its transactions
+//!   are snapshots, and it makes commits with conditions, reads several nodes as of one moment, and
+//!   registers watches by the batch ([`act::Act`]). Its answers are written as v1 would write them.
 //! - The **specification** ([`spec`], [`tree`]) executes one request after another: nodes,
 //!   permissions, the index of names, transactions, watches and their events. It has a tree of its
 //!   own, since the [reference model](crate::model) knows how a state came about (generations,
@@ -27,6 +30,7 @@ mod actor;
 mod answer;
 pub mod check;
 pub mod generate;
+pub mod item;
 pub mod json;
 pub mod limits;
 mod link;
@@ -36,6 +40,8 @@ pub mod record;
 pub mod report;
 pub mod run;
 pub mod spec;
+mod speech;
+mod together;
 pub mod tree;
 
 pub use link::LinkError;

@@ -104,7 +104,7 @@ impl Place {
             .map_err(|right| format!("should be answered {right}"))?;
         let may_change = effects.may_change;
         // A client's own events come before the answer, but for the first of a watch.
-        if matches!(call.ask.act, Act::Watch(..)) {
+        if matches!(call.ask.act, Act::Watch(..) | Act::WatchAll(_)) {
             place.answer(lane, client)?;
             place.deliver(lanes, effects, call.invoked)?;
         } else {

@@ -42,7 +42,7 @@ pub struct Summary {
 const ON_TOP: &str = "commits on top of others' changes";
 
 /// What has to happen in a long run.
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 14] = [
     "events",
     "commits",
     ON_TOP,
@@ -53,6 +53,10 @@ const KINDS: [&str; 10] = [
     "reads of the index",
     "batches on rings",
     "batches on sockets",
+    "commits of v2",
+    "commits of v2 whose condition failed",
+    "reads of several nodes at once",
+    "matches looked up",
 ];
 
 impl Summary {
@@ -88,6 +92,14 @@ impl Summary {
                 (Act::End(true), Ok(_)) => see("commits", 1),
                 (Act::End(false), _) => see("transactions given up", 1),
                 (Act::End(true), Err(_)) => see("conflicts (EAGAIN)", 1),
+                (Act::Commit(_), Ok(_)) => see("commits of v2", 1),
+                (Act::Commit(_), Err(error)) if error.starts_with("EAGAIN") => {
+                    see("commits of v2 whose condition failed", 1);
+                }
+                (Act::GetMany(_) | Act::ListValues(_), Ok(_)) => {
+                    see("reads of several nodes at once", 1);
+                }
+                (Act::LookUp(_), Ok(found)) if !found.is_empty() => see("matches looked up", 1),
                 (Act::Read(path) | Act::List(path), Ok(_)) if path.starts_with("/@") => {
                     see("reads of the index", 1);
                 }

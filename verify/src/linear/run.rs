@@ -17,7 +17,7 @@ use super::{
     act::Act,
     actor::{Actor, News, Part, Stage},
     check::check,
-    generate::{Program, program},
+    generate::{Program, program, speaks_v2},
     limits::{CLIENTS_MAX, PATIENCE, UNCHECKED},
     link::{Link, LinkError},
     record::{ClientLog, History},
@@ -164,7 +164,12 @@ impl Director {
         let (sender, news) = channel();
         let (mut parts, mut actors) = (Vec::new(), Vec::new());
         for (place, domid) in domids.iter().enumerate() {
-            let link = Link::connect(socket, *domid).map_err(failed)?;
+            let link = if speaks_v2(plan.seed, &domids, place) {
+                Link::connect_new(socket)
+            } else {
+                Link::connect(socket, *domid)
+            };
+            let link = link.map_err(failed)?;
             let actor = Actor::new(Arc::clone(&stage), link, place, *domid);
             let (part, received) = channel();
             let sender = sender.clone();

@@ -12,6 +12,7 @@
 //!   commits: its answers belong to its START.
 //! - A transaction may fail with EAGAIN only if it has changed something and something was changed
 //!   since its START.
+//! - A COMMIT of v2 ([`super::together`]) is a transaction that happens at one point.
 //! - F4: an event goes to who may read the node or its parent, or could read the node before. In a
 //!   transaction each node raises one, with the permissions right before and after the commit.
 
@@ -63,8 +64,8 @@ struct Open {
 /// The store.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct State {
-    tree: Rc<Tree>,
-    watches: Rc<Vec<Watch>>,
+    pub(super) tree: Rc<Tree>,
+    pub(super) watches: Rc<Vec<Watch>>,
     open: Vec<Option<Open>>,
 }
 
@@ -128,6 +129,8 @@ impl State {
             Act::Start => return Err("a transaction".into()),
             Act::End(commit) => return self.end(asker, *commit, reply),
             Act::Watch(path, token) => return self.watch(asker, path, token, reply),
+            Act::Commit(items) => return self.commit(asker, items, reply),
+            Act::WatchAll(watches) => return self.watch_all(asker, watches, reply),
             Act::Unwatch(path, token) => {
                 let is = |w: &Watch| w.client == client && *w.path == **path && *w.token == **token;
                 let known = self.watches.iter().any(is);
@@ -169,12 +172,18 @@ impl State {
         if known {
             return Ok(Effects::default());
         }
+        let due = vec![self.register(client, domid, path, token)];
+        Ok(Effects { due, is_ordered: true, may_change: true })
+    }
+
+    /// A watch that is new; the event that comes right away.
+    pub(super) fn register(&mut self, client: usize, domid: u16, path: &str, token: &str) -> Due {
         let watch = Watch { client, domid, path: path.into(), token: token.into() };
-        let due = vec![due(&watch, &watch.path)];
+        let due = due(&watch, &watch.path);
         // Those of one client in order of registration: only that can be seen.
         let at = self.watches.partition_point(|other| other.client <= client);
         Rc::make_mut(&mut self.watches).insert(at, watch);
-        Ok(Effects { due, is_ordered: true, may_change: true })
+        due
     }
 
     fn end(&mut self, asker: Asker<'_>, commit: bool, reply: &Reply) -> Result<Effects, Wrong> {
@@ -198,12 +207,12 @@ impl State {
     }
 
     /// All open transactions are behind now.
-    fn overtake(&mut self) {
+    pub(super) fn overtake(&mut self) {
         self.open.iter_mut().flatten().for_each(|open| open.is_overtaken = true);
     }
 
     /// To whom changes are told.
-    fn due(&self, raised: &[Raised]) -> Vec<Due> {
+    pub(super) fn due(&self, raised: &[Raised]) -> Vec<Due> {
         let mut all = Vec::new();
         for raised in raised {
             match raised {
@@ -249,7 +258,7 @@ fn replay(
 }
 
 /// What a transaction's changes come to at its commit: one for each node, then the keys.
-fn committed(before: &Tree, after: &Tree, raised: Vec<Raised>) -> Vec<Raised> {
+pub(super) fn committed(before: &Tree, after: &Tree, raised: Vec<Raised>) -> Vec<Raised> {
     let (mut nodes, mut keys): (Vec<(Rc<str>, bool)>, _) = (Vec::new(), Vec::new());
     for raised in raised {
         match raised {

@@ -4,19 +4,22 @@ mod brute;
 mod classics;
 mod events;
 mod reference;
+mod together;
 mod transactions;
 
 use myriad_core::Perm;
 use myriad_verify::linear::{
     act::{Act, Ask, Reply},
     check::{Verdict, check},
+    item::Item,
     record::{Call, ClientLog, Event, History},
 };
 
 /// A history of clients, each with its domain and a line for each request or event.
 ///
 /// A request is `SENT..ANSWERED [tx] OP [PATH [TEXT...]] -> ANSWER`, an event `AT event PATH
-/// TOKEN`. An answer is `OK`, a number, an error, `'a value'`, or `[children ...]`.
+/// TOKEN`. An answer is `OK`, a number, an error, `'a value'`, or `[children ...]`, which are also
+/// the several values of an answer of v2.
 pub(crate) fn history(clients: &[(u16, &str)]) -> History {
     let setup = vec![
         Act::Mkdir("/h".into()),
@@ -81,6 +84,19 @@ fn client(domid: u16, lines: &str) -> ClientLog {
 }
 
 fn act(text: &str) -> Act {
+    let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let words = || rest.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    match verb {
+        "COMMIT" => return Act::Commit(Item::parse_all(rest).unwrap()),
+        "GET_MANY" => return Act::GetMany(words()),
+        "LIST" => return Act::ListValues(rest.into()),
+        "LOOKUP" => return Act::LookUp(rest.into()),
+        "WATCH_ALL" => {
+            let pair = |pair: &[String]| (pair[0].clone(), pair[1].clone());
+            return Act::WatchAll(words().chunks(2).map(pair).collect());
+        }
+        _ => {}
+    }
     let mut words = text.splitn(3, ' ');
     let mut next = || words.next().unwrap_or_default().to_owned();
     let (op, path, more) = (next(), next(), next());

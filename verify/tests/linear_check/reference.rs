@@ -5,6 +5,7 @@ use myriad_verify::{
     linear::{
         act::{Act, Ask, Reply, strings},
         generate::program,
+        item::Item,
         record::{Call, ClientLog},
         spec::{Asker, State},
     },
@@ -53,8 +54,11 @@ impl Asked {
             .into_iter()
             .map(|e| (client_of(e.conn), e.path, String::from_utf8(e.token).unwrap()))
             .collect();
-        if let (Act::Watch(path, token), Ok(_)) = (&ask.act, &reply) {
-            told.push((client, path.clone(), token.clone()));
+        let one = |(path, token): &(String, String)| (client, path.clone(), token.clone());
+        match (&ask.act, &reply) {
+            (Act::Watch(path, token), Ok(_)) => told.push((client, path.clone(), token.clone())),
+            (Act::WatchAll(watches), Ok(_)) => told.extend(watches.iter().map(one)),
+            _ => {}
         }
         let call = Call { ask, invoked: 0, answered: 0, reply, events: Vec::new() };
         self.logs[client].calls.push(call);
@@ -106,13 +110,96 @@ impl Asked {
                 done(model.watch(Watch { conn, caller, path, token, depth: None, prefix: 0 }))
             }
             Act::Unwatch(path, token) => done(model.unwatch(conn, path, token.as_bytes())),
-            act if ask.tx => {
-                let tx = open[client].as_mut().unwrap();
-                bytes(tx.run(model, &caller, &request(act)))
+            Act::Commit(items) => commit(model, &caller, items),
+            Act::WatchAll(watches) => watch_all(model, caller, conn, watches),
+            act => {
+                let mut run = |request: &Request| match &mut open[client] {
+                    Some(tx) if ask.tx => tx.run(model, &caller, request),
+                    _ => model.run(&caller, request),
+                };
+                look(act, &mut run).unwrap_or_else(|| bytes(run(&request(act))))
             }
-            act => bytes(model.run(&caller, &request(act))),
         }
     }
+}
+
+/// What v2 asks in one request is several of the model's; none for another act.
+fn look(act: &Act, run: &mut impl FnMut(&Request) -> Result<Answer, Error>) -> Option<Reply> {
+    let mut told = |path: String| match bytes(run(&Request::Read(path))) {
+        Ok(value) => value,
+        Err(errno) => format!("!{errno}").into_bytes(),
+    };
+    match act {
+        Act::GetMany(paths) => {
+            Some(Ok(paths.iter().flat_map(|p| [told(p.clone()), vec![0]].concat()).collect()))
+        }
+        Act::ListValues(path) => {
+            let names = match run(&Request::List(path.clone())) {
+                Ok(Answer::Names(listing)) => listing.names,
+                other => return Some(bytes(other)),
+            };
+            let mut all = Vec::new();
+            for name in names {
+                let value = bytes(run(&Request::Read(format!("{path}/{name}"))));
+                let value = value.unwrap_or_else(|errno| format!("!{errno}").into_bytes());
+                all.extend([name.as_bytes(), b"=", &value, &[0]].concat());
+            }
+            Some(Ok(all))
+        }
+        Act::LookUp(key) => {
+            let found = run(&Request::Lookup("domain-name".into(), key.clone().into_bytes()));
+            let Ok(Answer::Matches(found)) = found else { return Some(Ok(Vec::new())) };
+            let one = |(domain, owner): &(String, DomId)| format!("{domain} {}\0", owner.0);
+            Some(Ok(found.iter().flat_map(|found| one(found).into_bytes()).collect()))
+        }
+        _ => None,
+    }
+}
+
+/// A COMMIT is a transaction that nobody meets.
+fn commit(model: &mut Model, caller: &Caller, items: &[Item]) -> Reply {
+    let mut tx = model.begin(0);
+    for (at, item) in items.iter().enumerate() {
+        let blame = |errno: &str| Err(format!("{errno} {at}"));
+        let mut run = |request: &Request| bytes(tx.run(model, caller, request));
+        let read = |path: &String| Request::Read(path.clone());
+        let failed = match item {
+            Item::Change(act) => run(&request(act)).err(),
+            Item::IfExists(path) => run(&read(path)).err(),
+            Item::IfValue(path, value) => match run(&read(path)) {
+                Ok(is) if is == value.as_bytes() => None,
+                Ok(_) => Some("EAGAIN".into()),
+                Err(errno) => Some(errno),
+            },
+            Item::IfAbsent(path) => match run(&read(path)) {
+                Ok(_) => Some("EEXIST".into()),
+                Err(errno) => Some(errno).filter(|errno| errno != "ENOENT"),
+            },
+        };
+        if let Some(errno) = failed {
+            return blame(&errno);
+        }
+    }
+    bytes(model.commit(&tx).map(|()| Answer::Done))
+}
+
+fn watch_all(
+    model: &mut Model,
+    caller: Caller,
+    conn: ConnId,
+    watches: &[(String, String)],
+) -> Reply {
+    for (at, (path, token)) in watches.iter().enumerate() {
+        let (path, token) = (path.clone(), token.clone().into_bytes());
+        let watch = Watch { conn, caller, path, token, depth: None, prefix: 0 };
+        if let Err(error) = model.watch(watch) {
+            for (path, token) in &watches[..at] {
+                model.unwatch(conn, path, token.as_bytes()).unwrap();
+            }
+            return Err(format!("{} {at}", Errno::from(&error).name()));
+        }
+    }
+    Ok(b"OK\0".to_vec())
 }
 
 fn request(act: &Act) -> Request {
@@ -144,7 +231,7 @@ fn bytes(answer: Result<Answer, Error>) -> Reply {
 fn the_specification_is_that_of_the_reference_model() {
     let domids = [0, 0, 1, 2];
     let (mut requests, mut events, mut failed) = (0, 0, 0);
-    for number in 0..150 {
+    for number in 0..230 {
         let program = program(30, number, &domids);
         let mut asked = Asked::new(&program.setup, &domids);
         let asks = |client: &Vec<Vec<Ask>>| client.concat().into_iter().rev().collect();
