@@ -17,6 +17,6 @@ pub struct Origin {
     pub request: u32,
     /// Its transaction; 0: none.
     pub transaction: u32,
-    /// The operation's number in the protocol.
+    /// The operation's number in protocol v1; 128 more than in v2.
     pub op: u8,
 }

@@ -62,6 +62,24 @@ ops! {
 }
 
 impl Op {
+    /// Its number in records, of the journal and of history, where v1's operations have theirs.
+    ///
+    /// ```
+    /// # use myriad_ring::v2::Op;
+    /// assert_eq!(Op::from_records(Op::Commit.in_records()), Some(Op::Commit));
+    /// assert_eq!(Op::from_records(7), None); // v1's TRANSACTION_END
+    /// ```
+    #[must_use]
+    pub fn in_records(self) -> u8 {
+        u8::try_from(self as u16).map_or(u8::MAX, |number| RECORDS.saturating_add(number))
+    }
+
+    /// The operation of a number in a record; none for v1's.
+    #[must_use]
+    pub fn from_records(number: u8) -> Option<Op> {
+        number.checked_sub(RECORDS).and_then(|number| Op::from_number(number.into()))
+    }
+
     /// Whether an answer that finds no room in a guest's memory quota may be refused: nothing has
     /// happened by it that the client must know.
     #[must_use]
@@ -69,3 +87,6 @@ impl Op {
         matches!(self, Op::Info | Op::Get | Op::GetMany | Op::List | Op::Lookup | Op::Classic)
     }
 }
+
+/// Operations of v1 have smaller numbers.
+const RECORDS: u8 = 128;

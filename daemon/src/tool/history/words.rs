@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 use myriad_history::file::{Author, CONTROL, Head, Node, OwnedChange, OwnedWhat, Perm};
-use myriad_ring::v1::Op;
+use myriad_ring::{v1::Op, v2};
 use serde_json::{Map, Value, json};
 
 use super::name::timestamp;
@@ -77,6 +77,9 @@ pub(crate) fn author(author: &Author) -> String {
 }
 
 fn op(author: &Author) -> Option<&'static str> {
+    if let Some(op) = v2::Op::from_records(author.op) {
+        return Some(op.name());
+    }
     // CONTROL is 0, and so is what isn't known; nothing of CONTROL is kept without a note.
     Op::from_number(author.op.into()).filter(|op| *op != Op::Control).map(Op::name)
 }

@@ -13,7 +13,7 @@ use super::{Around, Done, Failed};
 use crate::{
     v1,
     v2::{
-        Step,
+        Op, Step,
         body::put,
         limits::KNOWN_KEPT,
         records::{Committed, Kind},
@@ -56,7 +56,7 @@ pub(super) fn commit(
         conn,
         // Records have 32 bits for it.
         request: u32::try_from(id & u64::from(u32::MAX)).unwrap_or(0),
-        op: v1::Op::TransactionEnd as u8,
+        op: Op::Commit.in_records(),
         ..Origin::default()
     };
     let nodes_max = around.session.limit(Quota::TransactionNodes);

@@ -7,7 +7,7 @@ use super::client::{expect, get, step};
 use crate::{
     v1::{Op as Classics, world::World},
     v2::{
-        Request, Step, answers,
+        Op, Request, Step, answers,
         records::{Committed, Kind},
     },
 };
@@ -29,7 +29,7 @@ fn all_of_it_is_one_request_in_one_publication() {
     );
     let FeedItem::Record(record) = feed.next() else { panic!("one publication") };
     assert_eq!(record.generation, generation);
-    assert_eq!(record.origin.op, Classics::TransactionEnd as u8);
+    assert_eq!(record.origin.op, Op::Commit.in_records());
     assert!(matches!(feed.next(), FeedItem::Empty));
     assert_eq!(world.value(at, "/a").unwrap(), b"2");
     assert_eq!(world.value(at, "/b/c"), Err(Errno::ENOENT));
