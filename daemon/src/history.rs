@@ -5,20 +5,24 @@
 //! ([`limits::HISTORY_FEED_SLOTS`]) are far.
 //!
 //! # Synchronization
-//! `park` and `unpark` of the standard library. `stop` is set before the thread is woken.
+//! `park` and `unpark` of the standard library. `stop` is set before the thread is woken. Whoever
+//! wants all written sends a channel, wakes the thread, and waits at the other end.
 
 use std::{
     io,
-    path::Path,
-    sync::Arc,
-    thread::{Builder, JoinHandle},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::{Builder, JoinHandle, Thread},
     time::{Duration, SystemTime},
 };
 
 use myriad_core::{FeedItem, Store};
 use myriad_history::{
     Recorder,
-    file::{GapReason, Options, WriteError, Writer, storage::Disk},
+    file::{GapReason, History, OpenError, Options, WriteError, Writer, storage::Disk},
 };
 use tracing::{error, info, warn};
 
@@ -29,13 +33,17 @@ use crate::{
 
 /// A history file that is open for writing.
 #[derive(Debug)]
-pub struct HistoryFile(Writer<Disk>);
+pub struct HistoryFile {
+    writer: Writer<Disk>,
+    path: PathBuf,
+}
 
 /// The thread; dropped, it writes what is left, and ends.
 #[derive(Debug)]
 pub struct HistoryThread {
     thread: Option<JoinHandle<()>>,
     stop: Arc<AtomicBool>,
+    flusher: Flusher,
 }
 
 impl HistoryFile {
@@ -50,7 +58,7 @@ impl HistoryFile {
         match Writer::open(path, &Options::sized(size)) {
             Ok(writer) => {
                 info!("history in {}", path.display());
-                Some(HistoryFile(writer))
+                Some(HistoryFile { writer, path: path.into() })
             }
             Err(error) => {
                 error!("no history is written: {error}");
@@ -62,7 +70,24 @@ impl HistoryFile {
     /// The last generation that it has: a store goes on after it.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.0.last().map_or(0, |(_, generation, _)| generation)
+        self.writer.last().map_or(0, |(_, generation, _)| generation)
+    }
+
+    /// By which its generations are told from those of another.
+    pub(crate) fn number(&self) -> u64 {
+        self.writer.id().first_chunk().map_or(1, |id| u64::from_le_bytes(*id).max(1))
+    }
+
+    /// Reads the same file, once it is written: none, with the reason in the log, where that can't
+    /// be had.
+    pub(crate) fn reader(&self) -> Option<Reader> {
+        match History::prepare(&self.path) {
+            Ok(source) => Some(Box::new(move || History::on(Box::new(source.clone())))),
+            Err(error) => {
+                error!("history is written, but not told from: {error}");
+                None
+            }
+        }
     }
 
     /// Writes from now on what becomes of a store.
@@ -71,10 +96,43 @@ impl HistoryFile {
     /// The system has no thread to give.
     pub fn follow(self, store: Store) -> io::Result<HistoryThread> {
         let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let follower = Follower::new(self.0, store);
-        let thread = Builder::new().name("history".into()).spawn(move || follower.run(&stopped))?;
-        Ok(HistoryThread { thread: Some(thread), stop })
+        let (stopped, follower) = (Arc::clone(&stop), Follower::new(self.writer, store));
+        let (wanted, flushes) = sync_channel(limits::HISTORY_FLUSHES);
+        let run = move || follower.run(&stopped, &flushes);
+        let thread = Builder::new().name("history".into()).spawn(run)?;
+        let flusher = Flusher { wanted, thread: thread.thread().clone() };
+        Ok(HistoryThread { thread: Some(thread), stop, flusher })
+    }
+}
+
+/// What opens a history file, as often as wanted.
+pub(crate) type Reader = Box<dyn Fn() -> Result<History, OpenError> + Send>;
+
+/// Has all written that was published.
+#[derive(Clone, Debug)]
+pub struct Flusher {
+    wanted: SyncSender<SyncSender<()>>,
+    thread: Thread,
+}
+
+impl Flusher {
+    /// Waits until all is written that was published before, for about so long at most. False where
+    /// it is not.
+    pub(crate) fn flush(&self, patience: Duration) -> bool {
+        let (done, written) = sync_channel(1);
+        if self.wanted.send(done).is_err() {
+            return false;
+        }
+        self.thread.unpark();
+        written.recv_timeout(patience).is_ok()
+    }
+}
+
+impl HistoryThread {
+    /// Has all written that was published.
+    #[must_use]
+    pub fn flusher(&self) -> Flusher {
+        self.flusher.clone()
     }
 }
 
@@ -106,13 +164,14 @@ impl Follower {
         follower
     }
 
-    fn run(mut self, stop: &AtomicBool) {
+    fn run(mut self, stop: &AtomicBool, flushes: &Receiver<SyncSender<()>>) {
         // Where there is too little processor time for all, clients have their answers, and history
         // a gap. (On Linux this is of the thread alone.)
         if let Err(error) = rustix::process::nice(limits::HISTORY_NICE) {
             warn!("history competes with the workers for processor time: {error}");
         }
         loop {
+            let wanted: Vec<_> = flushes.try_iter().collect();
             // Relaxed: the thread is woken after it was set, and looks again.
             let last = stop.load(Relaxed);
             // No further: what is published meanwhile may not end.
@@ -125,6 +184,14 @@ impl Follower {
             }
             let done = self.recorder.writer().tick(now());
             self.note(done);
+            if !wanted.is_empty() {
+                let done = self.recorder.writer().flush();
+                self.note(done);
+                for waits in wanted {
+                    // Who doesn't wait any more has gone on without.
+                    let _ = waits.try_send(());
+                }
+            }
             if last {
                 break;
             }

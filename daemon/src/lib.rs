@@ -13,6 +13,7 @@ pub mod logs;
 pub mod malloc;
 pub mod migrate;
 pub mod options;
+mod past;
 pub mod reclaim;
 pub mod recovery;
 pub mod server;

@@ -119,6 +119,18 @@ pub const HISTORY_PAUSE: Duration = Duration::from_millis(100);
 pub const HISTORY_PAUSE_SHORT: Duration = Duration::from_millis(5);
 /// See [`HISTORY_PAUSE_SHORT`].
 pub const HISTORY_BATCH: usize = 256;
+/// Wishes to have history written up to the present that may wait; then who has one waits.
+pub const HISTORY_FLUSHES: usize = 4;
+/// Questions of subscriptions to the reader of history that may wait.
+pub const PAST_QUESTIONS: usize = 4096;
+/// Bytes that it tells one of them at a time, about.
+pub const PAST_PIECE: usize = 128 << 10;
+/// How long it waits for history to be written up to the present.
+pub const PAST_PATIENCE: Duration = Duration::from_secs(5);
+/// Times that it reads again what was overwritten meanwhile.
+pub const PAST_TRIES: u32 = 4;
+/// How long it keeps in mind what is where in the file while nobody asks.
+pub const PAST_IDLE: Duration = Duration::from_secs(10);
 /// How long the writer of checkpoints waits after one has failed.
 pub const CHECKPOINT_PAUSE: Duration = Duration::from_secs(1);
 /// Bytes of replies that wait for a ring which can be taken up after a crash; past that its next

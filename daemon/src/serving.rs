@@ -3,7 +3,10 @@
 //! `xenstored` has them in a process of their own ([`crate::server`]), a toolstack in its own
 //! ([`crate::embed`]).
 
-use std::sync::Arc;
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
 
 use myriad_core::{
     Config, DomId, Store,
@@ -17,10 +20,11 @@ use crate::{
     claim::Socket,
     confine::{self, Needs},
     control,
-    history::{HistoryFile, HistoryThread},
+    history::{HistoryFile, HistoryThread, Reader},
     limits,
     logs::Logs,
     options::{Options, Places},
+    past,
     recovery::{Checkpointer, Recovery},
     server::ServeError,
     sim, tree,
@@ -68,7 +72,8 @@ impl Serving {
             let _ = confine::enter(&Needs::of(options, places, is_real), &logs);
         }
         let store = content.store.clone();
-        let keepers = waiting.start(&store)?;
+        let (keepers, past) = waiting.start(&store)?;
+        let content = Content { past, ..content };
         let settings = Settings {
             workers: options.workers(),
             control: options.priv_domid,
@@ -95,14 +100,18 @@ impl Serving {
 struct Waiting {
     recovery: Option<Recovery>,
     history: Option<HistoryFile>,
+    /// Opens the history file again.
+    reader: Option<Reader>,
 }
 
 impl Waiting {
-    fn start(self, store: &Store) -> Result<Keepers, ServeError> {
+    fn start(self, store: &Store) -> Result<(Keepers, Option<past::Source>), ServeError> {
         let recovery = self.recovery;
         let checkpointer = recovery.map(|recovery| recovery.checkpointer(store)).transpose()?;
         let history = self.history.map(|history| history.follow(store.clone())).transpose()?;
-        Ok(Keepers { _checkpointer: checkpointer, _history: history })
+        let flusher = history.as_ref().map(HistoryThread::flusher);
+        let past = self.reader.zip(flusher).map(|(open, flusher)| past::Source { open, flusher });
+        Ok((Keepers { _checkpointer: checkpointer, _history: history }, past))
     }
 }
 
@@ -134,7 +143,7 @@ fn content(
         keep_orphans: options.keep_orphans,
         reclaimer: true,
         journal: recovery.as_ref().map(Recovery::journal),
-        generation: history.as_ref().map_or(0, HistoryFile::generation),
+        generation: history.as_ref().map_or(0, after_history),
         feed_slots: feed.0,
         feed_bytes: feed.1,
         ..Config::default()
@@ -151,8 +160,25 @@ fn content(
     let kept = recovery.as_ref().map(|recovery| recovery.begin(&store)).transpose()?;
     let sockets = recovery.as_mut().filter(|_| of == Process::Daemon).map(Recovery::sockets);
     let formers = recovery.as_mut().map(|recovery| std::mem::take(&mut recovery.formers));
-    let content = Content { store, kept, formers: formers.unwrap_or_default(), sockets };
-    Ok((content, Waiting { recovery, history }))
+    let store_number = history.as_ref().map_or_else(any_number, HistoryFile::number);
+    let reader = history.as_ref().and_then(HistoryFile::reader);
+    let formers = formers.unwrap_or_default();
+    let content = Content { store, kept, formers, sockets, store_number, past: None };
+    Ok((content, Waiting { recovery, history, reader }))
+}
+
+/// Where a store's generations begin: not with the last that history has, so that who knows that
+/// one is not taken for one who knows what this store begins with.
+fn after_history(history: &HistoryFile) -> u64 {
+    match history.generation() {
+        0 => 0,
+        last => last.saturating_add(1),
+    }
+}
+
+/// A number that no other store has.
+fn any_number() -> u64 {
+    RandomState::new().hash_one(0).max(1)
 }
 
 /// The simulated host: the one that is there, with the domains that were asked for. On a real one

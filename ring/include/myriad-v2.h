@@ -35,6 +35,8 @@ extern "C" {
 #define MYRIAD_FEATURE_SNAPSHOTS 0x2u
 #define MYRIAD_FEATURE_LOOKUPS 0x4u
 #define MYRIAD_FEATURE_CLASSICS 0x8u
+#define MYRIAD_FEATURE_FEEDS 0x10u
+#define MYRIAD_FEATURE_HISTORIES 0x20u
 #define MYRIAD_FEATURE_RINGS 0x100u
 
 /* What GET and GET_MANY may want; what LIST may be told. */
@@ -50,6 +52,27 @@ extern "C" {
 #define MYRIAD_QUIET 0x1u
 #define MYRIAD_ALL_LEVELS 0xffffffffu
 
+/* Kinds of change. */
+#define MYRIAD_CREATED 0x1u
+#define MYRIAD_WRITTEN 0x2u
+#define MYRIAD_GRANTED 0x4u
+#define MYRIAD_REMOVED 0x8u
+
+/* What SUBSCRIBE may be told; what FEED tells. */
+#define MYRIAD_WITH_VALUES 0x1u
+#define MYRIAD_WITH_PERMS 0x2u
+#define MYRIAD_GAP 0x1u
+#define MYRIAD_PART 0x2u
+#define MYRIAD_REACHED 0x4u
+
+/* What HISTORY is asked for, and how. */
+#define MYRIAD_ASK_RANGE 0x1u
+#define MYRIAD_ASK_NODE 0x2u
+#define MYRIAD_ASK_LIST 0x3u
+#define MYRIAD_ASK_LOG 0x4u
+#define MYRIAD_BELOW 0x1u
+#define MYRIAD_AT_TIME 0x2u
+
 /* No item of the request is to blame. */
 #define MYRIAD_NO_ITEM 0xffffffffu
 
@@ -62,6 +85,9 @@ extern "C" {
 /* Limits that are the same for all; the others are in the welcome. */
 #define MYRIAD_FRAGMENT_MAX 0x1000u
 #define MYRIAD_DETAIL_MAX 0x100u
+
+/* SUBSCRIBE: from now on. */
+#define MYRIAD_NOW 0xffffffffffffffffull
 
 /* Operations. */
 #define MYRIAD_OP_INFO 1u /* What the server is, and where the store is. */
@@ -77,6 +103,10 @@ extern "C" {
 #define MYRIAD_OP_SNAPSHOT_END 11u /* Lets go of a snapshot. */
 #define MYRIAD_OP_CLASSIC 12u /* Carries a request of protocol v1 and its answer. */
 #define MYRIAD_OP_RING 13u /* Goes on over rings in a memory file. */
+#define MYRIAD_OP_SUBSCRIBE 32u /* Tells of each commit below a path, from a generation on. */
+#define MYRIAD_OP_UNSUBSCRIBE 33u /* Tells of no more. */
+#define MYRIAD_OP_FEED 34u /* To clients only: a commit that a subscription tells of. */
+#define MYRIAD_OP_HISTORY 35u /* Asks about the past. */
 
 /* Items of a COMMIT. */
 #define MYRIAD_SET_VALUE 1u /* Sets the value; creates the node and its parents where they are missing. */
@@ -358,6 +388,92 @@ struct myriad_snapshot {
     uint64_t generation; /* The last request that it shows; 0 in the request. */
 };
 MYRIAD_SIZE(myriad_snapshot, 16);
+
+/* Request SUBSCRIBE; then the path. */
+struct myriad_subscription {
+    uint64_t token; /* What its frames say. */
+    uint64_t since; /* The last generation that the client knows all of; MYRIAD_NOW: from now on. */
+    uint64_t store; /* The store that this is a generation of, as SUBSCRIBE has told; 0: any. */
+    uint32_t depth; /* Levels below the path that it tells of; MYRIAD_ALL_LEVELS: all. */
+    uint16_t kinds; /* MYRIAD_CREATED and its like; 0: all. */
+    uint16_t flags; /* MYRIAD_WITH_VALUES, MYRIAD_WITH_PERMS. */
+    uint16_t path_length; /* Bytes of the path. */
+    uint16_t reserved0; /* Zero. */
+    uint32_t reserved1; /* Zero. */
+};
+MYRIAD_SIZE(myriad_subscription, 40);
+
+/* Answer to SUBSCRIBE. */
+struct myriad_subscribed {
+    uint64_t generation; /* The generation that its frames begin after. */
+    uint64_t store; /* Which store it is: generations of another mean nothing here. */
+};
+MYRIAD_SIZE(myriad_subscribed, 16);
+
+/* Request UNSUBSCRIBE. */
+struct myriad_unsubscription {
+    uint64_t token; /* The subscription's token. */
+};
+MYRIAD_SIZE(myriad_unsubscription, 8);
+
+/* What a FEED begins with; then so many changes. */
+struct myriad_feed {
+    uint64_t token; /* The subscription's token. */
+    uint64_t generation; /* The request: all up to it is told, unless MYRIAD_PART says that more follows. */
+    uint64_t time; /* When, in nanoseconds since 1970; 0: not known. */
+    uint64_t conn; /* The connection that asked for it, as the server numbers them; 0: none, or not known. */
+    uint16_t domid; /* The domain that asked for it. */
+    uint16_t flags; /* MYRIAD_GAP, MYRIAD_PART, MYRIAD_REACHED. */
+    uint32_t count; /* How many changes. */
+};
+MYRIAD_SIZE(myriad_feed, 40);
+
+/* A change; then its path, then its permissions, then its value. */
+struct myriad_change {
+    uint16_t kind; /* MYRIAD_CREATED and its like: one of them. */
+    uint16_t path_length; /* Bytes of the path. */
+    uint32_t value_length; /* Bytes of the value. */
+    uint32_t perms_count; /* Entries of the permission list. */
+    uint32_t reserved; /* Zero. */
+};
+MYRIAD_SIZE(myriad_change, 16);
+
+/* Request HISTORY; then the path. */
+struct myriad_question {
+    uint16_t kind; /* MYRIAD_ASK_RANGE and its like. */
+    uint16_t flags; /* MYRIAD_BELOW, MYRIAD_AT_TIME. */
+    uint16_t path_length; /* Bytes of the path. */
+    uint16_t reserved; /* Zero. */
+    uint32_t count_max; /* Entries at most; 0: as many as the server gives. */
+    uint32_t cursor; /* ASK_LIST: 0, or what the page before has said. */
+    uint64_t generation; /* The last generation that counts, or a time in nanoseconds since 1970. */
+    uint64_t after; /* ASK_LOG: changes of later generations than this. */
+};
+MYRIAD_SIZE(myriad_question, 32);
+
+/* Answer to ASK_RANGE. */
+struct myriad_range {
+    uint64_t oldest; /* The oldest generation that trees can be told of. */
+    uint64_t oldest_time; /* The time of it, in nanoseconds since 1970. */
+    uint64_t every; /* After this one every commit is there. */
+    uint64_t newest; /* The newest generation that is written. */
+};
+MYRIAD_SIZE(myriad_range, 32);
+
+/* Which version an answer to ASK_NODE or ASK_LIST is of; then a node, or a page. */
+struct myriad_was {
+    uint64_t generation; /* Its last request. */
+    uint64_t time; /* When, in nanoseconds since 1970. */
+};
+MYRIAD_SIZE(myriad_was, 16);
+
+/* Answer to ASK_LOG; then so many times myriad_feed and its change, newest first. */
+struct myriad_log {
+    uint64_t older; /* The generation to ask with for what is older; 0: there is no more. */
+    uint32_t count; /* How many changes. */
+    uint32_t reserved; /* Zero. */
+};
+MYRIAD_SIZE(myriad_log, 16);
 
 #ifdef __cplusplus
 }

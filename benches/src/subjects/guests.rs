@@ -67,7 +67,14 @@ impl Guests {
         let logs = or_die("logs", Logs::start(Destination::Stderr, None));
         let config = Config { features: OFFERED, hash_seed: Some(seed), ..Config::default() };
         let store = or_die("a store", Store::new(&config));
-        let content = Content { store, kept: None, formers: HashMap::new(), sockets: None };
+        let content = Content {
+            store,
+            kept: None,
+            formers: HashMap::new(),
+            sockets: None,
+            store_number: 1,
+            past: None,
+        };
         let mut stepped = or_die("a worker", Stepped::new(settings, content, host, logs));
         introduce(&mut stepped);
         let beside = or_die("a machine", stepped.neighbour(1));

@@ -66,6 +66,7 @@ impl Worker {
             }
             Message::Quiet(round) => self.note_quiet(number_of(round.asker), round),
             Message::Ticket(seq, ticket) => self.events.expect(seq, ticket),
+            Message::Past(conn, said) => self.told(conn, said),
             Message::Stop => self.stopping = true,
         }
     }

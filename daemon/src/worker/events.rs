@@ -87,6 +87,7 @@ impl Events {
         own: Option<Own>,
         now: Duration,
     ) {
+        let mut published = false;
         loop {
             // Most replies: a look at the newest publication, which others publish, is saved.
             let is_read = |own: Own| own.up_to <= self.feed.seq();
@@ -99,6 +100,7 @@ impl Events {
             }
             let wanted = |record: &mut Arc<Record>| own.is_none_or(|o| record.seq <= o.up_to);
             let Some(record) = self.next.take_if(wanted) else { break };
+            published = true;
             if record.fires.is_empty() {
                 continue;
             }
@@ -110,6 +112,9 @@ impl Events {
         }
         self.note_done();
         self.call_others(shared);
+        if published && own.is_some() {
+            shared.followers.call(&shared.mailboxes, self.worker);
+        }
     }
 
     /// Wakes all workers now and then: who has no event to deliver isn't woken for commits, and

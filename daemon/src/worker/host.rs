@@ -21,7 +21,10 @@ use super::{
     real,
     trace::Trace,
 };
-use crate::control::{self, Answer, Context, Effects};
+use crate::{
+    control::{self, Answer, Context, Effects},
+    past::Ask,
+};
 
 /// The daemon as one worker's connections see it.
 #[derive(Debug)]
@@ -181,6 +184,16 @@ impl Host for Around {
 
     fn quotas_changed(&mut self, domid: Option<DomId>) {
         self.shared.mailboxes.post_quotas_changed(domid);
+    }
+
+    fn store_number(&self) -> u64 {
+        self.shared.store_number
+    }
+
+    fn ask_history(&mut self, question: v2::Question) -> Result<(), Errno> {
+        let asker = self.shared.past.as_ref().ok_or(Errno::ENOSYS)?;
+        let asked = asker.ask(self.current, Ask::History(question));
+        if asked { Ok(()) } else { Err(Errno::EBUSY) }
     }
 
     fn listings(&mut self) -> Option<&mut Listings> {

@@ -17,7 +17,7 @@ use myriad_ring::{
 use rustix::fd::OwnedFd;
 
 use super::{bell::Bell, doorbell::Doorbell, guests::GuestSocket, machine::Machine};
-use crate::recovery::Former;
+use crate::{past::Said, recovery::Former};
 
 /// A message to a worker.
 ///
@@ -58,6 +58,8 @@ pub(super) enum Message {
     Quiet(Round),
     /// Events of this publication belong to a request that is outstanding until they are sent.
     Ticket(u64, Ticket),
+    /// What this connection has asked about the past.
+    Past(ConnId, Said),
     /// End.
     Stop,
 }

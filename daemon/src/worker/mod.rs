@@ -29,6 +29,7 @@ mod clock;
 mod doorbell;
 mod events;
 mod fault;
+mod followers;
 mod gate;
 mod guests;
 mod host;
@@ -65,7 +66,7 @@ use std::{
     time::Duration,
 };
 
-use myriad_core::{DomId, Store};
+use myriad_core::{ConnId, DomId, Store};
 use myriad_ring::{page::Doorbells, v1::connection::Remains};
 use rustix::fd::OwnedFd;
 use tracing::{error, warn};
@@ -74,6 +75,7 @@ use crate::{
     control::{HighWater, Pins},
     hypervisor::Hypervisor,
     logs::Logs,
+    past,
     reclaim::Reclaimer,
     recovery::{Former, Kept},
     sim,
@@ -123,6 +125,11 @@ struct Shared {
     rings: rings::Rings,
     lives: lives::Lives,
     reclaimer: Reclaimer,
+    /// Which workers have to be told of each publication.
+    followers: followers::Followers,
+    store_number: u64,
+    /// Who is asked for the past.
+    past: Option<past::Asker>,
     /// What is kept for the next daemon, where anything is.
     kept: Option<Kept>,
     /// Places for programs' sockets that outlive the daemon.
@@ -151,6 +158,9 @@ impl Shared {
             mailboxes,
             seen: HighWater::default(),
             pins: Pins::new(settings.workers),
+            followers: followers::Followers::new(settings.workers),
+            store_number: 0,
+            past: None,
             settings,
             refusals: refusals::Refusals::default(),
             clock: Clock::system(),
@@ -163,6 +173,18 @@ impl Shared {
             has_threads: true,
         };
         Ok((shared, inboxes))
+    }
+
+    /// Has the past told by a thread of its own.
+    fn ask_of(&mut self, past: Option<past::Source>) -> io::Result<Option<JoinHandle<()>>> {
+        let Some(source) = past else { return Ok(None) };
+        let mailboxes = self.mailboxes.clone();
+        let tell = move |conn: ConnId, said| {
+            mailboxes.post(conn.worker(), Message::Past(conn, said));
+        };
+        let (asker, thread) = past::Asker::start(source, self.store.clone(), tell)?;
+        self.past = Some(asker);
+        Ok(Some(thread))
     }
 
     /// Whether the host has a domain.
@@ -192,6 +214,10 @@ pub struct Content {
     /// Programs' sockets that have outlived the daemon before, by their places; none where systemd
     /// keeps none, or keeps this process's and not a daemon's.
     pub sockets: Option<Vec<(u32, OwnedFd, Remains)>>,
+    /// By what its generations are told from those of another store.
+    pub store_number: u64,
+    /// Where the past is to be had, where it is kept.
+    pub past: Option<past::Source>,
 }
 
 /// All workers.
@@ -217,16 +243,19 @@ impl Team {
         listener: &OwnedFd,
         failed: impl Fn() + Clone + Send + 'static,
     ) -> io::Result<Team> {
-        let Content { store, kept, formers, sockets } = content;
+        let Content { store, kept, formers, sockets, store_number, past } = content;
         let (xen, watch) = xen.unzip();
         let (reclaimer, reclaiming) = Reclaimer::start(store.clone())?;
         let shared = Shared::new(settings, store, host, logs, reclaimer.clone());
         let (mut shared, inboxes) = shared.inspect_err(|_| reclaimer.stop())?;
         shared.xen = xen;
+        shared.store_number = store_number;
+        let telling = shared.ask_of(past).inspect_err(|_| reclaimer.stop())?;
         shared.places = kept.as_ref().and(sockets.as_ref()).and_then(|_| Places::offered());
         shared.kept = kept;
         let found = !formers.is_empty();
         let mut team = Team { shared: Arc::new(shared), gate: None, threads: vec![reclaiming] };
+        team.threads.extend(telling);
         takeup::take_up(&team.shared, formers);
         takeup::take_sockets(&team.shared, sockets.unwrap_or_default());
         match team.fill(inboxes, found, watch, listener, failed) {
@@ -282,6 +311,7 @@ impl Team {
             self.shared.mailboxes.post(worker, Message::Stop);
         }
         self.shared.reclaimer.stop();
+        self.shared.past.iter().for_each(past::Asker::stop);
         for thread in self.threads {
             // A worker that ends the team itself, by what it has called, ends on its own.
             if thread.thread().id() != std::thread::current().id() {

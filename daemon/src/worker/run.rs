@@ -12,6 +12,7 @@ use super::{
     accept::{Acceptor, Listener},
     clients::Clients,
     events::Events,
+    followers::Following,
     guests::Guests,
     host::Around,
     lookout::Lookout,
@@ -38,6 +39,8 @@ pub(super) struct Worker {
     pub(super) paused_guests: Vec<DomId>,
     pub(super) clients: Clients,
     pub(super) events: Events,
+    /// The clients with subscriptions.
+    pub(super) following: Following,
     pub(super) around: Around,
     pub(super) scratch: Scratch,
     /// The machines whose guests are served here.
@@ -114,6 +117,7 @@ impl Worker {
             guests: Guests::default(),
             paused_guests: Vec::new(),
             clients: Clients::default(),
+            following: Following::default(),
             scratch: Scratch::new(),
             neighbours: Neighbours::default(),
             ports,
@@ -185,8 +189,10 @@ impl Worker {
         }
         self.clients.give_back(busy);
         self.keep_time();
+        self.follow();
         self.flush_all();
         self.settle(0);
+        self.follow_on();
         self.around.trace.flush();
         self.note_retired();
         Ok(())

@@ -146,6 +146,7 @@ impl Worker {
         }
         self.update_interest(number);
         self.clients.note_time(number);
+        self.note_follower(number);
     }
 
     /// A guest that is held back may have rung since it has made room: events that wait for it are

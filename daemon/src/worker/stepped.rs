@@ -66,12 +66,13 @@ impl Stepped {
         host: Arc<sim::Host>,
         logs: Logs,
     ) -> io::Result<Stepped> {
-        let Content { store, kept, formers, .. } = content;
+        let Content { store, kept, formers, store_number, .. } = content;
         let reclaimer = Reclaimer::here(store.clone());
         let (mut shared, inboxes) = Shared::new(settings, store, host, logs, reclaimer)?;
         let clock = Manual::default();
         shared.clock = Clock::Manual(clock.clone());
         (shared.has_threads, shared.kept) = (false, kept);
+        shared.store_number = store_number;
         let shared = Arc::new(shared);
         takeup::take_up(&shared, formers);
         let workers = (0..).zip(inboxes).map(|(id, inbox)| {

@@ -22,5 +22,5 @@ mod writer;
 pub use errors::{OpenError, ReadError, WriteError};
 pub use model::*;
 pub use options::{Options, TierOptions};
-pub use reader::{History, Stats, TierStats, Tree};
+pub use reader::{History, Stats, TierStats, Tree, Unbroken};
 pub use writer::{Snapshot, Writer};

@@ -25,6 +25,16 @@ pub trait Source: std::fmt::Debug + Send {
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<()>;
 }
 
+impl<T: Source + Sync> Source for std::sync::Arc<T> {
+    fn size(&self) -> io::Result<u64> {
+        T::size(self)
+    }
+
+    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<()> {
+        T::read_at(self, buffer, at)
+    }
+}
+
 /// Bytes that can be written too. Their number never changes.
 pub trait Storage: Source {
     /// Writes all of these bytes at a place. After an error some of them may have been written.

@@ -27,3 +27,12 @@ pub const LOOK_LEAST: Duration = Duration::from_micros(2);
 pub const LOOKS_PER_CLOCK: u32 = 16;
 /// Bells that are taken from the socket at once. Others wake the client once more.
 pub const BELLS_AT_ONCE: usize = 64;
+
+/// Attempts that a [`Follower`](crate::client::Follower) makes in a row to connect again …
+pub const FOLLOWER_ATTEMPTS: u32 = 64;
+
+/// … and how long it waits after the first in vain; twice as long after each further one …
+pub const FOLLOWER_PAUSE: Duration = Duration::from_millis(10);
+
+/// … up to this.
+pub const FOLLOWER_PAUSE_MAX: Duration = Duration::from_secs(5);

@@ -28,6 +28,7 @@
 mod admin;
 mod endpoint;
 mod error;
+mod follower;
 pub mod limits;
 mod request;
 mod rings;
@@ -49,11 +50,15 @@ use myriad_core::Errno;
 
 pub use endpoint::{DEFAULT_RUNDIR, DEVICE, OLD_DEVICE, Stream, places};
 pub use error::Error;
+pub use follower::Follower;
 pub use request::Request;
 pub use rings::RingStream;
 pub use store::Store;
 pub use transaction::Transaction;
-pub use v2::{Child, Commit, Committed, Match, Node, Snapshot, Stamps, Told};
+pub use v2::{
+    BadPlace, Changed, Child, Commit, Committed, Entry, Kept, LogPage, Match, News, Node, Place,
+    Snapshot, Stamps, Told, Wanted, Was, When,
+};
 pub use watch::Event;
 pub use wire::{Incoming, Message, strings};
 

@@ -172,6 +172,16 @@ pub fn event(body: &[u8]) -> Result<EventSeen, BadBody> {
     Ok(EventSeen { token: head.token.get(), path })
 }
 
+/// A record, and the rest of an answer.
+///
+/// # Errors
+/// [`BadBody`].
+pub fn headed<T: super::Record>(body: &[u8]) -> Result<(T, &[u8]), BadBody> {
+    let mut from = Body::new(body);
+    let record = from.record()?;
+    Ok((record, from.rest()))
+}
+
 /// A record that is all of an answer.
 ///
 /// # Errors
@@ -188,12 +198,12 @@ fn errno(status: u32) -> Errno {
     status::errno(status).unwrap_or(Errno::EINVAL)
 }
 
-fn text(bytes: &[u8]) -> Result<String, BadBody> {
+pub(crate) fn text(bytes: &[u8]) -> Result<String, BadBody> {
     let text = std::str::from_utf8(bytes).map_err(|_| BadBody::Meaningless("text is UTF-8"))?;
     Ok(text.to_owned())
 }
 
-fn size(field: u32) -> Result<usize, BadBody> {
+pub(crate) fn size(field: u32) -> Result<usize, BadBody> {
     usize::try_from(field).map_err(|_| BadBody::Short)
 }
 

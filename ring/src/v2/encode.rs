@@ -4,7 +4,7 @@ use crate::v2::{
     Op, Record, Request, Step,
     body::{count, pad, put},
     frame,
-    records::{Batch, Item, Lookup, Name, SnapshotOf},
+    records::{Batch, Item, Lookup, Name, SnapshotOf, Unsubscription},
 };
 
 impl Request<'_> {
@@ -24,6 +24,9 @@ impl Request<'_> {
             Request::SnapshotEnd(_) => Op::SnapshotEnd,
             Request::Classic(..) => Op::Classic,
             Request::Ring(_) => Op::Ring,
+            Request::Subscribe(..) => Op::Subscribe,
+            Request::Unsubscribe(_) => Op::Unsubscribe,
+            Request::History(..) => Op::History,
         }
     }
 
@@ -94,6 +97,19 @@ impl Request<'_> {
                 put(out, &SnapshotOf { snapshot: (*snapshot).into(), ..SnapshotOf::default() });
             }
             Request::Ring(sizes) => put(out, sizes),
+            Request::Subscribe(subscription, path) => {
+                let mut subscription = *subscription;
+                subscription.path_length = short(path);
+                put_named(out, &subscription, path);
+            }
+            Request::History(question, path) => {
+                let mut question = *question;
+                question.path_length = short(path);
+                put_named(out, &question, path);
+            }
+            Request::Unsubscribe(token) => {
+                put(out, &Unsubscription { token: (*token).into() });
+            }
             Request::Classic(header, payload) => {
                 out.extend_from_slice(&header.to_bytes());
                 out.extend_from_slice(payload);

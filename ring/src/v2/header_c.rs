@@ -64,6 +64,8 @@ fn header() -> String {
             put(format_args!("#define MYRIAD_{name} {value:#x}u"));
         }
     }
+    put(format_args!("\n/* SUBSCRIBE: from now on. */"));
+    put(format_args!("#define MYRIAD_NOW {:#x}ull", records::NOW));
     put(format_args!("\n/* Operations. */"));
     for op in Op::ALL {
         let (name, number) = (op.name(), *op as u16);
@@ -107,6 +109,8 @@ fn flags() -> Vec<(&'static str, Vec<(&'static str, u32)>)> {
                 ("FEATURE_SNAPSHOTS", records::SNAPSHOTS),
                 ("FEATURE_LOOKUPS", records::LOOKUPS),
                 ("FEATURE_CLASSICS", records::CLASSICS),
+                ("FEATURE_FEEDS", records::FEEDS),
+                ("FEATURE_HISTORIES", records::HISTORIES),
                 ("FEATURE_RINGS", records::RINGS),
             ],
         ),
@@ -125,6 +129,36 @@ fn flags() -> Vec<(&'static str, Vec<(&'static str, u32)>)> {
         (
             "Watches: no event right away; all levels below the path.",
             vec![("QUIET", records::QUIET.into()), ("ALL_LEVELS", records::ALL_LEVELS)],
+        ),
+        (
+            "Kinds of change.",
+            vec![
+                ("CREATED", records::CREATED.into()),
+                ("WRITTEN", records::WRITTEN.into()),
+                ("GRANTED", records::GRANTED.into()),
+                ("REMOVED", records::REMOVED.into()),
+            ],
+        ),
+        (
+            "What SUBSCRIBE may be told; what FEED tells.",
+            vec![
+                ("WITH_VALUES", records::WITH_VALUES.into()),
+                ("WITH_PERMS", records::WITH_PERMS.into()),
+                ("GAP", records::GAP.into()),
+                ("PART", records::PART.into()),
+                ("REACHED", records::REACHED.into()),
+            ],
+        ),
+        (
+            "What HISTORY is asked for, and how.",
+            vec![
+                ("ASK_RANGE", records::ASK_RANGE.into()),
+                ("ASK_NODE", records::ASK_NODE.into()),
+                ("ASK_LIST", records::ASK_LIST.into()),
+                ("ASK_LOG", records::ASK_LOG.into()),
+                ("BELOW", records::BELOW.into()),
+                ("AT_TIME", records::AT_TIME.into()),
+            ],
         ),
         ("No item of the request is to blame.", vec![("NO_ITEM", records::NO_ITEM)]),
         (

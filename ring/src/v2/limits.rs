@@ -44,5 +44,25 @@ pub const INPUT_KEPT: usize = 2048;
 /// acknowledgment does.
 pub const SMALL_ANSWER: usize = 64;
 
+/// Subscriptions that one connection may have.
+pub const SUBSCRIPTIONS_MAX: usize = 64;
+
+/// Bytes that wait to be sent to a client before its subscriptions wait, too.
+pub const FEED_AHEAD: usize = 128 << 10;
+
+/// Bytes of a FEED's body after which another begins.
+pub const FEED_PART: usize = 32 << 10;
+
+/// Publications that a subscription looks at in one go.
+pub const FEED_RECORDS: usize = if cfg!(test) { 8 } else { 512 };
+
+/// Generations of which none concerns a subscription, after which it says how far it is, so that
+/// its client can resume there.
+pub const FEED_SAY_EVERY: u64 = if cfg!(test) { 16 } else { 1024 };
+
+/// Bytes of an answer about the past, after which the rest is another page.
+pub const PAST_PAGE: usize = 64 << 10;
+
 const _: () = assert!(GUEST_MESSAGE_MAX.is_multiple_of(FRAGMENT_MAX));
 const _: () = assert!(MESSAGE_MAX.is_multiple_of(FRAGMENT_MAX) && PAGE_MAX < GUEST_MESSAGE_MAX);
+const _: () = assert!(FEED_AHEAD + FEED_PART < crate::v1::limits::PRIVILEGED_REPLIES_MAX / 2);

@@ -9,6 +9,7 @@
 pub mod answers;
 pub mod body;
 mod encode;
+pub mod feed;
 pub mod frame;
 #[cfg(any(fuzzing, test, feature = "fuzz"))]
 pub mod fuzz;
@@ -31,4 +32,4 @@ pub use input::{Input, Next};
 pub use op::Op;
 pub use record::{ALIGN, Record, padding};
 pub use request::{BadRequest, Request, Step, permission, permissions};
-pub use serve::Executed;
+pub use serve::{Executed, Followed, Past, Question, Told};

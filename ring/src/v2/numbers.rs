@@ -34,8 +34,50 @@ pub const LOOKUPS: u32 = 4;
 pub const CLASSICS: u32 = 8;
 /// Feature: RING. For privileged clients on sockets.
 pub const RINGS: u32 = 0x100;
+/// Feature: SUBSCRIBE, UNSUBSCRIBE and FEED. For privileged clients.
+pub const FEEDS: u32 = 16;
+/// Feature: HISTORY. For privileged clients.
+pub const HISTORIES: u32 = 32;
 /// All that this server has.
-pub const OFFERED: u32 = WATCHES | SNAPSHOTS | LOOKUPS | CLASSICS | RINGS;
+pub const OFFERED: u32 = WATCHES | SNAPSHOTS | LOOKUPS | CLASSICS | FEEDS | HISTORIES | RINGS;
+
+/// [`Subscription::since`](crate::v2::records::Subscription::since): from now on.
+pub const NOW: u64 = u64::MAX;
+/// [`Subscription::flags`](crate::v2::records::Subscription::flags): values, too.
+pub const WITH_VALUES: u16 = 1;
+/// [`Subscription::flags`](crate::v2::records::Subscription::flags): permissions, too.
+pub const WITH_PERMS: u16 = 2;
+/// [`Feed::flags`](crate::v2::records::Feed::flags): what came after the frame before this one, up
+/// to this generation, can't be told.
+pub const GAP: u16 = 1;
+/// [`Feed::flags`](crate::v2::records::Feed::flags): the next frame goes on with this generation.
+pub const PART: u16 = 2;
+/// [`Feed::flags`](crate::v2::records::Feed::flags): there was nothing newer when this was sent.
+pub const REACHED: u16 = 4;
+
+/// [`Question::kind`](crate::v2::records::Question::kind): which generations there are.
+pub const ASK_RANGE: u16 = 1;
+/// [`Question::kind`](crate::v2::records::Question::kind): a node, as it was.
+pub const ASK_NODE: u16 = 2;
+/// [`Question::kind`](crate::v2::records::Question::kind): its children, as they were.
+pub const ASK_LIST: u16 = 3;
+/// [`Question::kind`](crate::v2::records::Question::kind): its changes, newest first.
+pub const ASK_LOG: u16 = 4;
+/// [`Question::flags`](crate::v2::records::Question::flags): of what is below it, too.
+pub const BELOW: u16 = 1;
+/// [`Question::flags`](crate::v2::records::Question::flags): its generation is a time.
+pub const AT_TIME: u16 = 2;
+
+/// Kind of change: the node is new.
+pub const CREATED: u16 = 1;
+/// Kind of change: it has another value.
+pub const WRITTEN: u16 = 2;
+/// Kind of change: it has other permissions.
+pub const GRANTED: u16 = 4;
+/// Kind of change: it is gone, with all below it.
+pub const REMOVED: u16 = 8;
+/// All kinds of change.
+pub const CHANGES: u16 = CREATED | WRITTEN | GRANTED | REMOVED;
 
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])* $name:ident = $number:literal, $text:literal;)*) => {

@@ -59,6 +59,14 @@ ops! {
     Classic = 12, "CLASSIC";
     /// Goes on over rings in a memory file.
     Ring = 13, "RING";
+    /// Tells of each commit below a path, from a generation on.
+    Subscribe = 32, "SUBSCRIBE";
+    /// Tells of no more.
+    Unsubscribe = 33, "UNSUBSCRIBE";
+    /// To clients only: a commit that a subscription tells of.
+    Feed = 34, "FEED";
+    /// Asks about the past.
+    History = 35, "HISTORY";
 }
 
 impl Op {

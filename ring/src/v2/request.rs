@@ -6,7 +6,7 @@ use crate::v1::{HEADER_LEN, Header, PAYLOAD_MAX};
 use crate::v2::{
     body::{BadBody, Body},
     op::Op,
-    records::{self, Batch, Item, Kind, Name, Permission, Registration, Removal},
+    records::{self, Batch, Item, Kind, Name, Permission, Registration, Removal, Subscription},
 };
 
 /// A request, understood as far as it can be without the store: its paths and domains are not
@@ -26,6 +26,9 @@ pub enum Request<'a> {
     SnapshotEnd(u32),
     Classic(Header, &'a [u8]),
     Ring(records::RingSizes),
+    Subscribe(Subscription, &'a [u8]),
+    Unsubscribe(u64),
+    History(records::Question, &'a [u8]),
 }
 
 /// An item of a commit.
@@ -117,7 +120,13 @@ impl<'a> Request<'a> {
             }
             Op::Classic => classic(&mut from)?,
             Op::Ring => Request::Ring(from.record()?),
-            Op::WatchEvent => {
+            Op::Subscribe => subscription(&mut from)?,
+            Op::Unsubscribe => {
+                let head: records::Unsubscription = from.record()?;
+                Request::Unsubscribe(head.token.get())
+            }
+            Op::History => question(&mut from)?,
+            Op::WatchEvent | Op::Feed => {
                 return Err(BadBody::Meaningless("only the server sends events").into());
             }
         };
@@ -182,6 +191,30 @@ fn registration<'a>(from: &mut Body<'a>) -> Result<(Registration, &'a [u8]), Bad
         return Err(BadBody::Meaningless("a watch knows the flag QUIET alone"));
     }
     Ok((head, path))
+}
+
+fn subscription<'a>(from: &mut Body<'a>) -> Result<Request<'a>, BadBody> {
+    let head: Subscription = from.record()?;
+    let path = path(from, head.path_length.get())?;
+    if head.flags.get() & !(records::WITH_VALUES | records::WITH_PERMS) != 0 {
+        return Err(BadBody::Meaningless("SUBSCRIBE knows WITH_VALUES and WITH_PERMS alone"));
+    }
+    if head.kinds.get() & !records::CHANGES != 0 {
+        return Err(BadBody::Meaningless("a kind of change is not known"));
+    }
+    Ok(Request::Subscribe(head, path))
+}
+
+fn question<'a>(from: &mut Body<'a>) -> Result<Request<'a>, BadBody> {
+    let head: records::Question = from.record()?;
+    let path = path(from, head.path_length.get())?;
+    if !(records::ASK_RANGE..=records::ASK_LOG).contains(&head.kind.get()) {
+        return Err(BadBody::Meaningless("HISTORY is asked for RANGE, NODE, LIST or LOG"));
+    }
+    if head.flags.get() & !(records::BELOW | records::AT_TIME) != 0 {
+        return Err(BadBody::Meaningless("HISTORY knows BELOW and AT_TIME alone"));
+    }
+    Ok(Request::History(head, path))
 }
 
 fn classic<'a>(from: &mut Body<'a>) -> Result<Request<'a>, BadBody> {

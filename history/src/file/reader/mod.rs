@@ -8,17 +8,19 @@ pub(crate) mod position;
 pub(crate) mod scan;
 mod stats;
 mod tree;
+mod unbroken;
 mod viewer;
 
 use std::ops::{Bound, RangeBounds, RangeInclusive};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use commits::{Walk, floor};
 use position::{Position, Reader};
 use scan::{Index, RefreshError};
 pub use stats::{Stats, TierStats};
 pub use tree::Tree;
+pub use unbroken::Unbroken;
 
 use super::errors::{OpenError, ReadError};
 use super::map::Map;
@@ -43,11 +45,16 @@ impl History {
     /// # Errors
     /// What the file is instead of a history that this program can read.
     pub fn open(path: &Path) -> Result<History, OpenError> {
-        let file = Disk::open_to_read(path)?;
-        let io = |error| OpenError::Io { path: path.into(), error };
-        let size = file.metadata().map_err(io)?.len();
-        let map = Map::new(&file, size).map_err(io)?;
-        History::over(Box::new(map), path)
+        History::over(Box::new(map(path)?), path)
+    }
+
+    /// Opens the file to look what is in it later, as often as wanted: by what this gives
+    /// [`History::on`] needs no path any more.
+    ///
+    /// # Errors
+    /// As [`open`](History::open), but for what is in the file.
+    pub fn prepare(path: &Path) -> Result<impl Source + Clone + use<>, OpenError> {
+        Ok(Arc::new(map(path)?))
     }
 
     /// The same over any storage.
@@ -108,6 +115,17 @@ impl History {
         let reader = self.reader();
         let position = self.position(&reader, generation)?;
         let tree = reader.tree(&position, "/")?;
+        self.seen(&reader, tree)
+    }
+
+    /// The same of a node and of what is below it alone, which is read sooner.
+    ///
+    /// # Errors
+    /// As [`tree`](History::tree).
+    pub fn tree_below(&self, generation: u64, below: &str) -> Result<Tree, ReadError> {
+        let reader = self.reader();
+        let position = self.position(&reader, generation)?;
+        let tree = reader.tree(&position, below)?;
         self.seen(&reader, tree)
     }
 
@@ -247,6 +265,13 @@ impl History {
         kept.dedup_by_key(|kept| kept.generation);
         kept
     }
+}
+
+fn map(path: &Path) -> Result<Map, OpenError> {
+    let file = Disk::open_to_read(path)?;
+    let io = |error| OpenError::Io { path: path.into(), error };
+    let size = file.metadata().map_err(io)?.len();
+    Map::new(&file, size).map_err(io)
 }
 
 fn inclusive(range: &impl RangeBounds<u64>) -> RangeInclusive<u64> {

@@ -132,6 +132,12 @@ impl<S: Storage> Writer<S> {
         &self.disk
     }
 
+    /// Which file it is: random, made with it.
+    #[must_use]
+    pub fn id(&self) -> [u8; 16] {
+        self.block.file
+    }
+
     /// The last version that the file tells of: its publication, generation and time. A store goes
     /// on after that generation.
     #[must_use]

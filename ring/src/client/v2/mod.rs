@@ -11,6 +11,8 @@
 //!   for another afterwards: an event that was on its way is told apart.
 
 mod commit;
+mod feed;
+mod history;
 mod incoming;
 mod nodes;
 mod snapshots;
@@ -24,6 +26,8 @@ use std::{
 use myriad_core::Errno;
 
 pub use commit::{Commit, Committed};
+pub use feed::{BadPlace, Changed, News, Place, Wanted};
+pub use history::{Entry, Kept, LogPage, Was, When};
 pub use nodes::{Child, Node, Stamps, Told};
 pub use snapshots::{Match, Snapshot};
 
@@ -51,6 +55,8 @@ pub(super) struct V2 {
     numbers: BTreeMap<(Vec<u8>, Vec<u8>), u64>,
     /// The tokens of numbers.
     tokens: BTreeMap<u64, Vec<u8>>,
+    /// The subscriptions.
+    feeds: feed::Feeds,
 }
 
 impl V2 {
@@ -135,6 +141,7 @@ impl<S: Read + Write> Client<S> {
             last_number: 0,
             numbers: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            feeds: feed::Feeds::default(),
         }));
         Ok(true)
     }
@@ -169,7 +176,7 @@ impl<S: Read + Write> Client<S> {
             let Some(v2) = &mut self.v2 else { return Err(Error::Broken) };
             let (frame, body) = v2.incoming.read(&mut self.stream)?;
             if frame.flags.get() & EVENT != 0 {
-                if let Some(event) = self.heard(&body)? {
+                if let Some(event) = self.heard(frame.op.get(), &body)? {
                     self.queue(event);
                 }
                 continue;
@@ -262,7 +269,7 @@ impl<S: Read + Write> Client<S> {
             if frame.flags.get() & EVENT == 0 {
                 return Err(Error::Protocol("an answer to a request that was not made"));
             }
-            let event = self.heard(&body)?;
+            let event = self.heard(frame.op.get(), &body)?;
             self.broken = false;
             if let Some(event) = event {
                 return Ok(event);
@@ -270,8 +277,11 @@ impl<S: Read + Write> Client<S> {
         }
     }
 
-    /// An event; none of a watch that was removed meanwhile.
-    fn heard(&self, body: &[u8]) -> Result<Option<Event>, Error> {
+    /// A watch's event; none of one that was removed meanwhile, and of what subscriptions tell.
+    fn heard(&mut self, op: u16, body: &[u8]) -> Result<Option<Event>, Error> {
+        if feed::is_feed(op) {
+            return self.hear_news(body).map(|()| None);
+        }
         let bad = |_| Error::Protocol("an event that is not a path and a token");
         let event = answers::event(body).map_err(bad)?;
         let tokens = self.v2.as_ref().map(|v2| &v2.tokens);

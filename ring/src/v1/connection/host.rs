@@ -95,6 +95,21 @@ pub trait Host {
         Err(Errno::ENOSYS)
     }
 
+    /// Which store this is: a number that no other has whose generations mean something else. 0:
+    /// not known.
+    fn store_number(&self) -> u64 {
+        0
+    }
+
+    /// A question about the past, which [`crate::v1::Connection::answer_history`] will answer.
+    ///
+    /// # Errors
+    /// ENOSYS where no history is kept, EBUSY where too many ask.
+    fn ask_history(&mut self, question: v2::Question) -> Result<(), Errno> {
+        drop(question);
+        Err(Errno::ENOSYS)
+    }
+
     /// A CONTROL command.
     fn control(&mut self, store: &Store, command: &ControlArgs<'_>) -> ControlReply;
 

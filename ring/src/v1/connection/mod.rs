@@ -26,6 +26,7 @@ mod as_v2;
 mod backlog;
 mod batch;
 mod buffers;
+mod feeds;
 mod host;
 pub(crate) mod ops;
 mod ops_domain;
@@ -331,6 +332,10 @@ impl Connection {
     /// been answered meanwhile. Queue the events up to now before.
     pub fn answer(&mut self, answer: &Result<String, Errno>) {
         if !matches!(self.state, State::Waiting(..)) {
+            return;
+        }
+        if matches!(&self.state, State::Waiting(header, _) if header.op == v2::records::HELLO) {
+            // It waits for history.
             return;
         }
         let waiting = std::mem::replace(&mut self.state, State::Open);

@@ -8,8 +8,9 @@ use super::requests::with_request;
 use crate::{
     v1::{HEADER_LEN, Header, Op as Classics, connection::Progress, world::World},
     v2::{
-        Frame, Op, Record, Request, Step, answers,
+        Followed, Frame, Op, Record, Request, Step, answers,
         body::put,
+        feed,
         frame::{EVENT, FRAME_HEAD, REPLY, first},
         limits::GUEST_MESSAGE_MAX,
         records::{self, HELLO, Hello, Kind},
@@ -155,6 +156,7 @@ impl Run {
                 conn.answer(&Err(Errno::EBUSY));
             }
         }
+        self.follow(at);
         let failed = self.world.conn(at).is_none_or(|conn| conn.is_failed());
         if failed {
             self.restart(at);
@@ -162,6 +164,18 @@ impl Run {
         for at in std::mem::take(&mut self.world.reset) {
             self.restart(at);
         }
+    }
+
+    /// What subscriptions have to be told; nobody keeps the past.
+    fn follow(&mut self, at: usize) {
+        let store = self.world.store.clone();
+        let Some(conn) = self.world.conn(at) else { return };
+        // Ends: nothing is published meanwhile, and what waits to be sent is bounded.
+        while conn.follow(&store) == Followed::More && conn.can_follow() {}
+        while let Some(past) = conn.asks() {
+            conn.tell(&store, past.number, None);
+        }
+        assert!(conn.waiting() < 4 * crate::v1::limits::PRIVILEGED_REPLIES_MAX);
     }
 
     /// The connection begins anew, with v1, and agrees upon v2 again.
@@ -236,7 +250,10 @@ impl Client {
             let body = std::mem::take(&mut self.parts);
             if frame.flags.get() & EVENT != 0 {
                 assert_eq!((frame.id.get(), frame.status.get()), (0, 0));
-                assert!(answers::event(&body).is_ok());
+                match frame.operation() {
+                    Some(Op::Feed) => assert!(feed::read(&body).is_ok()),
+                    _ => assert!(answers::event(&body).is_ok()),
+                }
                 continue;
             }
             assert_eq!(frame.flags.get(), REPLY);
@@ -264,7 +281,8 @@ fn answered(frame: &Frame, body: &[u8]) {
         Some(Op::Commit) => answers::record::<records::Committed>(body).is_ok(),
         Some(Op::Watch) => answers::record::<records::Watching>(body).is_ok(),
         Some(Op::Snapshot) => answers::record::<records::SnapshotOf>(body).is_ok(),
-        Some(Op::Unwatch | Op::SnapshotEnd) => body.is_empty(),
+        Some(Op::Subscribe) => answers::record::<records::Subscribed>(body).is_ok(),
+        Some(Op::Unwatch | Op::SnapshotEnd | Op::Unsubscribe) => body.is_empty(),
         Some(Op::Info) => body.len() > size_of::<records::Info>(),
         Some(Op::Classic) => {
             let head = body.first_chunk::<HEADER_LEN>().copied().map(Header::from_bytes);
@@ -272,7 +290,7 @@ fn answered(frame: &Frame, body: &[u8]) {
             head.is_some_and(known)
         }
         Some(Op::Ring) => answers::record::<records::RingSizes>(body).is_ok(),
-        Some(Op::WatchEvent) | None => false,
+        Some(Op::WatchEvent | Op::Feed | Op::History) | None => false,
     };
     assert!(understood, "{frame:?}: {body:?}");
 }

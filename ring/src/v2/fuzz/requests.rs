@@ -30,7 +30,7 @@ pub(super) fn with_request(
     then: impl FnOnce(&Request<'_>) -> Vec<u8>,
 ) -> Vec<u8> {
     let mut byte = || data.next().unwrap_or(0);
-    let (op, few) = (byte() % 13, byte());
+    let (op, few) = (byte() % 16, byte());
     let path = PATHS.get(usize::from(few % 12)).copied().unwrap_or_default();
     let snapshot = u32::from(few / 64).into();
     let value = vec![b'v'; usize::from(byte()) * 40];
@@ -84,6 +84,28 @@ pub(super) fn with_request(
         10 => then(&Request::Snapshot),
         11 => then(&Request::SnapshotEnd(few.into())),
         12 if few % 4 == 0 => then(&Request::Ring(records::RingSizes::default())),
+        13 | 14 => {
+            let since = if count < 4 { records::NOW } else { u64::from(byte()) };
+            let subscription = records::Subscription {
+                token: u64::from(few / 64).into(),
+                since: since.into(),
+                store: u64::from(count / 7).into(),
+                depth: u32::from(few % 3).into(),
+                kinds: u16::from(count).into(),
+                flags: u16::from(few % 4).into(),
+                ..Default::default()
+            };
+            then(&Request::Subscribe(subscription, path))
+        }
+        15 if count < 4 => then(&Request::Unsubscribe(u64::from(few / 64))),
+        15 => {
+            let question = records::Question {
+                kind: u16::from(count).into(),
+                flags: u16::from(few % 4).into(),
+                ..Default::default()
+            };
+            then(&Request::History(question, path))
+        }
         _ => {
             let payload = [path, b"\0"].concat();
             let op = u32::from(byte() % 28);

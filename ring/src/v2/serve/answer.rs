@@ -58,6 +58,17 @@ pub(crate) fn classic(id: u64, answer: &[u8]) -> Vec<u8> {
     out
 }
 
+/// The answer to a question about the past: a message without its header, or why there is none.
+pub(crate) fn told(id: u64, answer: Result<Vec<u8>, (Errno, String)>) -> Vec<u8> {
+    match answer {
+        Ok(mut out) => {
+            finish(&mut out, Op::History as u16, REPLY, id, 0);
+            out
+        }
+        Err((errno, why)) => failure(Op::History as u16, id, &Failed::new(errno, why)),
+    }
+}
+
 /// An event; none where its watch has no token of v2.
 pub(crate) fn event(path: &[u8], token: &[u8]) -> Option<Vec<u8>> {
     let token = u64::from_le_bytes(*token.first_chunk()?);

@@ -11,6 +11,7 @@
 mod answer;
 mod around;
 mod commit;
+mod feeds;
 mod read;
 mod ring;
 mod snapshots;
@@ -33,9 +34,11 @@ use crate::{
         records,
     },
 };
-pub(crate) use answer::{accepts, bad_frame, classic, event, welcome, with_error};
+pub(crate) use answer::{accepts, bad_frame, classic, event, told, welcome, with_error};
 pub(crate) use around::Around;
 use around::Failed;
+use feeds::Feeds;
+pub use feeds::{Followed, Past, Told};
 use snapshots::Snapshots;
 
 /// What a connection has once it speaks v2.
@@ -45,6 +48,8 @@ pub(crate) struct Speaker {
     /// The answer that agrees has been queued: v2 begins.
     pub(crate) speaks: bool,
     pub(crate) snapshots: Snapshots,
+    /// The subscriptions.
+    pub(crate) feeds: Feeds,
     /// How many requests of v1 the last one counts as.
     pub(crate) weight: usize,
     /// Events of new watches, to follow the answer that is held.
@@ -69,6 +74,15 @@ pub struct Executed<'a> {
     pub result: Result<(), Errno>,
 }
 
+/// What a client asks about the past.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// What.
+    pub head: records::Question,
+    /// An absolute path.
+    pub path: String,
+}
+
 /// What it came to.
 #[derive(Debug)]
 pub(crate) struct Served {
@@ -86,7 +100,7 @@ type Done = Result<u64, Failed>;
 impl Speaker {
     pub(crate) fn new(session: &Session, wanted: u32) -> Speaker {
         let is_guest = session.is_guest();
-        let offered = records::OFFERED & !if is_guest { records::LOOKUPS } else { 0 };
+        let offered = records::OFFERED & !if is_guest { PRIVILEGED } else { 0 };
         let is_program = !is_guest && matches!(session.peer, Peer::Socket(_));
         let offered = offered & !if is_program { 0 } else { records::RINGS };
         let message_max = if is_guest { GUEST_MESSAGE_MAX } else { MESSAGE_MAX };
@@ -94,6 +108,7 @@ impl Speaker {
             input: Input::new(message_max),
             speaks: false,
             snapshots: Snapshots::default(),
+            feeds: Feeds::default(),
             weight: 1,
             first_events: Vec::new(),
             waiting: 0,
@@ -161,6 +176,11 @@ impl Speaker {
         if let Request::Classic(header, payload) = request {
             return self.classic(id, *header, payload, around);
         }
+        if let Request::History(question, path) = request {
+            let asked = self.ask(id, question, path, around);
+            log(around.host, asked.as_ref().map(|_| ()).map_err(|failed| failed.errno));
+            return asked.unwrap_or_else(|failed| Self::refuse(number, id, failed, around));
+        }
         let mut out = crate::v2::frame::begin();
         let done = self.dispatch(request, around, id, &mut out);
         log(around.host, done.as_ref().map(|_| ()).map_err(|failed| failed.errno));
@@ -180,7 +200,9 @@ impl Speaker {
             Op::Lookup => records::LOOKUPS,
             Op::Classic => records::CLASSICS,
             Op::Ring => records::RINGS,
-            Op::WatchEvent => return false,
+            Op::Subscribe | Op::Unsubscribe => records::FEEDS,
+            Op::History => records::HISTORIES,
+            Op::WatchEvent | Op::Feed => return false,
             Op::Info | Op::Get | Op::GetMany | Op::List | Op::Commit => return true,
         };
         self.features & feature != 0
@@ -207,14 +229,37 @@ impl Speaker {
             Request::Snapshot => self.snapshot(around, out),
             Request::SnapshotEnd(number) => self.snapshots.end(*number).map(|()| 0),
             Request::Ring(sizes) => ring::ring(sizes, around, out),
+            Request::Subscribe(of, path) => self.subscribe(of, path, around, out),
+            Request::Unsubscribe(token) => self.feeds.end(*token).map(|()| 0),
             // Executed before.
-            Request::Classic(..) => Ok(0),
+            Request::Classic(..) | Request::History(..) => Ok(0),
         }
     }
 
     fn refuse(number: u16, id: u64, failed: Failed, around: &Around<'_>) -> Served {
         let reply = answer::failure(number, id, &failed);
         Served { reply, seq: since(failed.seq, around.store), later: None }
+    }
+
+    /// Has the past asked; the answer comes later.
+    fn ask(
+        &mut self,
+        id: u64,
+        question: &records::Question,
+        path: &[u8],
+        around: &mut Around<'_>,
+    ) -> Result<Served, Failed> {
+        let mut buffer = String::new();
+        let is_range = question.kind.get() == records::ASK_RANGE;
+        let path = around.node(if is_range { b"/" } else { path }, &mut buffer)?;
+        let path = path.as_str().to_owned();
+        let asked = around.host.ask_history(Question { head: *question, path });
+        let why = "no history is kept, or too many ask about it";
+        asked.map_err(|errno| Failed::new(errno, why))?;
+        self.waiting = id;
+        // By this number the answer to it is told from that to a request of v1.
+        let header = Header { op: records::HELLO, req_id: 0, tx_id: 0, len: 0 };
+        Ok(Served { reply: Vec::new(), seq: 0, later: Some(header) })
     }
 
     /// A request of v1, and its answer of v1 in one of v2.
@@ -249,6 +294,9 @@ impl Speaker {
         Served { reply: answer::classic(id, &out), seq: ran.seq, later }
     }
 }
+
+/// What guests aren't offered.
+const PRIVILEGED: u32 = records::LOOKUPS | records::FEEDS | records::HISTORIES;
 
 /// A publication, or the current one where the answer asked the store for nothing: it comes after
 /// all that happened before.

@@ -3,6 +3,7 @@
 mod client;
 mod codec;
 mod commits;
+mod feeds;
 mod guests;
 mod hostile;
 mod reads;

@@ -8,7 +8,7 @@ use crate::{
     v2::{
         Request, answers,
         limits::{FRAGMENT_MAX, GUEST_ITEMS_MAX, GUEST_MESSAGE_MAX, ITEMS_MAX, MESSAGE_MAX},
-        records::{Info, LOOKUPS, OFFERED, RINGS, WATCHES},
+        records::{FEEDS, HISTORIES, Info, LOOKUPS, OFFERED, RINGS, WATCHES},
     },
 };
 
@@ -34,7 +34,7 @@ fn both_sides_agree_upon_what_both_have() {
     assert_eq!(welcome.items_max.get() as usize, ITEMS_MAX);
     let guest = world.guest(5);
     let welcome = world.speak(guest);
-    assert_eq!(welcome.features.get(), OFFERED & !LOOKUPS & !RINGS);
+    assert_eq!(welcome.features.get(), OFFERED & !LOOKUPS & !FEEDS & !HISTORIES & !RINGS);
     assert_eq!(welcome.message_max.get() as usize, GUEST_MESSAGE_MAX);
     assert_eq!(welcome.items_max.get() as usize, GUEST_ITEMS_MAX);
     // As many as transactions, of which the tenth is refused.
