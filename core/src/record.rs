@@ -92,6 +92,21 @@ impl Fire {
         }
     }
 
+    /// What has changed: absolute.
+    #[must_use]
+    pub fn changed_path(&self) -> &str {
+        match &self.path {
+            FirePath::Watched => self.watch().path(),
+            FirePath::Changed(path) => path,
+        }
+    }
+
+    /// The path that is watched: absolute.
+    #[must_use]
+    pub fn watched_path(&self) -> &str {
+        self.watch().path()
+    }
+
     /// The watch's token.
     #[must_use]
     pub fn token(&self) -> &[u8] {

@@ -48,8 +48,9 @@ extern "C" {
 #define MYRIAD_READ 0x1u
 #define MYRIAD_WRITE 0x2u
 
-/* Watches: no event right away; all levels below the path. */
+/* Watches: no event right away; where kinds of change are; all levels below the path. */
 #define MYRIAD_QUIET 0x1u
+#define MYRIAD_KINDS_SHIFT 0x8u
 #define MYRIAD_ALL_LEVELS 0xffffffffu
 
 /* Kinds of change. */
@@ -343,9 +344,9 @@ MYRIAD_SIZE(myriad_committed, 16);
 struct myriad_registration {
     uint64_t token; /* What its events say. */
     uint32_t depth; /* Levels below the path that it hears of; MYRIAD_ALL_LEVELS: all. */
-    uint16_t flags; /* MYRIAD_QUIET. */
+    uint16_t flags; /* MYRIAD_QUIET, and kinds of change shifted by MYRIAD_KINDS_SHIFT; none of these: all. */
     uint16_t path_length; /* Bytes of the path. */
-    uint64_t reserved; /* Zero: all kinds of change. */
+    uint64_t reserved; /* Zero. */
 };
 MYRIAD_SIZE(myriad_registration, 24);
 

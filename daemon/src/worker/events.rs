@@ -144,6 +144,9 @@ impl Events {
             }
             let number = number_of(conn);
             let Some(client) = clients.get(number) else { continue };
+            if !client.conn.wants(record, fire) {
+                continue;
+            }
             let (path, token) = (fire.path(), fire.token());
             let ticket = ticket.cloned();
             let event = Event { seq: record.seq, at, path: path.as_bytes(), token, ticket };

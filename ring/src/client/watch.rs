@@ -126,6 +126,23 @@ impl<S: Read + Write> Client<S> {
         event
     }
 
+    /// All events as they come, for ever: each is as [`Client::next_event`] gives it. Where a
+    /// connection may be lost, and nothing is to be missed by that, there is
+    /// [`Follower`](crate::client::Follower).
+    ///
+    /// ```no_run
+    /// # use myriad_ring::client::Client;
+    /// # let mut client = Client::connect()?;
+    /// client.watch("/local/domain", "domains")?;
+    /// for event in client.events() {
+    ///     println!("{} changed", event?.path);
+    /// }
+    /// # Ok::<(), myriad_ring::client::Error>(())
+    /// ```
+    pub fn events(&mut self) -> impl Iterator<Item = Result<Event, Error>> + '_ {
+        std::iter::from_fn(|| Some(self.next_event()))
+    }
+
     /// An event that came together with replies, without reading from the stream.
     ///
     /// # Errors

@@ -141,6 +141,9 @@ impl World {
                     for (at, fire) in record.fires.iter().enumerate() {
                         let conn = self.conns.iter_mut().find(|conn| conn.id() == fire.conn());
                         let Some(conn) = conn else { continue };
+                        if !conn.wants(&record, fire) {
+                            continue;
+                        }
                         let (path, token) = (fire.path().as_bytes(), fire.token());
                         let (seq, ticket) = (record.seq, ticket.clone());
                         conn.deliver(Event { seq, at, path, token, ticket }, self.now);

@@ -127,8 +127,12 @@ fn flags() -> Vec<(&'static str, Vec<(&'static str, u32)>)> {
             vec![("READ", records::READ.into()), ("WRITE", records::WRITE.into())],
         ),
         (
-            "Watches: no event right away; all levels below the path.",
-            vec![("QUIET", records::QUIET.into()), ("ALL_LEVELS", records::ALL_LEVELS)],
+            "Watches: no event right away; where kinds of change are; all levels below the path.",
+            vec![
+                ("QUIET", records::QUIET.into()),
+                ("KINDS_SHIFT", records::KINDS_SHIFT.into()),
+                ("ALL_LEVELS", records::ALL_LEVELS),
+            ],
         ),
         (
             "Kinds of change.",

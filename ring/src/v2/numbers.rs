@@ -13,6 +13,9 @@ pub const READ: u8 = 1;
 pub const WRITE: u8 = 2;
 /// [`Registration::flags`](crate::v2::records::Registration::flags): no event right away.
 pub const QUIET: u16 = 1;
+/// [`Registration::flags`](crate::v2::records::Registration::flags): from this bit on the kinds of
+/// change that it hears of, [`CREATED`] and its like; none: all.
+pub const KINDS_SHIFT: u16 = 8;
 /// [`Registration::depth`](crate::v2::records::Registration::depth): all levels.
 pub const ALL_LEVELS: u32 = u32::MAX;
 /// [`Failure::item`](crate::v2::records::Failure::item): none of them.

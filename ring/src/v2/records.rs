@@ -234,11 +234,11 @@ records! { SHAPES:
         token: U64,
         /// Levels below the path that it hears of; MYRIAD_ALL_LEVELS: all.
         depth: U32,
-        /// MYRIAD_QUIET.
+        /// MYRIAD_QUIET, and kinds of change shifted by MYRIAD_KINDS_SHIFT; none of these: all.
         flags: U16,
         /// Bytes of the path.
         path_length: U16,
-        /// Zero: all kinds of change.
+        /// Zero.
         reserved: U64,
     }
     /// Answer to WATCH: its watches hear of what comes after.

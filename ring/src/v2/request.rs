@@ -187,8 +187,9 @@ fn step<'a>(from: &mut Body<'a>) -> Result<Step<'a>, BadBody> {
 fn registration<'a>(from: &mut Body<'a>) -> Result<(Registration, &'a [u8]), BadBody> {
     let head: Registration = from.record()?;
     let path = path(from, head.path_length.get())?;
-    if head.flags.get() & !records::QUIET != 0 {
-        return Err(BadBody::Meaningless("a watch knows the flag QUIET alone"));
+    let known = records::QUIET | records::CHANGES << records::KINDS_SHIFT;
+    if head.flags.get() & !known != 0 {
+        return Err(BadBody::Meaningless("a watch knows the flag QUIET and kinds of change alone"));
     }
     Ok((head, path))
 }

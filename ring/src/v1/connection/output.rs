@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use myriad_core::{Record, Store};
+use myriad_core::{Fire, Record, Store};
 
 use crate::{
     v1::{
@@ -29,6 +29,13 @@ pub struct Event<'a> {
 }
 
 impl Connection {
+    /// Whether the client wants an event that a publication has fired: a watch of v2 may hear of
+    /// some kinds of change alone.
+    #[must_use]
+    pub fn wants(&self, record: &Record, fire: &Fire) -> bool {
+        self.v2.as_ref().is_none_or(|v2| v2.kinds.want(record, fire))
+    }
+
     /// Queues an event, unless the same one waits already, it is longer than a message may be,
     /// or the client is too far behind.
     pub fn deliver(&mut self, event: Event<'_>, now: Duration) {

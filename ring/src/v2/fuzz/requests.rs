@@ -71,7 +71,9 @@ pub(super) fn with_request(
         }
         8 | 9 => {
             let token = u64::from(byte() % 4).into();
-            let (depth, flags) = (u32::from(few % 3).into(), u16::from(few % 2).into());
+            let kinds = u16::from(few / 16) << records::KINDS_SHIFT;
+            let flags = (u16::from(few % 2) | kinds).into();
+            let depth = u32::from(few % 3).into();
             let watch = Registration { token, depth, flags, ..Registration::default() };
             let removal = Removal { token, ..Removal::default() };
             let paths = (0..=count % 2).map(|_| path);

@@ -12,6 +12,7 @@ mod answer;
 mod around;
 mod commit;
 mod feeds;
+mod kinds;
 mod read;
 mod ring;
 mod snapshots;
@@ -39,6 +40,7 @@ pub(crate) use around::Around;
 use around::Failed;
 use feeds::Feeds;
 pub use feeds::{Followed, Past, Told};
+use kinds::Kinds;
 use snapshots::Snapshots;
 
 /// What a connection has once it speaks v2.
@@ -50,6 +52,8 @@ pub(crate) struct Speaker {
     pub(crate) snapshots: Snapshots,
     /// The subscriptions.
     pub(crate) feeds: Feeds,
+    /// Which watches hear of some kinds of change alone.
+    pub(crate) kinds: Kinds,
     /// How many requests of v1 the last one counts as.
     pub(crate) weight: usize,
     /// Events of new watches, to follow the answer that is held.
@@ -109,6 +113,7 @@ impl Speaker {
             speaks: false,
             snapshots: Snapshots::default(),
             feeds: Feeds::default(),
+            kinds: Kinds::default(),
             weight: 1,
             first_events: Vec::new(),
             waiting: 0,
@@ -225,7 +230,7 @@ impl Speaker {
             }
             Request::Commit(steps) => commit::commit(steps, id, around, out),
             Request::Watch(watches) => self.watch(watches, around, out),
-            Request::Unwatch(watches) => watch::unwatch(watches, around),
+            Request::Unwatch(watches) => self.unwatch(watches, around),
             Request::Snapshot => self.snapshot(around, out),
             Request::SnapshotEnd(number) => self.snapshots.end(*number).map(|()| 0),
             Request::Ring(sizes) => ring::ring(sizes, around, out),

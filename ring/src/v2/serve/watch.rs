@@ -35,6 +35,10 @@ impl Speaker {
                 let text = "depths of watches are not offered to this domain";
                 return Err(Failed::new(Errno::EINVAL, text).at(item));
             }
+            if kinds(watch) != 0 && matches!(name, WatchPath::Special(_)) {
+                let text = "a special path has no kinds of change";
+                return Err(Failed::new(Errno::EINVAL, text).at(item));
+            }
             bytes = bytes.saturating_add(name.as_str().len()).saturating_add(TOKEN_BYTES);
             names.push(name);
         }
@@ -60,34 +64,48 @@ impl Speaker {
             Err(error) => return Err(around.failed(&error, outcome.seq).at(at)),
         };
         put(out, &Watching { generation: generation.into() });
+        for ((watch, _), name) in watches.iter().zip(&names) {
+            self.kinds.set(watch.token.get(), name.as_str(), kinds(watch));
+        }
         let is_loud = |(watch, _): &&(Registration, &[u8])| watch.flags.get() & records::QUIET == 0;
         self.first_events = watches.iter().filter(is_loud).map(first_event).collect();
         Ok(outcome.seq)
     }
+
+    pub(super) fn unwatch(
+        &mut self,
+        watches: &[(Removal, &[u8])],
+        around: &mut Around<'_>,
+    ) -> Done {
+        let mut buffers = vec![String::new(); watches.len()];
+        let mut names = Vec::with_capacity(watches.len());
+        for (item, ((_, path), buffer)) in watches.iter().zip(&mut buffers).enumerate() {
+            let name = around.resolve(path, Specials::Allowed, buffer).map_err(|failed| {
+                // What is no path isn't watched.
+                Failed { errno: Errno::ENOENT, ..failed.at(item) }
+            });
+            names.push(watch_path(name?));
+        }
+        let (id, mut at) = (around.session.id, 0);
+        let outcome = around.store.edit(|edit| {
+            for (item, ((watch, _), name)) in watches.iter().zip(&names).enumerate() {
+                at = item;
+                edit.unwatch(id, *name, &watch.token.get().to_le_bytes())?;
+            }
+            Ok(())
+        });
+        if let Err(error) = &outcome.result {
+            return Err(around.failed(error, outcome.seq).at(at));
+        }
+        for ((watch, _), name) in watches.iter().zip(&names) {
+            self.kinds.forget(watch.token.get(), name.as_str());
+        }
+        Ok(outcome.seq)
+    }
 }
 
-pub(super) fn unwatch(watches: &[(Removal, &[u8])], around: &mut Around<'_>) -> Done {
-    let mut buffers = vec![String::new(); watches.len()];
-    let mut names = Vec::with_capacity(watches.len());
-    for (item, ((_, path), buffer)) in watches.iter().zip(&mut buffers).enumerate() {
-        let name = around.resolve(path, Specials::Allowed, buffer).map_err(|failed| {
-            // What is no path isn't watched.
-            Failed { errno: Errno::ENOENT, ..failed.at(item) }
-        });
-        names.push(watch_path(name?));
-    }
-    let (id, mut at) = (around.session.id, 0);
-    let outcome = around.store.edit(|edit| {
-        for (item, ((watch, _), name)) in watches.iter().zip(&names).enumerate() {
-            at = item;
-            edit.unwatch(id, *name, &watch.token.get().to_le_bytes())?;
-        }
-        Ok(())
-    });
-    match outcome.result {
-        Ok(()) => Ok(outcome.seq),
-        Err(error) => Err(around.failed(&error, outcome.seq).at(at)),
-    }
+fn kinds(watch: &Registration) -> u16 {
+    watch.flags.get() >> records::KINDS_SHIFT
 }
 
 fn first_event((watch, path): &(Registration, &[u8])) -> FirstEvent {

@@ -9,7 +9,10 @@ use crate::{
         Request,
         answers::{self, EventSeen},
         frame::EVENT,
-        records::{ALL_LEVELS, Kind, QUIET, Registration, Removal, Watching},
+        records::{
+            ALL_LEVELS, CREATED, GRANTED, KINDS_SHIFT, Kind, QUIET, REMOVED, Registration, Removal,
+            WRITTEN, Watching,
+        },
     },
 };
 
@@ -160,4 +163,45 @@ fn a_domain_that_is_not_offered_depths_has_none() {
     world.store.edit(|edit| edit.set_features(DomId(5), 0)).result.unwrap();
     assert_eq!(world.error(at, &asked), (Errno::EINVAL, Some(1)));
     assert_eq!(world.store.pin().watches(), 0);
+}
+
+#[test]
+fn a_watch_hears_of_the_kinds_of_change_that_it_wants() {
+    let mut world = World::new();
+    let (at, other) = (world.v2(), world.v2());
+    let wanted = [CREATED, WRITTEN, GRANTED, REMOVED, CREATED | REMOVED, 0];
+    let watches = wanted
+        .iter()
+        .zip(0..)
+        .map(|(kinds, token)| watch("/a/b", token, ALL_LEVELS, QUIET | kinds << KINDS_SHIFT));
+    world.ask2(at, &Request::Watch(watches.collect())).unwrap();
+    let heard = |world: &mut World, steps: &[crate::v2::Step<'_>]| -> Vec<(u64, String)> {
+        world.commit(other, steps);
+        let events = sent(world, at).into_iter().flatten();
+        events.map(|event| (event.token, event.path)).collect()
+    };
+    let of = |tokens: &[u64], path: &str| -> Vec<(u64, String)> {
+        tokens.iter().map(|token| (*token, path.to_owned())).collect()
+    };
+    let made = heard(&mut world, &[step(Kind::SetValue, "/a/b/c", b"")]);
+    assert_eq!(made, of(&[0, 4, 5], "/a/b/c"));
+    let written = heard(&mut world, &[step(Kind::SetValue, "/a/b/c", b"1")]);
+    assert_eq!(written, of(&[1, 5], "/a/b/c"));
+    let granted = heard(&mut world, &[step(Kind::SetPerms, "/a/b/c", &[0, 0, 1, 0])]);
+    assert_eq!(granted, of(&[2, 5], "/a/b/c"));
+    let removed = heard(&mut world, &[step(Kind::Remove, "/a/b/c", b"")]);
+    assert_eq!(removed, of(&[3, 4, 5], "/a/b/c"));
+    // With what lies above.
+    let removed = heard(&mut world, &[step(Kind::Remove, "/a", b"")]);
+    assert_eq!(removed, of(&[3, 4, 5], "/a/b"));
+    // One that is registered anew hears of what it says then.
+    let again = vec![removal("/a/b", 0)];
+    world.ask2(at, &Request::Unwatch(again)).unwrap();
+    world.ask2(at, &Request::Watch(vec![watch("/a/b", 0, ALL_LEVELS, QUIET)])).unwrap();
+    let made = heard(&mut world, &[step(Kind::SetValue, "/a/b", b"")]);
+    assert_eq!(made, of(&[4, 5, 0], "/a/b"));
+    let special = watch("@releaseDomain", 9, ALL_LEVELS, CREATED << KINDS_SHIFT);
+    assert_eq!(world.error(at, &Request::Watch(vec![special])), (Errno::EINVAL, Some(0)));
+    let unknown = watch("/a", 9, ALL_LEVELS, 1 << 12);
+    assert_eq!(world.error(at, &Request::Watch(vec![unknown])), (Errno::EINVAL, Some(0)));
 }
