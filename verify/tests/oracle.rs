@@ -4,6 +4,7 @@
 
 use myriad_verify::{
     oracle::{
+        in_v2,
         mutate::{Falsehood, Mutation},
         pair::Pair,
         run::Stop,
@@ -125,4 +126,15 @@ fn two_of_ours_agree_on_what_c_does_not_know() {
     };
     let summary = session.run().unwrap();
     assert!(summary.to_string().contains("0 unexplained"), "{summary}");
+}
+
+#[test]
+fn ours_in_v2_agrees_with_c_in_v1_and_a_falsehood_is_noticed() {
+    let plan = in_v2::Plan { seed: SEED, steps: 4_000, falsify_from: None };
+    let compared = in_v2::run(&plan).unwrap_or_else(|apart| panic!("{apart}"));
+    assert!(compared.commits > 300 && compared.refused > 300, "{compared}");
+    assert!(compared.errors > 300 && compared.events > 1_000, "{compared}");
+    let plan = in_v2::Plan { falsify_from: Some(100), ..plan };
+    let apart = in_v2::run(&plan).unwrap_err();
+    assert!(matches!(apart, in_v2::Apart::Differ { at: 100, .. }), "{apart}");
 }

@@ -11,6 +11,7 @@ use std::{
 
 use clap::Parser;
 use myriad_verify::oracle::{
+    in_v2,
     limits::{CLIENTS, FULL_RUN},
     mutate::{Falsehood, Mutation},
     pair::Pair,
@@ -42,6 +43,9 @@ struct Arguments {
     /// Two of ours, also sent what C 4.17 does not know
     #[arg(long)]
     extensions: bool,
+    /// Ours in protocol v2, C's in v1, by the client library
+    #[arg(long)]
+    v2: bool,
     /// Falsify an answer of the right server, to see that it is noticed
     #[arg(long)]
     falsify: Option<Falsehood>,
@@ -87,6 +91,11 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<bool, Box<dyn std::error::Error>> {
+    if arguments.v2 {
+        let (seed, steps) = (arguments.seed, arguments.requests);
+        println!("{}", in_v2::run(&in_v2::Plan { seed, steps, falsify_from: None })?);
+        return Ok(true);
+    }
     let kinds = if arguments.extensions {
         Pair::same(Kind::Myriad)
     } else {

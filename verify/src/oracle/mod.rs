@@ -26,6 +26,7 @@
 //!   C follows another rule, and is itself held to C everywhere else. It knows permissions, targets
 //!   and the quotas of nodes.
 //! - Quotas are low, and so set that both servers mean the same by them ([`limits`], [`session`]).
+//! - In **protocol v2** ours is compared by what the client library makes of both ([`in_v2`]).
 //! - A disagreement is reported with its seed, and shortened by leaving out steps ([`shrink`]).
 //! - A full run must hit each cell of the table of operations and errors, one half for clients of
 //!   the socket and one for guests ([`cells`]).
@@ -41,6 +42,7 @@ mod flood;
 pub mod generate;
 mod guests;
 pub mod hosts;
+pub mod in_v2;
 mod judge;
 pub mod limits;
 pub mod mutate;

@@ -2,7 +2,7 @@
 
 use myriad_core::{Access, DomId, Perm, Quota, Special};
 use myriad_verify::model::Request;
-use myriad_verify::model::twin::{Asker, GUESTS, SLOTS, Step, Watching};
+use myriad_verify::model::twin::{Asker, GUESTS, Part, SLOTS, Step, Watching};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -29,6 +29,7 @@ pub(crate) fn anything() -> impl Strategy<Value = Step> {
         60 => (asker(), request(path().boxed())).prop_map(|(a, r)| Step::Request(a, r)),
         3 => vec((asker(), request(path().boxed())), 2..6).prop_map(Step::Batch),
         12 => transacted(path().boxed()),
+        6 => together(path().boxed()),
         14 => watches(),
         6 => specials(),
         14 => domains(),
@@ -50,6 +51,7 @@ pub(crate) fn inside() -> impl Strategy<Value = Step> {
     prop_oneof![
         60 => transacted(few()),
         25 => (asker(), request(few())).prop_map(|(a, r)| Step::Request(a, r)),
+        15 => together(few()),
         5 => watches(),
         4 => domains(),
     ]
@@ -61,6 +63,22 @@ fn transacted(path: BoxedStrategy<String>) -> impl Strategy<Value = Step> {
         1 => (0..SLOTS, bound).prop_map(|(slot, bound)| Step::Begin(slot, bound)),
         9 => (0..SLOTS, asker(), request(path)).prop_map(|(s, a, r)| Step::Inside(s, a, r)),
         3 => (0..SLOTS, prop::bool::weighted(0.9)).prop_map(|(s, commits)| Step::End(s, commits)),
+    ]
+}
+
+fn together(path: BoxedStrategy<String>) -> impl Strategy<Value = Step> {
+    let bound = prop_oneof![3 => Just(0u32), 1 => 1..20u32];
+    (asker(), bound, vec(part(path), 1..8))
+        .prop_map(|(a, bound, all)| Step::Together(a, bound, all))
+}
+
+fn part(path: BoxedStrategy<String>) -> impl Strategy<Value = Part> {
+    let seen = || prop_oneof![6 => path.clone(), 1 => reserved()];
+    prop_oneof![
+        12 => request(path.clone()).prop_map(Part::Do),
+        1 => (seen(), value()).prop_map(|(p, v)| Part::IfValue(p, v)),
+        2 => seen().prop_map(Part::IfExists),
+        2 => seen().prop_map(Part::IfAbsent),
     ]
 }
 

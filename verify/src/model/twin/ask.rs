@@ -2,6 +2,7 @@
 
 use myriad_core::{Caller, Error, Path, Reads, Writes};
 
+use super::Part;
 use crate::model::{Answer, Names, Request};
 
 /// Makes a request of what reads and writes.
@@ -44,6 +45,14 @@ pub(super) fn only_reads(request: &Request) -> bool {
         request,
         Request::Read(_) | Request::List(_) | Request::GetPerms(_) | Request::Lookup(..)
     )
+}
+
+/// The path of a part.
+pub(super) fn path_of(part: &Part) -> Option<&str> {
+    match part {
+        Part::Do(request) => path(request),
+        Part::IfValue(path, _) | Part::IfExists(path) | Part::IfAbsent(path) => Some(path),
+    }
 }
 
 /// The path of a request, where it has one.

@@ -7,6 +7,7 @@ mod ask;
 mod compare;
 mod domains;
 mod step;
+mod together;
 
 use myriad_core::{
     Caller, Config, ConnId, DomId, Error, Feed, Instance, Origin, Path, Reads, Snapshot, Store,
@@ -18,7 +19,7 @@ use self::compare::{accounts, apart, changed_keys, contents, fired, same};
 use super::{Model, Request, Watch};
 
 pub use self::compare::nodes;
-pub use self::step::{Asker, GUESTS, SLOTS, Step, Watching};
+pub use self::step::{Asker, GUESTS, Part, SLOTS, Step, Watching};
 
 /// A store and its model.
 pub struct Twin {
@@ -67,11 +68,13 @@ impl Twin {
             Step::Batch(all) => all.iter().map(|(_, request)| request).collect(),
             _ => Vec::new(),
         };
-        if requests.iter().filter_map(|r| ask::path(r)).any(|p| Path::new(p).is_err()) {
+        let parts = if let Step::Together(.., parts) = step { parts.as_slice() } else { &[] };
+        let paths = requests.iter().filter_map(|r| ask::path(r));
+        if paths.chain(parts.iter().filter_map(ask::path_of)).any(|p| Path::new(p).is_err()) {
             return Ok(());
         }
         self.act(step)?;
-        if !matches!(step, Step::End(..)) {
+        if !matches!(step, Step::End(..) | Step::Together(..)) {
             same("events", fired(&mut self.feed)?, apart(self.model.take_events()))?;
         }
         accounts(&self.store.pin(), &self.model, &self.config)?;
@@ -114,6 +117,10 @@ impl Twin {
             }
             Step::Inside(slot, asker, request) => self.inside(*slot, *asker, request),
             Step::End(slot, commits) => self.end(*slot, *commits),
+            Step::Together(asker, parts) => {
+                let caller = self.caller(*asker);
+                self.together(&caller, parts)
+            }
             Step::Watch(asker, watching) => self.watch(*asker, watching),
             Step::Unwatch(asker, path, token) => {
                 let (conn, Some(at)) = (self.conn(*asker), watch_path(path)) else { return Ok(()) };
@@ -228,11 +235,16 @@ impl Twin {
             }
             same("TRANSACTION_END", got, self.model.commit(&open.model))?;
         }
+        self.events_of_a_commit(&before)
+    }
+
+    /// The events of a transaction or of what was done at one moment.
+    fn events_of_a_commit(&mut self, before: &Model) -> Result<(), String> {
         let (nodes, indices) = fired(&mut self.feed)?;
         let (wanted, may) = apart(self.model.take_events());
         same("events of a commit", nodes, wanted)?;
         // A write that another of the same transaction has replaced may have left no trace.
-        let changed = changed_keys(&before, &self.model);
+        let changed = changed_keys(before, &self.model);
         let must = may.iter().filter(|event| changed.contains(&event.path));
         let missing: Vec<_> = must.filter(|event| !indices.contains(event)).collect();
         let needless: Vec<_> = indices.iter().filter(|event| !may.contains(event)).collect();

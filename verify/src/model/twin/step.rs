@@ -32,6 +32,8 @@ pub enum Step {
     Inside(usize, Asker, Request),
     /// A transaction ends: with its changes, or without.
     End(usize, bool),
+    /// Changes and conditions at one moment, or nothing.
+    Together(Asker, Vec<Part>),
     /// A watch is registered.
     Watch(Asker, Watching),
     /// A watch goes.
@@ -62,6 +64,19 @@ pub enum Step {
     Quota(Option<DomId>, Quota, u32),
     /// The host says which domain of that id it is.
     Seat(DomId, u64),
+}
+
+/// A part of what happens at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A request that changes something.
+    Do(Request),
+    /// The value is this.
+    IfValue(String, Vec<u8>),
+    /// There is such a node.
+    IfExists(String),
+    /// There is none.
+    IfAbsent(String),
 }
 
 /// What a watch is registered with.
