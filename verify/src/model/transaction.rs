@@ -19,6 +19,8 @@ pub struct Transaction {
     /// Paths in order of first access, each with the event that it raises; true: for those only
     /// who watch just it.
     touched: Vec<(String, Option<bool>)>,
+    /// Those that raise one, in the order of their first change.
+    raised: Vec<String>,
     keys: Vec<(usize, String)>,
     /// Keys of the indices at its beginning.
     base_keys: Vec<(usize, String)>,
@@ -36,10 +38,21 @@ impl Model {
     pub fn begin(&self, max_nodes: u32) -> Transaction {
         let max_nodes = usize::try_from(max_nodes).unwrap_or(usize::MAX);
         let model = Model { one_request: true, events: Vec::new(), ..self.clone() };
-        let (log, touched, keys, named) = Default::default();
+        let (log, touched, raised, keys, named) = Default::default();
         let (poisoned, acts) = (false, false);
         let base_keys = self.keys.keys().cloned().collect();
-        Transaction { model, log, touched, keys, base_keys, named, max_nodes, poisoned, acts }
+        Transaction {
+            model,
+            log,
+            touched,
+            raised,
+            keys,
+            base_keys,
+            named,
+            max_nodes,
+            poisoned,
+            acts,
+        }
     }
 
     /// TRANSACTION_END with `T`: all of it, or nothing.
@@ -48,6 +61,18 @@ impl Model {
     /// [`Error::Poisoned`] past a bound; a quota's refusal where one is used up now;
     /// [`Error::Conflict`] where an answer would be another one.
     pub fn commit(&mut self, tx: &Transaction) -> Result<(), Error> {
+        self.settle(tx, false)
+    }
+
+    /// The same as a COMMIT of v2: its events come in the order of first changes.
+    ///
+    /// # Errors
+    /// As [`Model::commit`].
+    pub fn commit_at_once(&mut self, tx: &Transaction) -> Result<(), Error> {
+        self.settle(tx, true)
+    }
+
+    fn settle(&mut self, tx: &Transaction, by_change: bool) -> Result<(), Error> {
         if tx.poisoned {
             return Err(Error::Poisoned);
         }
@@ -72,6 +97,10 @@ impl Model {
         let before = std::mem::replace(self, again.model);
         (self.one_request, self.events) = (false, before.events);
         self.changed();
+        if by_change {
+            let raised = again.raised;
+            again.touched.sort_by_key(|(path, _)| raised.iter().position(|known| known == path));
+        }
         for (path, exact) in again.touched {
             let list = before.nodes.get(&path).map(|node| &*node.list);
             if let Some(exact) = exact {
@@ -250,6 +279,9 @@ impl Transaction {
 
     fn raise(&mut self, path: &str, exact: bool) {
         self.touch(path);
+        if !self.raised.iter().any(|known| known == path) {
+            self.raised.push(path.to_owned());
+        }
         if let Some((_, fire)) = self.touched.iter_mut().find(|(known, _)| known == path) {
             *fire = Some(fire.is_none_or(|was| was) && exact);
         }

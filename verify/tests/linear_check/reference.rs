@@ -180,7 +180,7 @@ fn commit(model: &mut Model, caller: &Caller, items: &[Item]) -> Reply {
             return blame(&errno);
         }
     }
-    bytes(model.commit(&tx).map(|()| Answer::Done))
+    bytes(model.commit_at_once(&tx).map(|()| Answer::Done))
 }
 
 fn watch_all(

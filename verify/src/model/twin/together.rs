@@ -56,7 +56,7 @@ fn in_model(model: &mut Model, caller: &Caller, parts: &[Part]) -> (Result<(), E
             return (Err(error), at);
         }
     }
-    (model.commit(&tx), parts.len())
+    (model.commit_at_once(&tx), parts.len())
 }
 
 fn look(tx: &mut Transaction, model: &Model, caller: &Caller, part: &Part) -> Result<(), Error> {
