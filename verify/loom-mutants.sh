@@ -49,6 +49,7 @@ copy() {
   for name in core history ring daemon; do
     rm -rf "$work/$name/src" && cp -r "$root/$name/src" "$work/$name/src"
   done
+  rm -rf "$work/ring/c" && mkdir -p "$work/ring/c" && cp -r "$root/ring/c/src" "$work/ring/c/src"
   rm -rf "$work"/{verify,store}/tests
   mkdir "$work"/{verify,store}/tests
   cp -r "$root"/verify/tests/loom_* "$work/verify/tests/"
@@ -273,6 +274,14 @@ mutant the-first-life-stays loom_worker who_finds_a_life_knows_it worker/lives.r
   's/slot.store\(unique_id, Release\);/let _ = slot.compare_exchange(NONE, unique_id, Release, Acquire);/'
 mutant a-pause-over-another loom_worker pauses_are_not_lost worker/pauses.rs \
   '/fn pause/,/^    }/{s/self.table.rcu\(\|table\| \{/let there = Arc::clone(\&self.table.load());\n        let made = (|table: \&Arc<BTreeMap<DomId, Pause>>| {/;s/^        \}\);/        })(\&there);\n        self.table.store(Arc::new(made));/}'
+
+crate=ring/c
+
+# Threads of a C program that share a connection: nobody waits while nobody reads.
+mutant lets-go-in-silence loom_exchange who_asks_and_who_waits_both_have_their_own xs/exchange.rs \
+  '/kept.partial = Some\(partial\);/{n;s/self.changed.tell\(\);//}'
+mutant reads-on-after-the-end loom_exchange the_end_is_for_all xs/exchange.rs \
+  's/kept.has_ended = true;//'
 
 echo "$caught caught"
 exit $failed

@@ -1,5 +1,5 @@
 //! Locks. C programs share a handle of `libxenstore` among threads, and none of them is a guest: a
-//! thread that waits here waits for its own program.
+//! thread that waits here waits for its own program. Models have others of the same interface.
 #![allow(clippy::disallowed_types)]
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

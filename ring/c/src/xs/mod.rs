@@ -4,6 +4,7 @@
 pub mod abi;
 pub mod abi_more;
 mod events;
+mod exchange;
 pub mod handle;
 mod perms;
 mod restrict;

@@ -2,17 +2,19 @@
 
 use std::{
     ffi::c_int,
-    io::{self, Read, Write},
+    io::{self, Write},
 };
 
 use myriad_ring::{
-    client::Stream,
+    client::{Error, Incoming, Message, Stream},
     v1::{HEADER_LEN, Header, Op, PAYLOAD_MAX},
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec},
     net::SendFlags,
 };
+
+use super::exchange::{Read, Source};
 
 /// A request, as it is sent.
 pub(super) fn message(op: Op, tx_id: u32, parts: &[&[u8]]) -> Result<Vec<u8>, c_int> {
@@ -58,13 +60,30 @@ pub(super) fn closed(mut payload: Vec<u8>) -> Option<Vec<u8>> {
     (payload.iter().filter(|&&byte| byte == 0).count() >= 2).then_some(payload)
 }
 
-/// The connection's bytes, with or without waiting for them. One thread at a time reads.
-pub(super) struct Bytes<'a> {
-    pub(super) stream: &'a Stream,
-    pub(super) waits: bool,
+/// A connection, as messages come from it.
+#[derive(Debug)]
+pub(super) struct Connection(pub(super) Stream);
+
+impl Source for Connection {
+    type Partial = Incoming;
+    type Message = Message;
+
+    fn read(&self, partial: &mut Incoming, waits: bool) -> Read<Message> {
+        match partial.read(&mut Bytes { stream: &self.0, waits }) {
+            Ok(message) => Read::Message(message),
+            Err(Error::TimedOut) if !waits => Read::Nothing,
+            Err(_) => Read::End,
+        }
+    }
 }
 
-impl Read for Bytes<'_> {
+/// The connection's bytes, with or without waiting for them. One thread at a time reads.
+struct Bytes<'a> {
+    stream: &'a Stream,
+    waits: bool,
+}
+
+impl io::Read for Bytes<'_> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         if !self.waits {
             let mut fds = [PollFd::new(self.stream, PollFlags::IN)];
