@@ -84,8 +84,8 @@ pub const REQUESTS_PER_SWEEP: usize = 64;
 pub const SLOTS: usize = 1 << 20;
 /// Rings of real domains that a worker looks at without waiting for their event channels.
 pub const HOT_RINGS: usize = 64;
-/// Clients of one worker that have rings in a memory file: each takes up to 2 MiB and a mapping, and
-/// is looked at while the worker doesn't sleep.
+/// Clients of one worker that have rings in a memory file: each takes up to 2 MiB and a mapping,
+/// and is looked at while the worker doesn't sleep.
 pub const SHARED_RINGS: usize = 64;
 /// Clients with answers that wait, in one sweep, before they are sent: so that ten thousand who
 /// ask at once aren't held in memory all together.

@@ -4,9 +4,10 @@
 
 mod common;
 mod guests;
+mod ring_stream;
 
 use std::{
-    io::{self, Read, Write},
+    io::{Read, Write},
     sync::Arc,
     time::Duration,
 };
@@ -24,70 +25,7 @@ use myriad_ring::{
     v1::{Op, features},
     v2::{frame::FRAME_HEAD, records::HELLO},
 };
-
-/// A ring as a stream. It looks, and doesn't sleep: many share a machine and a thread.
-struct Ring {
-    machine: Arc<Machine>,
-    domid: DomId,
-    end: GuestEnd,
-}
-
-impl Ring {
-    fn ring(&mut self) -> io::Result<()> {
-        if self.end.take_doorbell() {
-            self.machine.ring(self.domid).map_err(io::Error::other)?;
-        }
-        // The daemon sleeps, or has work for others.
-        std::thread::yield_now();
-        if self.end.error() == ERROR_NONE { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
-    }
-}
-
-impl Read for Ring {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let mut taken = 0;
-            let take = |bytes: &[u8]| {
-                taken = bytes.len().min(buf.len());
-                buf[..taken].copy_from_slice(&bytes[..taken]);
-                taken
-            };
-            self.end.receive(take).map_err(io::Error::other)?;
-            self.ring()?;
-            if taken > 0 {
-                return Ok(taken);
-            }
-        }
-    }
-}
-
-impl Write for Ring {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        loop {
-            let put = self.end.send(buf).map_err(io::Error::other)?;
-            self.ring()?;
-            if put > 0 {
-                return Ok(put);
-            }
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The rings of some domains that were introduced.
-fn attach(mut machine: Machine, first: u16, last: u16) -> Vec<(Page, Client<Ring>)> {
-    let mut pages = Vec::new();
-    machine.attach(DomId(first), DomId(last), |domid, page| pages.push((domid, page))).unwrap();
-    let machine = Arc::new(machine);
-    let client = |(domid, page): (DomId, Page)| {
-        let end = GuestEnd::new(page.clone(), Habits::LINUX);
-        (page, Client::new(Ring { machine: Arc::clone(&machine), domid, end }))
-    };
-    pages.into_iter().map(client).collect()
-}
+use ring_stream::{Ring, attach};
 
 fn event(path: &str, token: &str) -> Event {
     Event { path: path.into(), token: token.into() }

@@ -245,7 +245,8 @@ fn rubbish_in_the_rings_is_one_clients_rubbish() {
     let (daemon, mut good) = daemon();
     for seed in 0..40_u8 {
         let mut raw = Raw::new(&daemon);
-        let bytes: Vec<u8> = (0..4096_u32).map(|at| (at as u8).wrapping_mul(seed) ^ seed).collect();
+        let rubbish = (0..=255_u8).cycle().map(|at| at.wrapping_mul(seed) ^ seed);
+        let bytes: Vec<u8> = rubbish.take(4096).collect();
         raw.liar.scribble(Lane::Requests, 0, &bytes);
         raw.liar.scribble(Lane::Responses, 0, &bytes);
         let some = u32::from(seed) * 100;

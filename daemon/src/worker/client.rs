@@ -7,7 +7,7 @@ use myriad_ring::v1::connection::{Connection, Failure};
 
 use super::{
     blame::Blame,
-    link::{Granted, RingLink, SharedLink, SocketLink, unsent},
+    link::{RingLink, SharedLink, SocketLink},
     poll::Poll,
     run::Scratch,
     turns::Turn,
@@ -17,7 +17,7 @@ use crate::recovery::Former;
 /// A connection with its link.
 pub(super) struct Client {
     pub(super) conn: Connection,
-    link: Link,
+    pub(super) link: Link,
     /// Whether it stands in the worker's lists of the same names.
     pub(super) dirty: bool,
     pub(super) busy: bool,
@@ -31,7 +31,7 @@ pub(super) struct Client {
 }
 
 /// The ways to be reached.
-enum Link {
+pub(super) enum Link {
     Socket(SocketLink),
     Ring(RingLink),
     /// A socket's client goes on so.
@@ -52,18 +52,6 @@ impl Client {
         Client { conn, link, dirty, busy, tended, paused, blame: None, turn: None }
     }
 
-    /// A socket's client goes on over rings, when what waits to be sent has left.
-    pub(super) fn with_rings(self, granted: Granted) -> Client {
-        let unsent = unsent(&self.conn);
-        let link = match self.link {
-            Link::Socket(socket) => {
-                Link::Shared(Box::new(SharedLink::new(socket, granted, unsent)))
-            }
-            other => other,
-        };
-        Client { link, ..self }
-    }
-
     pub(super) fn ring(&self) -> Option<&RingLink> {
         match &self.link {
             Link::Ring(ring) => Some(ring),
@@ -76,25 +64,6 @@ impl Client {
             Link::Ring(ring) => Some(ring),
             _ => None,
         }
-    }
-
-    pub(super) fn shared_mut(&mut self) -> Option<&mut SharedLink> {
-        match &mut self.link {
-            Link::Shared(rings) => Some(rings),
-            _ => None,
-        }
-    }
-
-    /// Whether it has rings, which can be looked at without a system call.
-    pub(super) fn has_rings(&self) -> bool {
-        !matches!(self.link, Link::Socket(_))
-    }
-
-    /// A program's rings aren't looked at any more until it rings. Whether there is more to do.
-    pub(super) fn sleep(&mut self, store: &Store) -> bool {
-        let Link::Shared(rings) = &mut self.link else { return false };
-        rings.listed = false;
-        rings.sleep(&mut self.conn, store)
     }
 
     pub(super) fn add_to(&self, poll: &Poll, number: u64) -> io::Result<()> {

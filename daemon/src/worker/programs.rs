@@ -10,7 +10,12 @@
 
 use tracing::debug;
 
-use super::{clients::Clients, link::Granted, run::Worker};
+use super::{
+    client::{Client, Link},
+    clients::Clients,
+    link::{Granted, SharedLink, unsent},
+    run::Worker,
+};
 use crate::limits;
 use myriad_core::{Errno, Store};
 use myriad_ring::shm::{ServerEnd, Sizes};
@@ -63,7 +68,11 @@ impl Programs {
 
     /// Notes who has something to be done. Whether anyone has.
     pub(super) fn look(&self, clients: &mut Clients, store: &Store) -> bool {
-        self.listed.iter().fold(false, |any, number| clients.note_call(*number, store) || any)
+        let mut any = false;
+        for number in &self.listed {
+            any |= clients.note_call(*number, store);
+        }
+        any
     }
 }
 
@@ -102,5 +111,38 @@ impl Worker {
             }
         }
         self.programs.spare = listed;
+    }
+}
+
+impl Client {
+    /// A socket's client goes on over rings, when what waits to be sent has left.
+    pub(super) fn with_rings(self, granted: Granted) -> Client {
+        let unsent = unsent(&self.conn);
+        let link = match self.link {
+            Link::Socket(socket) => {
+                Link::Shared(Box::new(SharedLink::new(socket, granted, unsent)))
+            }
+            other => other,
+        };
+        Client { link, ..self }
+    }
+
+    pub(super) fn shared_mut(&mut self) -> Option<&mut SharedLink> {
+        match &mut self.link {
+            Link::Shared(rings) => Some(rings),
+            _ => None,
+        }
+    }
+
+    /// Whether it has rings, which can be looked at without a system call.
+    pub(super) fn has_rings(&self) -> bool {
+        !matches!(self.link, Link::Socket(_))
+    }
+
+    /// A program's rings aren't looked at any more until it rings. Whether there is more to do.
+    pub(super) fn sleep(&mut self, store: &Store) -> bool {
+        let Link::Shared(rings) = &mut self.link else { return false };
+        rings.listed = false;
+        rings.sleep(&mut self.conn, store)
     }
 }

@@ -69,6 +69,7 @@ mod end;
 mod fuzz;
 pub mod guest;
 mod indices;
+mod later;
 pub mod layout;
 mod memfd;
 mod raw;
@@ -77,6 +78,7 @@ mod region;
 mod rig;
 mod server;
 mod shared;
+mod spoken;
 #[cfg(test)]
 mod tests;
 mod window;

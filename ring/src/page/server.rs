@@ -7,7 +7,6 @@
 use super::{
     doorbells::Doorbells,
     end::End,
-    indices::Indices,
     layout::{ERROR_COMM, ERROR_NONE, ERROR_PROTO, ERROR_RINGIDX, Lane, RING_SIZE, Word},
     raw::Page,
     shared::Shared,
@@ -44,12 +43,12 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct ServerEnd {
-    end: End<Page>,
+    pub(super) end: End<Page>,
     /// What is written into the page's word for it (bits of [`features`]).
-    features: u32,
+    pub(super) features: u32,
     failure: Option<Failure>,
     /// What the page said when it was found ([`features::SPEAKS_V2`]).
-    spoke_v2: bool,
+    pub(super) spoke_v2: bool,
 }
 
 /// Memory for bytes on their way out of a page: one per worker is enough.
@@ -193,78 +192,10 @@ impl ServerEnd {
         self.write_error(failure.number());
     }
 
-    /// What follows on the ring is v2: says so in the page. Before the guest can know of it.
-    pub fn begin_v2(&mut self) {
-        self.features |= features::SPEAKS_V2;
-        self.advertise();
-    }
-
-    /// Whether an earlier server spoke v2 on the ring: what is in it can't be gone on with.
-    #[must_use]
-    pub fn spoke_v2(&self) -> bool {
-        self.spoke_v2
-    }
-
-    /// Serves the ring no more since an earlier server spoke v2 on it, until the guest asks for a
-    /// reconnection or is introduced again. The doorbell is due in any case.
-    pub fn give_up_v2(&mut self) {
-        self.begin_v2();
-        self.fail(Failure::Communication);
-    }
-
     /// Why the ring isn't served, where it isn't.
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {
         self.failure
-    }
-
-    /// Where the server's own indices are in the page.
-    #[must_use]
-    pub fn indices(&self) -> Indices {
-        self.end.own()
-    }
-
-    /// From now on its own indices are stored by [`ServerEnd::commit`] alone: what is received and
-    /// sent is the guest's to know only then.
-    #[must_use]
-    pub fn with_indices_put_off(mut self) -> ServerEnd {
-        self.end.put_off();
-        self
-    }
-
-    /// Where its own indices will be after [`ServerEnd::commit`].
-    #[must_use]
-    pub fn intended(&self) -> Indices {
-        self.end.intended()
-    }
-
-    /// Stores its own indices. (A page that was rewritten meanwhile has the last word.)
-    pub fn commit(&mut self) {
-        self.commit_responses();
-        self.commit_requests();
-    }
-
-    /// The first half of [`ServerEnd::commit`].
-    pub fn commit_responses(&mut self) {
-        if self.failure.is_none() {
-            self.end.commit_put();
-        }
-    }
-
-    /// The second half.
-    pub fn commit_requests(&mut self) {
-        if self.failure.is_none() {
-            self.end.commit_taken();
-        }
-    }
-
-    /// Goes on where a server before this one was: its indices stood at `old` in the page, and it
-    /// was about to store `intended`. False where the page says neither, which has the last word
-    /// then: what was left of the connection is of no use any more.
-    pub fn resume(&mut self, old: Indices, intended: Indices) -> bool {
-        let known = self.end.resume(old, intended);
-        self.advertise();
-        known
     }
 
     /// The event channel port that whoever built the domain left in the page. It goes before the
@@ -283,7 +214,7 @@ impl ServerEnd {
         self.end.empty();
     }
 
-    fn advertise(&mut self) {
+    pub(super) fn advertise(&mut self) {
         // Release: pairs with the guest's Acquire in `GuestEnd::features`.
         self.end.shared().store(Word::Features, self.features, Release);
     }

@@ -166,7 +166,7 @@ impl<W: Words> End<W> {
     /// The other side has gone: what it has put by now is all that is taken, whatever the memory
     /// says later.
     pub(crate) fn close(&mut self) {
-        // Acquire: as in `look_in`, which checks it.
+        // Acquire: pairs with the producer's Release in `send`; `look_in` checks it.
         let produced = self.words.load(Place::produced(self.inbound), Acquire);
         self.last.get_or_insert(produced);
     }

@@ -1,4 +1,8 @@
 //! The memory file itself, mapped.
+//!
+//! # Synchronization
+//! As in `end.rs`, which names the orderings. What stands in the page from the beginning is ordered
+//! by the message that hands the file over.
 
 use std::{
     io,
@@ -69,7 +73,7 @@ impl Rings {
             return bad("rings need a memory file that is sealed against shrinking");
         }
         let head = Region::new(Mapping::of(&file, 0)?);
-        let word = |place| load(&head, place, Acquire);
+        let word = |place| load(&head, place, Relaxed);
         if (word(Place::Magic), word(Place::Version)) != (MAGIC, VERSION) {
             return bad("the memory file has no rings, or of a version that is not known here");
         }

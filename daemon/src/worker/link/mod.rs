@@ -5,6 +5,7 @@ mod keeping;
 mod ring;
 mod shared;
 mod socket;
+mod spoken;
 
 pub(super) use keeping::{Keeping, SocketKeeping};
 pub(super) use ring::RingLink;

@@ -13,9 +13,9 @@ use crate::{limits, recovery::Former, worker::doorbell::Doorbell};
 
 /// A ring, and who rings when it has moved. There is nothing to wait for: a domain rings too.
 pub(in crate::worker) struct RingLink {
-    end: ServerEnd,
-    domid: DomId,
-    doorbell: Doorbell,
+    pub(super) end: ServerEnd,
+    pub(super) domid: DomId,
+    pub(super) doorbell: Doorbell,
     /// The ring was full when there was more to send: the guest rings when it has made room.
     blocked: bool,
     /// Something has moved since the guest's doorbell was thought of.
@@ -25,9 +25,9 @@ pub(in crate::worker) struct RingLink {
     /// knew that, it has not rung for.
     unseen: bool,
     /// The page says that v2 is spoken.
-    speaks_v2: bool,
+    pub(super) speaks_v2: bool,
     /// What is kept of it for the next daemon.
-    keeping: Option<Box<Keeping>>,
+    pub(super) keeping: Option<Box<Keeping>>,
 }
 
 impl RingLink {
@@ -219,29 +219,6 @@ impl RingLink {
     pub(in crate::worker) fn fail(&mut self, failure: Failure) {
         if self.end.failure().is_none() {
             self.end.fail(failure);
-        }
-    }
-
-    /// What an earlier daemon spoke on it was v2, with which no other can go on: its domain is told
-    /// so, and has to ask for a reconnection.
-    pub(in crate::worker) fn give_up_v2(&mut self) {
-        self.end.give_up_v2();
-        self.doorbell.ring(self.domid);
-    }
-
-    pub(in crate::worker) fn spoke_v2(&self) -> bool {
-        self.end.spoke_v2()
-    }
-
-    /// The connection begins anew, and the slot says so before the page does: what was v2 is not
-    /// taken for what comes.
-    pub(in crate::worker) fn begin_anew(&mut self, conn: &mut Connection, store: &Store) {
-        conn.reset(store);
-        self.speaks_v2 = false;
-        if let Some(keeping) = &mut self.keeping
-            && keeping.keep(&self.end, conn).is_err()
-        {
-            self.end();
         }
     }
 
