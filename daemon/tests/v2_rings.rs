@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
+mod guests;
 mod raw_rings;
 
 use std::{io::Write, time::Duration};
 
 use common::{Daemon, PATIENCE};
+use guests::Lab;
 use myriad_core::Errno;
 use myriad_ring::{
     client::{Client, Commit, Error, Event, Store, Stream},
@@ -29,7 +31,7 @@ fn event(path: &str, token: &str) -> Event {
 
 #[test]
 fn all_that_a_socket_carries_rings_do() {
-    let daemon = Daemon::start(&["--workers", "2"]);
+    let daemon = Lab::start(&["--workers", "2"]);
     let mut plain = Client::connect_to(daemon.path("socket")).unwrap();
     let mut rings = upgraded(&daemon, 0, 0);
     rings.watch("/a", "t").unwrap();
@@ -54,7 +56,7 @@ fn all_that_a_socket_carries_rings_do() {
 
 #[test]
 fn messages_longer_than_the_rings_come_whole() {
-    let daemon = Daemon::start(&[]);
+    let daemon = Lab::start(&[]);
     let mut rings = upgraded(&daemon, 1, 1);
     let value = [b'v'; 3000];
     let names: Vec<String> = (0..250).map(|n| format!("/long/{n}")).collect();
@@ -66,7 +68,7 @@ fn messages_longer_than_the_rings_come_whole() {
 
 #[test]
 fn both_sides_sleep_and_are_woken() {
-    let daemon = Daemon::start(&["--workers", "1"]);
+    let daemon = Lab::start(&["--workers", "1"]);
     let mut plain = Client::connect_to(daemon.path("socket")).unwrap();
     let mut rings = upgraded(&daemon, 0, 0);
     rings.watch("/n", "t").unwrap();
@@ -90,7 +92,7 @@ fn both_sides_sleep_and_are_woken() {
 
 #[test]
 fn many_clients_count_without_losing_any() {
-    let daemon = Daemon::start(&["--workers", "2"]);
+    let daemon = Lab::start(&["--workers", "2"]);
     upgraded(&daemon, 0, 0).write("/n", "0").unwrap();
     let rounds = 50;
     std::thread::scope(|scope| {
@@ -117,7 +119,7 @@ fn many_clients_count_without_losing_any() {
 
 #[test]
 fn who_gets_no_rings_goes_on_without() {
-    let daemon = Daemon::start(&["--workers", "1"]);
+    let daemon = Lab::start(&["--workers", "1"]);
     daemon.introduce(5);
     // A guest isn't offered any.
     let mut guest = Client::connect_to(daemon.path("sim/5.socket")).unwrap();
@@ -141,7 +143,7 @@ fn who_gets_no_rings_goes_on_without() {
 
 #[test]
 fn what_comes_behind_the_wish_is_told() {
-    let daemon = Daemon::start(&[]);
+    let daemon = Lab::start(&[]);
     let client = agreed(&daemon);
     let both = [wanted(0, 0).encode(1), Request::Info.encode(2)].concat();
     (&client.stream).write_all(&both).unwrap();

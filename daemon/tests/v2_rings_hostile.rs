@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
+mod guests;
 mod raw_rings;
 
 use std::{io::Write, net::Shutdown};
 
 use common::{Daemon, PATIENCE};
+use guests::Lab;
 use myriad_core::Errno;
 use myriad_ring::{
     client::{Client, Commit, Store, Stream},
@@ -26,8 +28,8 @@ use myriad_ring::{
 use raw_rings::{Raw, agreed};
 
 /// One worker, so that whoever holds it up holds all up; and a client that must be served.
-fn daemon() -> (Daemon, Client<Stream>) {
-    let daemon = Daemon::start(&["--workers", "1"]);
+fn daemon() -> (Lab, Client<Stream>) {
+    let daemon = Lab::start(&["--workers", "1"]);
     let mut good = Client::connect_to_best(daemon.path("socket")).unwrap();
     good.stream().set_read_timeout(Some(PATIENCE)).unwrap();
     assert!(good.share_rings(0, 0).unwrap());

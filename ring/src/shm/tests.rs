@@ -1,6 +1,7 @@
 //! The two ends against each other, and against one that lies.
 
 use super::*;
+use proptest::prelude::*;
 use crate::{
     page::{BadIndex, Lane},
     v1::connection::Failure,
@@ -198,4 +199,87 @@ fn no_bell_is_lost_between_threads() {
         assert_eq!(got, round.to_le_bytes());
     }
     serve.join().unwrap();
+}
+
+/// What a client does, and what the server does beside it.
+#[derive(Clone, Debug)]
+enum Act {
+    Lie(Place, u32),
+    Scribble(u8),
+    Receive(usize, usize),
+    Send(usize),
+    Look(bool, bool),
+    Bell,
+    Close,
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let places = proptest::sample::select(Place::ALL.to_vec());
+    let near = prop_oneof![0..9000_u32, (0..9000_u32).prop_map(u32::wrapping_neg), any::<u32>()];
+    let act = prop_oneof![
+        4 => (places, near).prop_map(|(place, by)| Act::Lie(place, by)),
+        1 => any::<u8>().prop_map(Act::Scribble),
+        4 => (0..10_000_usize, 0..10_000_usize).prop_map(|(room, take)| Act::Receive(room, take)),
+        4 => (0..10_000_usize).prop_map(Act::Send),
+        2 => (any::<bool>(), any::<bool>()).prop_map(|(input, output)| Act::Look(input, output)),
+        1 => Just(Act::Bell),
+        1 => Just(Act::Close),
+    ];
+    proptest::collection::vec(act, 1..60)
+}
+
+proptest! {
+    /// Whatever stands in the memory, as much is moved as a ring holds at most, an error is one of
+    /// an impossible pair, comes once, and is told.
+    #[test]
+    fn any_lies_are_survived(acts in acts()) {
+        let (mut server, client, liar) = ends(4096, 8192);
+        let mut failed = false;
+        for act in acts {
+            let moved = match act {
+                Act::Lie(Place::Error, _) => Ok(0),
+                Act::Lie(place, by) => {
+                    liar.set(place, liar.get(place).wrapping_add(by));
+                    Ok(0)
+                }
+                Act::Scribble(byte) => {
+                    liar.scribble(Lane::Requests, 0, &[byte; 5000]);
+                    liar.scribble(Lane::Responses, 4000, &[byte; 5000]);
+                    Ok(0)
+                }
+                Act::Receive(room, take) => {
+                    let taken = server.receive(&mut vec![0; room], |bytes| take.min(bytes.len()));
+                    if let Ok(taken) = taken {
+                        prop_assert!(taken <= room.min(take).min(4096));
+                    }
+                    taken
+                }
+                Act::Send(len) => {
+                    let put = server.send([&vec![1; len / 2][..], &vec![2; len - len / 2]]);
+                    if let Ok(put) = put {
+                        prop_assert!(put <= len.min(8192));
+                    }
+                    put
+                }
+                Act::Look(input, output) => {
+                    server.look_again(input, output).map(usize::from)
+                }
+                Act::Bell => Ok(usize::from(server.take_bell())),
+                Act::Close => {
+                    server.close();
+                    Ok(0)
+                }
+            };
+            match moved {
+                Err(bad) => {
+                    prop_assert!(!failed, "once");
+                    let size = if bad.lane == Lane::Requests { 4096 } else { 8192 };
+                    prop_assert!(bad.produced.wrapping_sub(bad.consumed) > size);
+                    prop_assert_eq!(client.error(), Failure::RingIndex.number());
+                    failed = true;
+                }
+                Ok(moved) => prop_assert!(!failed || moved <= 1, "given up"),
+            }
+        }
+    }
 }
