@@ -140,6 +140,26 @@ fn a_follower_connects_again_and_misses_nothing() {
 }
 
 #[test]
+fn a_follower_tells_paths_as_a_watch_does_over_its_connections() {
+    let daemon = Daemon::start(&["--history-size", "off"]);
+    let mut writer = plain(&daemon);
+    let mut paths =
+        Follower::connect(daemon.path("socket"), Wanted::below("/a").values(false), None);
+    paths.begin().unwrap();
+    let place = paths.place();
+    let mut paths = paths.paths();
+    writer.write("/a/b", "1").unwrap();
+    assert_eq!(paths.next().unwrap().unwrap(), "/a");
+    assert_eq!(paths.next().unwrap().unwrap(), "/a/b");
+    // One that comes back too late is told to look at all of it.
+    (0..2000).for_each(|_| writer.write("/c", "").unwrap());
+    let mut late = Follower::connect(daemon.path("socket"), Wanted::below("/a"), place).paths();
+    assert_eq!(late.next().unwrap().unwrap(), "/a");
+    writer.rm("/a/b").unwrap();
+    assert_eq!(late.next().unwrap().unwrap(), "/a/b");
+}
+
+#[test]
 fn a_follower_gives_up_after_so_many_attempts_and_can_be_asked_again() {
     let mut attempts = 0;
     let connect = move || {

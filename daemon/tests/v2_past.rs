@@ -170,11 +170,15 @@ fn what_is_told_out_of_history_is_what_was_told_live() {
     }
 }
 
+const LETTERS: &[u8] =
+    b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&()*+,-.:;<=>?@";
+
 /// Writes what is hard to compress, until history can't reach back.
 fn fill(client: &mut Client<Stream>, times: usize) -> Vec<u64> {
     let mut random = Seeded(5);
     let mut commit = |n: usize| {
-        let value: String = (0..3000).map(|_| char::from(b'!' + random.below(90) as u8)).collect();
+        let value: String =
+            (0..3000).map(|_| char::from(LETTERS[random.below(LETTERS.len())])).collect();
         let commit = Commit::new().write(format!("/fill/{}", n % 5), value);
         client.commit(&commit).unwrap().generation.unwrap()
     };

@@ -14,7 +14,7 @@ use std::{
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Condvar, Mutex},
+    sync::mpsc::{Receiver, Sender, channel},
 };
 
 use common::{Daemon, PATIENCE};
@@ -87,44 +87,39 @@ impl Follows {
     }
 }
 
-/// How many commits the writers may still make; none: they end.
-struct Budget(Mutex<Option<usize>>, Condvar);
+/// By which the writers are told to make commits, one each time, and say that they have.
+struct Budget {
+    writers: Vec<Sender<()>>,
+    made: Receiver<()>,
+    left: usize,
+}
 
 impl Budget {
-    fn add(&self, more: usize) {
-        *self.0.lock().unwrap().as_mut().unwrap() += more;
-        self.1.notify_all();
-    }
-
-    fn take(&self) -> bool {
-        let left = self.0.lock().unwrap();
-        let mut left = self.1.wait_while(left, |left| *left == Some(0)).unwrap();
-        left.as_mut().map(|left| *left -= 1).is_some()
+    fn add(&mut self, more: usize) {
+        for n in 0..more {
+            self.writers[n % self.writers.len()].send(()).unwrap();
+        }
+        self.left += more;
     }
 
     /// Waits until all of it is used.
-    fn used(&self) {
-        while self.0.lock().unwrap().is_some_and(|left| left > 0) {
-            std::thread::yield_now();
-        }
-    }
-
-    fn end(&self) {
-        *self.0.lock().unwrap() = None;
-        self.1.notify_all();
+    fn used(&mut self) {
+        (0..std::mem::take(&mut self.left)).for_each(|_| self.made.recv().unwrap());
     }
 }
 
 /// Writes below the subtree and beside it: what it has made, by generation.
-fn write(daemon: &Daemon, number: usize, budget: &Budget) -> Vec<(u64, String)> {
+fn write(
+    daemon: &Daemon,
+    number: usize,
+    wanted: &Receiver<()>,
+    done: &Sender<()>,
+) -> Vec<(u64, String)> {
     let mut client = Client::connect_to(daemon.path("socket")).unwrap();
     client.stream().set_read_timeout(Some(PATIENCE)).unwrap();
     client.negotiate().unwrap();
     let mut made = Vec::new();
-    for n in 0.. {
-        if !budget.take() {
-            break;
-        }
+    for (n, ()) in wanted.iter().enumerate() {
         let path = format!("/load/{number}/{}", n % 5);
         let commit = Commit::new().write(&path, n.to_string());
         let generation = client.commit(&commit).unwrap().generation.unwrap();
@@ -132,6 +127,7 @@ fn write(daemon: &Daemon, number: usize, budget: &Budget) -> Vec<(u64, String)> 
         if n % 3 == 0 {
             client.write("/beside", "").unwrap();
         }
+        done.send(()).unwrap();
     }
     made
 }
@@ -152,16 +148,16 @@ fn a_client_killed_a_hundred_times_sees_every_change_once_and_in_order() {
     let kept = daemon.path("kept");
     std::fs::write(&kept, last_place(&mut client) + "\n").unwrap();
     let listener = UnixListener::bind(daemon.path("told")).unwrap();
-    let budget = Budget(Mutex::new(Some(0)), Condvar::new());
     let truth: BTreeMap<u64, String> = std::thread::scope(|scope| {
-        let writers: Vec<_> = (0..WRITERS)
-            .map(|number| {
-                scope.spawn({
-                    let (d, b) = (&daemon, &budget);
-                    move || write(d, number, b)
-                })
-            })
-            .collect();
+        let (done, made) = channel();
+        let (mut budget, daemon) = (Budget { writers: Vec::new(), made, left: 0 }, &daemon);
+        let writers = [(); WRITERS].map(|()| {
+            let number = budget.writers.len();
+            let (sender, wanted) = channel();
+            budget.writers.push(sender);
+            let done = done.clone();
+            scope.spawn(move || write(daemon, number, &wanted, &done))
+        });
         let mut seed = 42_u64;
         for kill in 0..KILLS {
             seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
@@ -176,7 +172,7 @@ fn a_client_killed_a_hundred_times_sees_every_change_once_and_in_order() {
             follows.kill();
         }
         budget.used();
-        budget.end();
+        drop(budget);
         writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()
     });
     // To the end.

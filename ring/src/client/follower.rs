@@ -1,6 +1,7 @@
 //! One subscription over connections that come and go.
 
 use std::{
+    collections::VecDeque,
     io::{Read, Write},
     marker::PhantomData,
     thread,
@@ -119,6 +120,38 @@ impl<S: Read + Write, C: FnMut() -> Result<Client<S>, Error>> Follower<S, C> {
                 Err(_) => self.client = None,
             }
         }
+    }
+
+    /// The paths of the nodes that have changed, as a watch would tell them, for ever: the followed
+    /// path itself where it isn't known what has changed below it. Unlike a watch's, no event is
+    /// missed over a lost connection.
+    ///
+    /// ```no_run
+    /// # use myriad_ring::client::{Follower, Wanted};
+    /// let vms = Wanted::below("/local/domain").values(false);
+    /// for path in Follower::connect("/run/xenstored/socket", vms, None).paths() {
+    ///     println!("{} changed", path?);
+    /// }
+    /// # Ok::<(), myriad_ring::client::Error>(())
+    /// ```
+    pub fn paths(mut self) -> impl Iterator<Item = Result<String, Error>> {
+        let mut waiting = VecDeque::new();
+        std::iter::from_fn(move || {
+            // Ends: by a change, or an error.
+            loop {
+                if let Some(path) = waiting.pop_front() {
+                    return Some(Ok(path));
+                }
+                match self.news() {
+                    Ok(News::Changed(changed)) => {
+                        waiting.extend(changed.changes.into_iter().map(|change| change.path));
+                    }
+                    Ok(News::Gap(_)) => waiting.push_back(self.wanted.path()),
+                    Ok(News::Reached(_)) => {}
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+        })
     }
 
     fn attempt(&mut self) -> Result<Client<S>, Error> {

@@ -56,8 +56,8 @@ pub use rings::RingStream;
 pub use store::Store;
 pub use transaction::Transaction;
 pub use v2::{
-    BadPlace, Changed, Child, Commit, Committed, Entry, Kept, LogPage, Match, News, Node, Place,
-    Snapshot, Stamps, Told, Wanted, Was, When,
+    BadPlace, Changed, Child, Commit, Committed, Entry, Kept, LogPage, Match, News, Node,
+    PastChild, Place, Snapshot, Stamps, Told, Wanted, Was, When,
 };
 pub use watch::Event;
 pub use wire::{Incoming, Message, strings};

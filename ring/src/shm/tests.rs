@@ -1,11 +1,11 @@
 //! The two ends against each other, and against one that lies.
 
 use super::*;
-use proptest::prelude::*;
 use crate::{
     page::{BadIndex, Lane},
     v1::connection::Failure,
 };
+use proptest::prelude::*;
 
 fn ends(requests: u32, answers: u32) -> (ServerEnd, ClientEnd, Liar) {
     let (server, file) = ServerEnd::create(Sizes::granted(requests, answers)).unwrap();

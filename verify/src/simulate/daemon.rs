@@ -64,7 +64,7 @@ impl Site {
         let kept = kept.map_err(|error| error.to_string())?;
         let formers = recovery.as_mut().map(|recovery| std::mem::take(&mut recovery.formers));
         let formers = formers.unwrap_or_else(HashMap::new);
-        let content = Content { store, kept, formers, sockets: None, past: None, store_number: 0 };
+        let content = Content { store, kept, formers, sockets: None, store_number: 1, past: None };
         let settings = Settings {
             workers: WORKERS,
             control: DomId::ZERO,

@@ -68,8 +68,8 @@ impl Alone {
         let host = Arc::new(sim::Host::open(&settings.sim_dir, DomId::ZERO).unwrap());
         let logs = Logs::start(Destination::Stderr, None).unwrap();
         let store = Store::new(&Config { features: OFFERED, ..Config::default() }).unwrap();
-        let (formers, sockets) = (HashMap::new(), None);
-        let content = Content { store, kept: None, formers, sockets, store_number: 0, past: None };
+        let (kept, formers, sockets, past) = (None, HashMap::new(), None, None);
+        let content = Content { store, kept, formers, sockets, store_number: 1, past };
         let stepped = Stepped::new(settings, content, host, logs).unwrap();
         Alone { stepped, _folder: folder }
     }

@@ -63,6 +63,11 @@ impl Wanted {
         self.flag(WITH_PERMS, told)
     }
 
+    /// The path, as text.
+    pub(crate) fn path(&self) -> String {
+        String::from_utf8_lossy(&self.path).into_owned()
+    }
+
     fn flag(self, flag: u16, set: bool) -> Wanted {
         let flags = if set { self.flags | flag } else { self.flags & !flag };
         Wanted { flags, ..self }

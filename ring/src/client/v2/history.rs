@@ -50,6 +50,9 @@ pub struct Was<T> {
     pub what: T,
 }
 
+/// A child as it was: its name and its value.
+pub type PastChild = (String, Vec<u8>);
+
 /// A change, and whose it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -112,7 +115,7 @@ impl<S: Read + Write> Client<S> {
         &mut self,
         path: impl AsRef<[u8]>,
         when: When,
-    ) -> Result<Was<Vec<(String, Vec<u8>)>>, Error> {
+    ) -> Result<Was<Vec<PastChild>>, Error> {
         let (mut when, mut cursor, mut all) = (when, 0_u32, Vec::new());
         // Ends: cursors grow, in one version.
         loop {

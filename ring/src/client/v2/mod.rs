@@ -27,7 +27,7 @@ use myriad_core::Errno;
 
 pub use commit::{Commit, Committed};
 pub use feed::{BadPlace, Changed, News, Place, Wanted};
-pub use history::{Entry, Kept, LogPage, Was, When};
+pub use history::{Entry, Kept, LogPage, PastChild, Was, When};
 pub use nodes::{Child, Node, Stamps, Told};
 pub use snapshots::{Match, Snapshot};
 
