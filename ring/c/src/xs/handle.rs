@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! 1. At most one request is under way: its thread holds `asking`. So a reply needs no id, and the
-//!    order in which locks are taken is `asking`, then that of the [`Exchange`].
+//!    order in which locks are taken is `asking`, then that of the `Exchange`.
 //! 2. The descriptor to poll is readable only if an event waits or something comes that is no
 //!    reply: while a request is under way the connection is not listened to. Programs poll it in
 //!    one thread and then ask for an event *with* waiting (`event`), while others make requests.
