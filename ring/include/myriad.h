@@ -252,6 +252,60 @@ int myriad_snapshot(struct myriad_client *client, uint32_t *snapshot, uint64_t *
 int myriad_snapshot_end(struct myriad_client *client, uint32_t snapshot);
 
 /*
+ * History (v2, of a daemon that keeps any): -ENOSYS without
+ */
+
+/* What history has. */
+struct myriad_history_kept {
+    uint64_t oldest;      /* the oldest generation that nodes can be told of */
+    uint64_t oldest_time; /* when that was, in nanoseconds since 1970 */
+    uint64_t every;       /* after this one every commit is there */
+    uint64_t newest;      /* the newest one */
+};
+
+/* Tells what history has. */
+int myriad_history(struct myriad_client *client, struct myriad_history_kept *kept);
+
+/* A generation to ask for: the newest. */
+#define MYRIAD_NEWEST UINT64_MAX
+
+/* Reads a node as it was after a generation. `version` (may be NULL) gets the generation of the
+ * version that it is from: history has every commit of the recent past alone. -ENOENT where the
+ * node wasn't there, -EINVAL for what isn't kept any more. Its stamps of value and permissions are
+ * that of the last change of either. */
+int myriad_history_get(struct myriad_client *client, uint64_t generation, const char *path,
+                       uint64_t *version, struct myriad_got **got);
+
+/* Lists the children of a node as they were, by name. */
+int myriad_history_list(struct myriad_client *client, uint64_t generation, const char *path,
+                        uint64_t *version, struct myriad_listed **listed);
+
+/* A change, and whose it was. */
+struct myriad_logged {
+    uint64_t generation;
+    uint64_t time;     /* in nanoseconds since 1970, as exactly as it is kept */
+    uint64_t conn;     /* the connection, as the daemon numbers them; 0: none, or not known */
+    const char *path;  /* what was changed */
+    size_t path_size;
+    uint16_t domid;    /* the domain that asked for it */
+    uint16_t kind;     /* MYRIAD_CREATED, MYRIAD_WRITTEN, MYRIAD_GRANTED or MYRIAD_REMOVED */
+    uint32_t reserved;
+};
+
+/* A page of a log. */
+struct myriad_log {
+    size_t count;
+    const struct myriad_logged *changes; /* the newest first */
+    uint64_t older; /* what to ask with for the page before; 0: there is none */
+};
+
+/* Tells who changed a node, and with the flag MYRIAD_BELOW what is below it: the newest change up to
+ * a generation first, `count` at most (and all of one request); 0: as many as the daemon gives. */
+int myriad_history_log(struct myriad_client *client, uint64_t generation, const char *path,
+                       uint32_t flags, uint32_t count, struct myriad_log **log);
+void myriad_log_free(struct myriad_log *log);
+
+/*
  * Everything else
  */
 

@@ -84,6 +84,9 @@ static void layouts(void)
     CHECK(sizeof(struct myriad_fired) == 24 && offsetof(struct myriad_fired, path_size) == 16);
     CHECK(sizeof(struct myriad_classic_reply) == 24);
     CHECK(offsetof(struct myriad_classic_reply, payload) == 16);
+    CHECK(sizeof(struct myriad_logged) == 48 && offsetof(struct myriad_logged, domid) == 40);
+    CHECK(sizeof(struct myriad_log) == 24 && offsetof(struct myriad_log, older) == 16);
+    CHECK(sizeof(struct myriad_history_kept) == 32);
     CHECK(sizeof(struct myriad_step) == 40 && offsetof(struct myriad_step, stamp) == 32);
 }
 
@@ -383,6 +386,50 @@ static void hostile(const char *path)
     is_lost(err);
 }
 
+static void history(int protocol)
+{
+    struct myriad_step write = step(MYRIAD_SET_VALUE, "/tool/past/a", "was");
+    struct myriad_history_kept kept;
+    struct myriad_listed *listed;
+    struct myriad_log *log;
+    struct myriad_got *got;
+    uint64_t before = 0, after = 0, version = 0;
+
+    if (protocol != 2) {
+        CHECK(myriad_history(client, &kept) == -ENOSYS && kept.newest == 0);
+        CHECK(myriad_history_get(client, 1, "/tool", NULL, &got) == -ENOSYS && got == NULL);
+        return;
+    }
+    CHECK(myriad_commit(client, &write, 1, &before) == 0);
+    write.value = "is";
+    write.value_size = 2;
+    CHECK(myriad_commit(client, &write, 1, &after) == 0 && after > before);
+    CHECK(myriad_history(client, NULL) == -EINVAL);
+    CHECK(myriad_history(client, &kept) == 0 && kept.oldest <= before && kept.newest >= after);
+    CHECK(myriad_history_get(client, before, "/tool/past/a", &version, &got) == 0);
+    CHECK(version == before && strcmp((const char *)got->value, "was") == 0);
+    CHECK(got->value_stamp == before && got->perms_count > 0);
+    myriad_got_free(got);
+    CHECK(myriad_history_get(client, MYRIAD_NEWEST, "/tool/past/a", NULL, &got) == 0);
+    CHECK(strcmp((const char *)got->value, "is") == 0);
+    myriad_got_free(got);
+    CHECK(myriad_history_get(client, before, "/tool/none", NULL, &got) == -ENOENT && !got);
+    CHECK(myriad_history_list(client, before, "/tool/past", &version, &listed) == 0);
+    CHECK(version == before && listed->count == 1 && strcmp(listed->children[0].name, "a") == 0);
+    CHECK(strcmp((const char *)listed->children[0].value, "was") == 0);
+    myriad_listed_free(listed);
+    CHECK(myriad_history_log(client, MYRIAD_NEWEST, "/tool/past", MYRIAD_BELOW, 0, &log) == 0);
+    CHECK(log->count >= 2 && log->changes[0].generation == after);
+    CHECK(strcmp(log->changes[0].path, "/tool/past/a") == 0 && log->changes[0].path_size == 12);
+    CHECK(log->changes[0].domid == 0 && log->changes[0].kind == MYRIAD_WRITTEN);
+    myriad_log_free(log);
+    CHECK(myriad_history_log(client, after, "/tool/past/a", 0, 1, &log) == 0 && log->count == 1);
+    CHECK(log->older != 0);
+    myriad_log_free(log);
+    CHECK(myriad_history_log(client, after, "/tool", 0x80, 1, &log) == -EINVAL && log == NULL);
+    myriad_log_free(NULL);
+}
+
 int main(int argc, char **argv)
 {
     uint32_t flags;
@@ -417,6 +464,7 @@ int main(int argc, char **argv)
     watches(protocol);
     forks();
     snapshots(protocol);
+    history(protocol);
     /* A new connection knows nothing of the old one's watches. */
     CHECK(myriad_watch(client, "/tool/c", 5, MYRIAD_ALL_LEVELS) == 0);
     CHECK(myriad_connect(client, argv[1], flags) == 0);

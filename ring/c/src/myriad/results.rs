@@ -130,18 +130,18 @@ pub struct Payload {
 /// What `myriad_classic` gives.
 pub type Reply = Held<Payload, Vec<u8>>;
 
-fn hold<T, K>(shown: T, keep: K) -> Box<Held<T, K>> {
+pub(super) fn hold<T, K>(shown: T, keep: K) -> Box<Held<T, K>> {
     Box::new(Held { shown, keep })
 }
 
 /// Bytes with a NUL behind them.
-fn closed(mut bytes: Vec<u8>) -> Vec<u8> {
+pub(super) fn closed(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.push(0);
     bytes
 }
 
 /// Bytes without it.
-fn size(closed: &[u8]) -> usize {
+pub(super) fn size(closed: &[u8]) -> usize {
     closed.len().saturating_sub(1)
 }
 
