@@ -9,7 +9,7 @@
  *   int err = client ? myriad_connect(client, NULL, 0) : -ENOMEM;
  *
  *   if (!err)
- *       err = myriad_get(client, MYRIAD_NOW, "/local/domain/7/name", &name);
+ *       err = myriad_get(client, MYRIAD_NO_SNAPSHOT, "/local/domain/7/name", &name);
  *   if (!err) {
  *       printf("%s\n", (const char *)name->value);
  *       myriad_got_free(name);
@@ -63,7 +63,7 @@ uint32_t myriad_api_version(void);
 struct myriad_client;
 
 /* The store as it is, where a snapshot may stand. */
-#define MYRIAD_NOW 0u
+#define MYRIAD_NO_SNAPSHOT 0u
 
 /*
  * Connections

@@ -94,7 +94,7 @@ static void without_a_connection(void)
 {
     struct myriad_got *got = (struct myriad_got *)&client;
     CHECK(myriad_protocol(client) == 0);
-    CHECK(myriad_get(client, MYRIAD_NOW, "/tool", &got) == -ENOTCONN && got == NULL);
+    CHECK(myriad_get(client, MYRIAD_NO_SNAPSHOT, "/tool", &got) == -ENOTCONN && got == NULL);
     CHECK(strstr(myriad_error(client), "myriad_connect") != NULL);
     CHECK(myriad_connect(client, "/nonexistent/socket", 0) == -ENOENT);
     CHECK(strstr(myriad_error(client), "/nonexistent/socket") != NULL);
@@ -123,7 +123,7 @@ static void commits(int protocol)
     CHECK(myriad_commit(client, steps, 4, &generation) == 0);
     CHECK(protocol == 2 ? generation > 0 : generation == 0);
 
-    CHECK(myriad_get(client, MYRIAD_NOW, "/tool/c/name", &got) == 0);
+    CHECK(myriad_get(client, MYRIAD_NO_SNAPSHOT, "/tool/c/name", &got) == 0);
     CHECK(got->status == 0 && got->value_size == 7 && strcmp((const char *)got->value, "a value") == 0);
     CHECK(got->perms_count == 2 && memcmp(got->perms, perms, sizeof(perms)) == 0);
     CHECK(got->value_stamp == generation && got->perms_stamp == generation);
@@ -142,13 +142,13 @@ static void commits(int protocol)
     steps[1] = step(MYRIAD_IF_ABSENT, "/tool/c", NULL);
     CHECK(myriad_commit(client, steps, 2, &generation) == -EEXIST);
     CHECK(myriad_error_item(client) == 1 && myriad_error(client)[0] != 0);
-    CHECK(myriad_get(client, MYRIAD_NOW, "/tool/c/never", &got) == -ENOENT && got == NULL);
+    CHECK(myriad_get(client, MYRIAD_NO_SNAPSHOT, "/tool/c/never", &got) == -ENOENT && got == NULL);
     CHECK(myriad_error_item(client) == MYRIAD_NO_ITEM);
     CHECK(one(MYRIAD_IF_VALUE, "/tool/c/name", "yet another") == -EAGAIN);
     CHECK(one(MYRIAD_IF_VALUE, "/tool/c/name", protocol == 2 ? "another" : "a value") == 0);
     CHECK(one(MYRIAD_IF_EXISTS, "/tool/c/never", NULL) == -ENOENT);
     CHECK(one(MYRIAD_REMOVE, "/tool/c/empty", NULL) == 0);
-    CHECK(myriad_get(client, MYRIAD_NOW, "/tool/c/empty", &got) == -ENOENT);
+    CHECK(myriad_get(client, MYRIAD_NO_SNAPSHOT, "/tool/c/empty", &got) == -ENOENT);
 }
 
 static void arguments(void)
@@ -162,12 +162,12 @@ static void arguments(void)
     memset(huge, 'a', sizeof(huge) - 1);
     huge[0] = '/';
     huge[sizeof(huge) - 1] = 0;
-    CHECK(myriad_get(client, MYRIAD_NOW, huge, &got) < 0 && got == NULL);
-    CHECK(myriad_get(NULL, MYRIAD_NOW, "/tool", &got) == -EINVAL);
-    CHECK(myriad_get(client, MYRIAD_NOW, NULL, &got) == -EINVAL && got == NULL);
-    CHECK(myriad_get(client, MYRIAD_NOW, "/tool", NULL) == -EINVAL);
-    CHECK(myriad_get(client, MYRIAD_NOW, "//", &got) == -EINVAL);
-    CHECK(myriad_get_many(client, MYRIAD_NOW, NULL, 3, &many) == -EINVAL && many == NULL);
+    CHECK(myriad_get(client, MYRIAD_NO_SNAPSHOT, huge, &got) < 0 && got == NULL);
+    CHECK(myriad_get(NULL, MYRIAD_NO_SNAPSHOT, "/tool", &got) == -EINVAL);
+    CHECK(myriad_get(client, MYRIAD_NO_SNAPSHOT, NULL, &got) == -EINVAL && got == NULL);
+    CHECK(myriad_get(client, MYRIAD_NO_SNAPSHOT, "/tool", NULL) == -EINVAL);
+    CHECK(myriad_get(client, MYRIAD_NO_SNAPSHOT, "//", &got) == -EINVAL);
+    CHECK(myriad_get_many(client, MYRIAD_NO_SNAPSHOT, NULL, 3, &many) == -EINVAL && many == NULL);
     CHECK(myriad_commit(client, &bad, 1, NULL) == -EINVAL && myriad_error_item(client) == 0);
     bad = step(99, "/tool/c", NULL);
     CHECK(myriad_commit(client, &bad, 1, NULL) == -EINVAL);
@@ -206,11 +206,11 @@ static void several(void)
     CHECK(one(MYRIAD_REMOVE, "/tool/c", NULL) == 0);
     CHECK(one(MYRIAD_SET_VALUE, "/tool/c/a", "1") == 0);
     CHECK(one(MYRIAD_SET_VALUE, "/tool/c/b", "") == 0);
-    CHECK(myriad_get_many(client, MYRIAD_NOW, paths, 3, &many) == 0 && many->count == 3);
+    CHECK(myriad_get_many(client, MYRIAD_NO_SNAPSHOT, paths, 3, &many) == 0 && many->count == 3);
     CHECK(many->nodes[0].status == 0 && many->nodes[0].value_size == 0);
     CHECK(many->nodes[1].status == -ENOENT && many->nodes[1].value == NULL);
     CHECK(many->nodes[2].value_size == 1 && *(const char *)many->nodes[2].value == '1');
-    CHECK(myriad_list(client, MYRIAD_NOW, "/tool/c", &listed) == 0 && listed->count == 2);
+    CHECK(myriad_list(client, MYRIAD_NO_SNAPSHOT, "/tool/c", &listed) == 0 && listed->count == 2);
     /* What was given stays, whatever the client does. */
     CHECK(many->nodes[2].perms_count > 0);
     myriad_got_many_free(many);
@@ -218,12 +218,12 @@ static void several(void)
     CHECK(listed->children[0].value_size == 1 && listed->children[0].status == 0);
     CHECK(strcmp(listed->children[1].name, "b") == 0 && listed->children[1].value_size == 0);
     myriad_listed_free(listed);
-    CHECK(myriad_list(client, MYRIAD_NOW, "/tool/c/missing", &listed) == -ENOENT && !listed);
-    CHECK(myriad_get_many(client, MYRIAD_NOW, NULL, 0, &many) == 0 && many->count == 0);
+    CHECK(myriad_list(client, MYRIAD_NO_SNAPSHOT, "/tool/c/missing", &listed) == -ENOENT && !listed);
+    CHECK(myriad_get_many(client, MYRIAD_NO_SNAPSHOT, NULL, 0, &many) == 0 && many->count == 0);
     myriad_got_many_free(many);
 
     CHECK(one(MYRIAD_SET_VALUE, "/local/domain/7/name", "web") == 0);
-    CHECK(myriad_lookup(client, MYRIAD_NOW, "domain-name", "nobody", &found) == 0);
+    CHECK(myriad_lookup(client, MYRIAD_NO_SNAPSHOT, "domain-name", "nobody", &found) == 0);
     CHECK(found->count == 0);
     myriad_found_free(found);
 
@@ -240,7 +240,7 @@ static void indices(int protocol)
     struct myriad_found *found;
     struct myriad_permission owner = {7, MYRIAD_READ, 0};
     struct myriad_step perms = step(MYRIAD_SET_PERMS, "/local/domain/8/name", NULL);
-    CHECK(myriad_lookup(client, MYRIAD_NOW, "domain-name", "web", &found) == 0);
+    CHECK(myriad_lookup(client, MYRIAD_NO_SNAPSHOT, "domain-name", "web", &found) == 0);
     CHECK(found->count == 1 && strcmp(found->nodes[0].captures, "7") == 0);
     CHECK(found->nodes[0].captures_size == 1 && found->nodes[0].owner == 0);
     myriad_found_free(found);
@@ -249,11 +249,11 @@ static void indices(int protocol)
     perms.value_size = sizeof(owner);
     CHECK(one(MYRIAD_SET_VALUE, "/local/domain/8/name", "web") == 0);
     CHECK(myriad_commit(client, &perms, 1, NULL) == 0);
-    CHECK(myriad_lookup(client, MYRIAD_NOW, "domain-name", "web", &found) == 0);
+    CHECK(myriad_lookup(client, MYRIAD_NO_SNAPSHOT, "domain-name", "web", &found) == 0);
     CHECK(found->count == 2 && found->nodes[0].owner + found->nodes[1].owner == 7);
     myriad_found_free(found);
     CHECK(one(MYRIAD_REMOVE, "/local/domain/8", NULL) == 0);
-    CHECK(protocol == 1 || myriad_lookup(client, MYRIAD_NOW, "none", "x", &found) == -ENOENT);
+    CHECK(protocol == 1 || myriad_lookup(client, MYRIAD_NO_SNAPSHOT, "none", "x", &found) == -ENOENT);
 }
 
 static void watches(int protocol)
@@ -333,7 +333,7 @@ static void snapshots(int protocol)
     myriad_listed_free(listed);
     CHECK(myriad_lookup(client, kept, "domain-name", "web", &found) == 0 && found->count == 1);
     myriad_found_free(found);
-    CHECK(myriad_get(client, MYRIAD_NOW, "/tool/c/a", &got) == 0 && got->value_size == 5);
+    CHECK(myriad_get(client, MYRIAD_NO_SNAPSHOT, "/tool/c/a", &got) == 0 && got->value_size == 5);
     myriad_got_free(got);
     CHECK(myriad_snapshot_end(client, kept) == 0);
     CHECK(myriad_snapshot_end(client, kept) == -ENOENT);
@@ -347,7 +347,7 @@ static void is_lost(int first)
     struct myriad_fired *fired;
     CHECK(first == -ENOTCONN || first == -EPROTO || first == -ETIMEDOUT);
     CHECK(myriad_error(client)[0] != 0 && !is_ready());
-    CHECK(myriad_get(client, MYRIAD_NOW, "/tool", &got) == -ENOTCONN && got == NULL);
+    CHECK(myriad_get(client, MYRIAD_NO_SNAPSHOT, "/tool", &got) == -ENOTCONN && got == NULL);
     CHECK(one(MYRIAD_SET_VALUE, "/tool/c", "x") == -ENOTCONN);
     CHECK(myriad_next_event(client, -1, &fired) == -ENOTCONN && fired == NULL);
     CHECK(myriad_protocol(client) == 0);
@@ -382,7 +382,7 @@ static void hostile(const char *path)
     CHECK(myriad_set_timeout(client, 200) == 0);
     err = myriad_connect(client, path, 0);
     if (!err)
-        err = myriad_get(client, MYRIAD_NOW, "/tool", &got);
+        err = myriad_get(client, MYRIAD_NO_SNAPSHOT, "/tool", &got);
     is_lost(err);
 }
 
