@@ -11,7 +11,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 [ $# = 1 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 dir=$(cd "$1" && pwd)
 archive=$dir/libmyriad_c.a
-[ -f "$archive" ] || { echo "link.sh: no $archive: cargo build --package myriad-c first" >&2; exit 1; }
+[ -f "$archive" ] || {
+  echo "link.sh: no $archive: cargo build --package myriad-c first" >&2
+  exit 1
+}
 
 # link MAP SONAME FILE: what the map exports is kept, and what that needs.
 link() {

@@ -177,7 +177,8 @@ struct myriad_found {
 };
 
 /* Looks a key up in an index: "domain-name", "domain-vm", "vm-name", or another that the daemon
- * has. A guest may call itself like another: see `owner`. A daemon without indices finds nothing. */
+ * has. A guest may call itself like another: see `owner`. A daemon without indices finds
+ * nothing. */
 int myriad_lookup(struct myriad_client *client, uint32_t snapshot, const char *index,
                   const char *key, struct myriad_found **found);
 void myriad_found_free(struct myriad_found *found);
