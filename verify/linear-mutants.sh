@@ -7,6 +7,9 @@
 #   5: right-before-is-no-right
 #   9: no-fact-presence, snapshot-is-the-present   19: no-fact-absence   25: no-fact-value
 #   75: no-fact-listing   92: swap-always-wins   498: batch-checks-at-its-start
+# With a client of v2 among them:
+#   2: get-many-of-several-versions   6: snapshot-moves-on   7: condition-is-not-looked-at
+#   23: commit-tells-each-change
 #
 #   verify/linear-mutants.sh           all mutants
 #   verify/linear-mutants.sh NAME...   some

@@ -18,6 +18,7 @@ use std::{
 
 use common::Daemon;
 use myriad_ring::{
+    client::Client,
     v1::{HEADER_LEN, Header, Op},
     v2::records::HELLO,
 };
@@ -134,4 +135,13 @@ fn commands_take_as_few_requests_as_the_daemon_can_answer() {
     }
     assert_eq!(counts(0), COMMANDS.map(|(old, _, line)| (old, line)));
     assert_eq!(counts(1), COMMANDS.map(|(_, new, line)| (new, line)));
+}
+
+#[test]
+fn a_device_is_not_asked_for_v2() {
+    // What is no socket is opened as the kernel's device is, which hands on what is written to it.
+    let device = tempfile::NamedTempFile::new().unwrap();
+    let client = Client::connect_to_best(device.path()).unwrap();
+    assert!(client.welcome().is_none());
+    assert_eq!(device.as_file().metadata().unwrap().len(), 0);
 }

@@ -469,12 +469,12 @@ struct myriad_was {
 MYRIAD_SIZE(myriad_was, 16);
 
 /* Answer to ASK_LOG; then so many times myriad_feed and its change, newest first. */
-struct myriad_log {
+struct myriad_log_page {
     uint64_t older; /* The generation to ask with for what is older; 0: there is no more. */
     uint32_t count; /* How many changes. */
     uint32_t reserved; /* Zero. */
 };
-MYRIAD_SIZE(myriad_log, 16);
+MYRIAD_SIZE(myriad_log_page, 16);
 
 #ifdef __cplusplus
 }

@@ -21,6 +21,7 @@ use myriad_ring::{
     v1::{HEADER_LEN, Header, Op},
     v2::records::HELLO,
 };
+use myriad_verify::peer::Server;
 use tool_support::{Outcome, run, start_daemon, tool};
 
 fn myriad(line: &str, socket: &Path) -> Outcome {
@@ -205,4 +206,29 @@ fn a_broken_daemon_and_endless_conflicts_have_their_exit_codes() {
     });
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(6), ""));
     assert!(requests.len() > 3, "it tried again");
+}
+
+#[test]
+fn c_xenstored_is_asked_and_answers_the_same() {
+    let (theirs, ours) = (Server::start_c(0).unwrap(), start_daemon());
+    for line in [
+        "write /t/a 1 /t/b/c 2 /t/d 3",
+        "read /t/a /t/b/c",
+        "read /t/a /t/none",
+        "exists /t/a /t/none",
+        "mkdir /t/x /t/y/z /t/y//w",
+        "mkdir /t/x /t/y/z",
+        "list /t /t/y",
+        "chmod -u /t/b/c n0 r1",
+        "chmod -r /t b0",
+        "ls /t",
+        "ls -p /t",
+        "rm -t /t/y/z",
+        "rm /t/a /none/at/all",
+        "rm /t/a /t/x",
+        "ls --json /t",
+        "ls /none",
+    ] {
+        assert_eq!(myriad(line, theirs.socket()), myriad(line, &ours.socket()), "{line}");
+    }
 }

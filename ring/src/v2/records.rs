@@ -387,7 +387,7 @@ records! { SHAPES:
         time: U64,
     }
     /// Answer to ASK_LOG; then so many times myriad_feed and its change, newest first.
-    Log = "myriad_log" {
+    Log = "myriad_log_page" {
         /// The generation to ask with for what is older; 0: there is no more.
         older: U64,
         /// How many changes.

@@ -4,7 +4,7 @@
 use myriad_core::{Access, DomId, Perm, Quota, Special};
 
 use crate::model::Request;
-use crate::model::twin::{Asker, GUESTS, SLOTS, Step, Watching};
+use crate::model::twin::{Asker, GUESTS, Part, SLOTS, Step, Watching};
 
 /// Bytes that are taken off the front.
 #[derive(Debug)]
@@ -36,7 +36,11 @@ impl Input<'_> {
     fn step(&mut self) -> Option<Step> {
         Some(match self.below(32)? {
             0..=13 => Step::Request(self.asker()?, self.request()?),
-            14..=16 => Step::Inside(self.slot()?, self.asker()?, self.request()?),
+            14 | 15 => Step::Inside(self.slot()?, self.asker()?, self.request()?),
+            16 => {
+                let (asker, count) = (self.asker()?, 1 + self.below(6)?);
+                Step::Together(asker, (0..count).map_while(|_| self.part()).collect())
+            }
             17 => Step::Begin(self.slot()?, u32::from(self.byte()? / 8)),
             18 => Step::End(self.slot()?, self.below(8)? > 0),
             19 => {
@@ -68,6 +72,16 @@ impl Input<'_> {
                 1 => Step::Features(self.domain()?, self.byte()?.into()),
                 _ => Step::Seat(self.domain()?, self.below(3)?.into()),
             },
+        })
+    }
+
+    /// A part of what happens at one moment.
+    fn part(&mut self) -> Option<Part> {
+        Some(match self.below(8)? {
+            0 => Part::IfValue(self.seen()?, self.value()?),
+            1 => Part::IfExists(self.seen()?),
+            2 => Part::IfAbsent(self.seen()?),
+            _ => Part::Do(self.request()?),
         })
     }
 

@@ -1,7 +1,8 @@
 //! Protocol v2 on a client's socket: each request in its form, each answer as v1 would write it.
 //!
-//! What v2 can say in several ways is said in the plainest: a READ is a GET, a WRITE a COMMIT of one
-//! item, a WATCH a batch of one. A transaction is a snapshot.
+//! A READ is a GET, a WATCH a batch of one, a transaction a snapshot. A change alone is carried as
+//! v1 has it, since a COMMIT tells of a removal as a transaction does: to who could read the node,
+//! and not to who can read its parent alone.
 
 use std::collections::VecDeque;
 
@@ -53,9 +54,7 @@ impl Speech {
     /// A request of v1.
     pub(super) fn classic(&mut self, op: Op, id: u32, payload: &[u8]) -> Vec<u8> {
         self.asked.push_back(None);
-        let len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        Request::Classic(Header { op: op as u32, req_id: id, tx_id: 0, len }, payload)
-            .encode(id.into())
+        classic(op, id.into(), payload)
     }
 
     /// Takes bytes as they came.
@@ -98,7 +97,8 @@ impl Speech {
             };
             return Ok(message(Op::Error as u32, text.into_bytes()));
         }
-        let Some(act) = act else {
+        let is_classic = frame.operation() == Some(v2::Op::Classic);
+        let Some(act) = act.filter(|_| !is_classic) else {
             let (head, rest) = body.split_first_chunk::<HEADER_LEN>().ok_or(BadBody::Short)?;
             return Ok(message(Header::from_bytes(*head).op, rest.to_vec()));
         };
@@ -183,8 +183,14 @@ fn encode(act: &Act, id: u32, snapshot: u32) -> Vec<u8> {
         Act::Start => Request::Snapshot.encode(id),
         Act::End(_) => Request::SnapshotEnd(snapshot).encode(id),
         Act::Commit(items) => commit(items, id),
-        change => commit(&[Item::Change(change.clone())], id),
+        change => classic(change.op(), id, &change.payload()),
     }
+}
+
+fn classic(op: Op, id: u64, payload: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    let req_id = u32::try_from(id).unwrap_or(u32::MAX);
+    Request::Classic(Header { op: op as u32, req_id, tx_id: 0, len }, payload).encode(id)
 }
 
 fn commit(items: &[Item], id: u64) -> Vec<u8> {

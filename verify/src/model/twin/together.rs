@@ -34,7 +34,7 @@ impl Twin {
 /// An item to the real store, as the server takes it.
 fn take(edit: &mut Edit<'_>, caller: &Caller, part: &Part) -> Result<(), Error> {
     match part {
-        Part::Do(request) => return ask(edit, caller, request).map(drop),
+        Part::Do(request) => ask(edit, caller, request).map(drop),
         Part::IfValue(path, value) => {
             let holds = edit.stat(caller, Path::new(path)?)?.value == &**value;
             if holds { Ok(()) } else { Err(Error::Conflict) }
