@@ -25,6 +25,7 @@ const LONG_FILES: &[Allowed] = &[
     ("core/tests/transactions.rs", "the table of conflicts and a list of cases"),
     ("ring/src/client/tests.rs", "a list of cases"),
     ("ring/src/v1/connection/mod.rs", "the connection's whole interface, on one page"),
+    ("verify/src/model/transaction.rs", "what a transaction asks, sees and commits, on one page"),
     ("verify/tests/tool_parity.rs", "a table of command lines"),
 ];
 

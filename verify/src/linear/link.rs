@@ -1,4 +1,5 @@
-//! A client's way to the daemon: a socket, in v1 or in v2, or a guest's ring on a machine of its own.
+//! A client's way to the daemon: a socket, in v1 or in v2, or a guest's ring on a machine of its
+//! own.
 
 use std::{
     io::{self, Read, Write},

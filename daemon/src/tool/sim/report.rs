@@ -73,8 +73,8 @@ impl Summary {
         let removal = removal.map(|removal| format!(", and were gone after {removal:.2?} more"));
         format!(
             "{guests} guests booted in {boot:.2?}{}\n\
-             {requests} requests, {making} of them to make guests; {checked} answers checked, {events} events, all right; \
-             {conflicts} transactions tried again\n\
+             {requests} requests, {making} of them to make guests; {checked} answers checked, \
+             {events} events, all right; {conflicts} transactions tried again\n\
              boot of a guest: p50 {:.2?}, p99 {:.2?}",
             removal.unwrap_or_default(),
             each.0,

@@ -4,7 +4,11 @@
 
 use myriad_core::{Caller, Edit, Error, Path, Reads};
 
-use super::{Part, Twin, ask::ask, compare::same};
+use super::{
+    Part, Twin,
+    ask::ask,
+    compare::{apart, changed_keys, fired, same},
+};
 use crate::model::{Answer, Model, Request, Transaction};
 
 impl Twin {
@@ -28,6 +32,19 @@ impl Twin {
         same("COMMIT", outcome.result, wanted)?;
         same("the item that is to blame", at, blamed)?;
         self.events_of_a_commit(&before)
+    }
+
+    /// The events of a transaction or of what was done at one moment.
+    pub(super) fn events_of_a_commit(&mut self, before: &Model) -> Result<(), String> {
+        let (nodes, indices) = fired(&mut self.feed)?;
+        let (wanted, may) = apart(self.model.take_events());
+        same("events of a commit", nodes, wanted)?;
+        // A write that another of the same transaction has replaced may have left no trace.
+        let changed = changed_keys(before, &self.model);
+        let must = may.iter().filter(|event| changed.contains(&event.path));
+        let missing: Vec<_> = must.filter(|event| !indices.contains(event)).collect();
+        let needless: Vec<_> = indices.iter().filter(|event| !may.contains(event)).collect();
+        same("missing and needless events of indices", (missing, needless), Default::default())
     }
 }
 
