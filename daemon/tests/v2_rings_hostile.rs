@@ -217,7 +217,13 @@ fn bytes_on_the_socket_are_bells_and_nothing_else() {
     assert!(good.read("/by-socket").unwrap_err().is_not_found());
     // A ring on rings is refused, and so is v1's HELLO within.
     let status = raw.ask(&raw_rings::wanted(0, 0), 3).0.status.get();
-    assert!(status::errno(status).is_some() || status == 0);
+    assert_eq!(status::errno(status), Some(Errno::EEXIST));
+    // And costs no place of those that there are for others.
+    for id in 4..200 {
+        assert_ne!(raw.ask(&raw_rings::wanted(0, 0), id).0.status.get(), 0);
+    }
+    let others: Vec<_> = (0..40).map(|_| Raw::new(&daemon)).collect();
+    assert_eq!(others.len(), 40);
     check(&daemon);
 }
 

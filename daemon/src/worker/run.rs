@@ -174,6 +174,8 @@ impl Worker {
             self.happened(event)?;
         }
         self.hear();
+        // Also where there was no time to wait for them: whoever is busy must not hide them.
+        self.look_at_hot_rings();
         let busy = self.clients.take_busy();
         for &number in &busy {
             if let Some(client) = self.clients.get(number) {

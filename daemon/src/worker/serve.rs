@@ -122,7 +122,10 @@ impl Worker {
                     left = left.saturating_sub(client.conn.held());
                     self.answered(number, seq);
                 }
-                Progress::Idle if client.refill(&mut self.scratch, &self.shared.store) => {}
+                // A read counts: rings may be filled as fast as they are emptied.
+                Progress::Idle if client.refill(&mut self.scratch, &self.shared.store) => {
+                    left = left.saturating_sub(1);
+                }
                 Progress::Idle if client.has_ended() && !client.conn.has_output() => {
                     return self.close(number);
                 }

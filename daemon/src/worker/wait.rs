@@ -159,7 +159,7 @@ impl Worker {
     }
 
     /// Finds the hot rings in which something has moved. Whether there are any.
-    fn look_at_hot_rings(&mut self) -> bool {
+    pub(super) fn look_at_hot_rings(&mut self) -> bool {
         let (clients, store) = (&mut self.clients, &self.shared.store);
         let mut any = false;
         for (_, number) in self.ports.hot() {

@@ -209,9 +209,10 @@ impl ServerEnd {
     fn renew(&mut self) {
         self.failure = None;
         (self.features, self.spoke_v2) = (self.features & !features::SPEAKS_V2, false);
+        // First: what is in the ring is of v2, where that was spoken, and must not be taken for v1.
+        self.end.empty();
         self.advertise();
         self.write_error(ERROR_NONE);
-        self.end.empty();
     }
 
     pub(super) fn advertise(&mut self) {

@@ -140,6 +140,11 @@ impl RingLink {
     /// Puts as much into the ring as there is room for, and rings if anything has moved. Whether
     /// it has put anything.
     pub(in crate::worker) fn send(&mut self, conn: &mut Connection, store: &Store) -> bool {
+        if conn.speaks_v2() && !self.speaks_v2 {
+            // Before the guest can know that it was agreed upon.
+            self.speaks_v2 = true;
+            self.end.begin_v2();
+        }
         let mut has_sent = false;
         while conn.has_output() {
             match self.end.send(conn.unsent()) {
@@ -153,11 +158,6 @@ impl RingLink {
                 }
                 Err(_) => conn.fail(store, Failure::RingIndex),
             }
-        }
-        if conn.speaks_v2() && !self.speaks_v2 {
-            // Before the guest can know that it was agreed upon.
-            self.speaks_v2 = true;
-            self.end.begin_v2();
         }
         if !self.keep(conn) {
             return has_sent;

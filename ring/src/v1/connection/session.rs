@@ -28,6 +28,8 @@ pub(crate) struct Session {
     pub(crate) transactions: Transactions<Transaction>,
     /// A privileged client's conflicts since its last commit.
     pub(crate) conflicts: u32,
+    /// The stamp of the condition that was unmet last, and its node.
+    pub(crate) unmet: Option<(Box<str>, u64)>,
     /// What a crash has left to be taken up again.
     pub(crate) lost: Option<Box<Lost>>,
     guest: Option<Guest>,
@@ -66,6 +68,7 @@ impl Session {
             features: features::OFFERED,
             transactions: Transactions::default(),
             conflicts: 0,
+            unmet: None,
             lost: None,
             guest,
         }
@@ -211,6 +214,18 @@ impl Session {
         self.conflicts = in_a_row;
         if let Some(path) = path {
             host.conflicted(&Conflict { peer: self.peer, path, in_a_row });
+        }
+    }
+
+    /// A privileged client's condition on a stamp is not met. It counts if the client has looked at
+    /// the node since the last time: to ask for the same stamp again and again is in vain, whoever
+    /// is held back.
+    pub(crate) fn note_unmet(&mut self, path: &str, stamp: u64, host: &mut dyn Host) {
+        let is_again =
+            self.unmet.as_ref().is_some_and(|(node, old)| (&**node, *old) == (path, stamp));
+        if !is_again {
+            self.unmet = Some((path.into(), stamp));
+            self.note_conflict(Some(path), host);
         }
     }
 

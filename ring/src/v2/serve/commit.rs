@@ -81,7 +81,7 @@ pub(super) fn commit(
         Ok((generation, changed)) => {
             let (generation, changed) = (generation.into(), u32::from(changed).into());
             put(out, &Committed { generation, changed, reserved: 0.into() });
-            around.session.conflicts = 0;
+            (around.session.conflicts, around.session.unmet) = (0, None);
             return Ok(outcome.seq);
         }
         Err(error) => error,
@@ -92,8 +92,10 @@ pub(super) fn commit(
     let mut failed = around.failed(&error, outcome.seq).at(at);
     if let Some(step) = ready.get(at).filter(|step| is_unmet(step.kind, &error)) {
         failed.detail = format!("the condition {} does not hold", step.kind.name());
-        if matches!(error, Error::Conflict) && !around.session.is_guest() {
-            around.session.note_conflict(Some(step.path.as_str()), around.host);
+        let is_stamp =
+            matches!(step.kind, Kind::IfValueStamp | Kind::IfPermsStamp | Kind::IfChildrenStamp);
+        if is_stamp && !around.session.is_guest() {
+            around.session.note_unmet(step.path.as_str(), step.stamp, around.host);
         }
     }
     Err(failed)

@@ -60,6 +60,8 @@ pub(crate) struct Speaker {
     pub(crate) first_events: Vec<FirstEvent>,
     /// The id of the request that waits for its answer.
     pub(crate) waiting: u64,
+    /// It has rings in a memory file.
+    has_rings: bool,
     features: u32,
     items_max: usize,
     message_max: usize,
@@ -117,6 +119,7 @@ impl Speaker {
             weight: 1,
             first_events: Vec::new(),
             waiting: 0,
+            has_rings: false,
             features: wanted & offered,
             items_max: if is_guest { GUEST_ITEMS_MAX } else { ITEMS_MAX },
             message_max,
@@ -233,7 +236,7 @@ impl Speaker {
             Request::Unwatch(watches) => self.unwatch(watches, around),
             Request::Snapshot => self.snapshot(around, out),
             Request::SnapshotEnd(number) => self.snapshots.end(*number).map(|()| 0),
-            Request::Ring(sizes) => ring::ring(sizes, around, out),
+            Request::Ring(sizes) => self.ring(sizes, around, out),
             Request::Subscribe(of, path) => self.subscribe(of, path, around, out),
             Request::Unsubscribe(token) => self.feeds.end(*token).map(|()| 0),
             // Executed before.

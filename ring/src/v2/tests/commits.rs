@@ -70,6 +70,26 @@ fn what_fails_has_changed_nothing_and_says_where() {
     assert_eq!(failure.detail, "the condition IF_ABSENT does not hold");
 }
 
+/// Guests are held back for a client that has looked again, and not for one that only asks again.
+#[test]
+fn an_unmet_stamp_is_told_once_and_an_unmet_value_is_not() {
+    let mut world = World::new();
+    let at = world.v2();
+    let old = world.commit(at, &[step(Kind::SetValue, "/a", b"1")]);
+    let new = world.commit(at, &[step(Kind::SetValue, "/a", b"2")]);
+    for _ in 0..3 {
+        world.commit_error(at, &[step(Kind::IfValue, "/a", b"1")]);
+        world.commit_error(at, &[step(Kind::IfAbsent, "/a", b"")]);
+        world.commit_error(at, &[expect(Kind::IfValueStamp, "/a", old)]);
+    }
+    assert_eq!(world.desk.conflicts, [("/a".to_owned(), 1)]);
+    world.commit(at, &[step(Kind::SetValue, "/a", b"3")]);
+    world.commit_error(at, &[expect(Kind::IfValueStamp, "/a", old)]);
+    world.commit_error(at, &[expect(Kind::IfValueStamp, "/a", new)]);
+    let told = [("/a".to_owned(), 1), ("/a".to_owned(), 1), ("/a".to_owned(), 2)];
+    assert_eq!(world.desk.conflicts, told);
+}
+
 #[test]
 fn conditions_that_hold_let_it_through_and_see_what_came_before() {
     let mut world = World::new();
