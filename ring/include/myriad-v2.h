@@ -53,6 +53,19 @@ extern "C" {
 #define MYRIAD_KINDS_SHIFT 0x8u
 #define MYRIAD_ALL_LEVELS 0xffffffffu
 
+/* No item of the request is to blame. */
+#define MYRIAD_NO_ITEM 0xffffffffu
+
+/* Rings in a memory file: what its first words are, and what a side sleeps for. */
+#define MYRIAD_RINGS_MAGIC 0x5252594du
+#define MYRIAD_RINGS_VERSION 0x1u
+#define MYRIAD_FOR_BYTES 0x1u
+#define MYRIAD_FOR_ROOM 0x2u
+
+/* Limits that are the same for all; the others are in the welcome. */
+#define MYRIAD_FRAGMENT_MAX 0x1000u
+#define MYRIAD_DETAIL_MAX 0x100u
+
 /* Kinds of change. */
 #define MYRIAD_CREATED 0x1u
 #define MYRIAD_WRITTEN 0x2u
@@ -73,19 +86,6 @@ extern "C" {
 #define MYRIAD_ASK_LOG 0x4u
 #define MYRIAD_BELOW 0x1u
 #define MYRIAD_AT_TIME 0x2u
-
-/* No item of the request is to blame. */
-#define MYRIAD_NO_ITEM 0xffffffffu
-
-/* Rings in a memory file: what its first words are, and what a side sleeps for. */
-#define MYRIAD_RINGS_MAGIC 0x5252594du
-#define MYRIAD_RINGS_VERSION 0x1u
-#define MYRIAD_FOR_BYTES 0x1u
-#define MYRIAD_FOR_ROOM 0x2u
-
-/* Limits that are the same for all; the others are in the welcome. */
-#define MYRIAD_FRAGMENT_MAX 0x1000u
-#define MYRIAD_DETAIL_MAX 0x100u
 
 /* SUBSCRIBE: from now on. */
 #define MYRIAD_NOW 0xffffffffffffffffull

@@ -1,5 +1,5 @@
-//! The thread that tells of the past, out of history: subscriptions what the store's feed has let go
-//! of, and clients what they ask by HISTORY.
+//! The thread that tells of the past, out of history: subscriptions what the store's feed has let
+//! go of, and clients what they ask by HISTORY.
 //!
 //! Workers ask it and go on; it reads the file and posts what it found. A piece is bounded, so that
 //! a client that is far behind costs one, and whoever waits behind it gets a turn. Where a piece

@@ -2,17 +2,18 @@
 
 use std::{
     collections::BTreeSet,
+    ffi::OsString,
     io::{Read, Write},
     os::unix::ffi::OsStrExt,
 };
 
+use myriad_core::Perm;
 use myriad_ring::client::{Client, Error};
 
 use super::{
     cli::Command,
     escape::unquote,
     failure::Failure,
-    run::parse_perms,
     together::{Change, Look, make, settle},
     tree::{join, parent},
 };
@@ -134,4 +135,15 @@ fn below(look: &mut dyn Look, path: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
     }
     all.remove(0);
     Ok(all)
+}
+
+/// A permission list, the owner first.
+pub(super) fn parse_perms(perms: &[OsString]) -> Result<Vec<Perm>, Failure> {
+    let parse = |perm: &OsString| {
+        Perm::parse(perm.as_bytes()).map_err(|error| {
+            let perm = perm.as_bytes().escape_ascii();
+            Failure::Usage(format!("\"{perm}\" is no permission: {error}"))
+        })
+    };
+    perms.iter().map(parse).collect()
 }

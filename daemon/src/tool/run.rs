@@ -9,7 +9,7 @@ use std::{
     os::unix::ffi::OsStrExt,
 };
 
-use myriad_core::{Errno, Perm};
+use myriad_core::Errno;
 use myriad_ring::{
     client::{Client, Error, Node, Store, Told, Transaction},
     v1::Op,
@@ -17,7 +17,7 @@ use myriad_ring::{
 use serde_json::json;
 
 use super::{
-    change::{change, says_much},
+    change::{change, parse_perms, says_much},
     cli::{Cli, Command},
     compat::{self, Layout},
     console::Console,
@@ -289,15 +289,4 @@ fn index_and_key<'a>(
         return Err(Failure::Usage("an index's name has letters, digits and - only".into()));
     }
     Ok((index, key))
-}
-
-/// A permission list, the owner first.
-pub(super) fn parse_perms(perms: &[OsString]) -> Result<Vec<Perm>, Failure> {
-    let parse = |perm: &OsString| {
-        Perm::parse(perm.as_bytes()).map_err(|error| {
-            let perm = perm.as_bytes().escape_ascii();
-            Failure::Usage(format!("\"{perm}\" is no permission: {error}"))
-        })
-    };
-    perms.iter().map(parse).collect()
 }

@@ -9,12 +9,19 @@
 //! follows, and before it sleeps fences ([`Bell::sleep`](super::bell::Bell::sleep)) and looks for
 //! publications. Both fences are SeqCst, so at least one of them sees the other.
 
+use std::{io, thread::JoinHandle};
+
 use myriad_core::ConnId;
 use myriad_ring::v2::Followed;
 
-use super::{clients::number_of, mailbox::Mailboxes, run::Worker};
+use super::{
+    Shared,
+    clients::number_of,
+    mailbox::{Mailboxes, Message},
+    run::Worker,
+};
 use crate::{
-    past::{Ask, Said},
+    past::{self, Ask, Said},
     sync::{
         AtomicBool, AtomicU32,
         Ordering::{Relaxed, SeqCst},
@@ -62,6 +69,23 @@ impl Followers {
                 mailboxes.wake(worker);
             }
         }
+    }
+}
+
+impl Shared {
+    /// Has the past told by a thread of its own.
+    pub(super) fn ask_of(
+        &mut self,
+        past: Option<past::Source>,
+    ) -> io::Result<Option<JoinHandle<()>>> {
+        let Some(source) = past else { return Ok(None) };
+        let mailboxes = self.mailboxes.clone();
+        let tell = move |conn: ConnId, said| {
+            mailboxes.post(conn.worker(), Message::Past(conn, said));
+        };
+        let (asker, thread) = past::Asker::start(source, self.store.clone(), tell)?;
+        self.past = Some(asker);
+        Ok(Some(thread))
     }
 }
 

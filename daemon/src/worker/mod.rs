@@ -26,6 +26,7 @@ mod blame;
 mod client;
 mod clients;
 mod clock;
+mod content;
 mod doorbell;
 mod events;
 mod fault;
@@ -58,7 +59,6 @@ mod turns;
 mod wait;
 
 use std::{
-    collections::HashMap,
     io,
     path::PathBuf,
     sync::Arc,
@@ -66,8 +66,8 @@ use std::{
     time::Duration,
 };
 
-use myriad_core::{ConnId, DomId, Store};
-use myriad_ring::{page::Doorbells, v1::connection::Remains};
+use myriad_core::{DomId, Store};
+use myriad_ring::page::Doorbells;
 use rustix::fd::OwnedFd;
 use tracing::{error, warn};
 
@@ -77,12 +77,13 @@ use crate::{
     logs::Logs,
     past,
     reclaim::Reclaimer,
-    recovery::{Former, Kept},
+    recovery::Kept,
     sim,
     stored::Places,
     xen::DomainWatch,
 };
 use clock::Clock;
+pub use content::Content;
 use fault::OnPanic;
 use mailbox::{Inbox, Mailboxes, Message};
 pub use real::Xen;
@@ -175,18 +176,6 @@ impl Shared {
         Ok((shared, inboxes))
     }
 
-    /// Has the past told by a thread of its own.
-    fn ask_of(&mut self, past: Option<past::Source>) -> io::Result<Option<JoinHandle<()>>> {
-        let Some(source) = past else { return Ok(None) };
-        let mailboxes = self.mailboxes.clone();
-        let tell = move |conn: ConnId, said| {
-            mailboxes.post(conn.worker(), Message::Past(conn, said));
-        };
-        let (asker, thread) = past::Asker::start(source, self.store.clone(), tell)?;
-        self.past = Some(asker);
-        Ok(Some(thread))
-    }
-
     /// Whether the host has a domain.
     fn has_domain(&self, domid: DomId) -> bool {
         self.unique_id(domid).is_some()
@@ -200,24 +189,6 @@ impl Shared {
         };
         domain.map(|domain| domain.unique_id)
     }
-}
-
-/// The store, what an earlier daemon has left of rings, and what is kept for the next one.
-#[derive(Debug)]
-pub struct Content {
-    /// The store.
-    pub store: Store,
-    /// What is kept, where anything is.
-    pub kept: Option<Kept>,
-    /// What the rings were about to do.
-    pub formers: HashMap<DomId, Former>,
-    /// Programs' sockets that have outlived the daemon before, by their places; none where systemd
-    /// keeps none, or keeps this process's and not a daemon's.
-    pub sockets: Option<Vec<(u32, OwnedFd, Remains)>>,
-    /// By what its generations are told from those of another store.
-    pub store_number: u64,
-    /// Where the past is to be had, where it is kept.
-    pub past: Option<past::Source>,
 }
 
 /// All workers.

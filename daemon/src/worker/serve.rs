@@ -141,6 +141,11 @@ impl Worker {
                 _ => break,
             }
         }
+        self.note_served(number);
+    }
+
+    /// Requests of a client were executed, as many as there were or may be in one turn.
+    fn note_served(&mut self, number: u64) {
         self.clients.note_output(number);
         if let Some(client) = self.clients.get(number).filter(|client| !client.dirty) {
             // Otherwise when the answer is on its way.

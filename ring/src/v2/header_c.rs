@@ -6,7 +6,7 @@
 
 use std::{fmt::Write, path::Path};
 
-use super::{Op, body, frame, limits, record::Shape, records, status};
+use super::{Op, body, frame, limits, past_records as past, record::Shape, records, status};
 use crate::{page::layout::PAGE_SIZE, shm};
 use myriad_core::Errno;
 
@@ -23,7 +23,7 @@ fn the_header_is_what_the_records_say() {
 
 #[test]
 fn every_record_lies_as_its_fields_do() {
-    for shape in frame::SHAPES.iter().chain(records::SHAPES) {
+    for shape in frame::SHAPES.iter().chain(records::SHAPES).chain(past::SHAPES) {
         let sizes = shape.fields.iter().map(|(_, ty, _)| bytes(ty));
         assert_eq!(sizes.sum::<usize>(), shape.size, "{}", shape.name);
         let mut at = 0;
@@ -58,7 +58,7 @@ fn header() -> String {
     put(format_args!("\n/* The v1 message that asks for v2, and the version that this is. */"));
     put(format_args!("#define MYRIAD_HELLO {:#x}u", records::HELLO));
     put(format_args!("#define MYRIAD_VERSION {}u", records::VERSION));
-    for (words, flags) in flags() {
+    for (words, flags) in flags().into_iter().chain(past_flags()) {
         put(format_args!("\n/* {words} */"));
         for (name, value) in flags {
             put(format_args!("#define MYRIAD_{name} {value:#x}u"));
@@ -85,7 +85,7 @@ fn header() -> String {
     for errno in Errno::ALL {
         put(format_args!("#define MYRIAD_{} {}u", errno.name(), status::number(errno)));
     }
-    for shape in frame::SHAPES.iter().chain(records::SHAPES) {
+    for shape in frame::SHAPES.iter().chain(records::SHAPES).chain(past::SHAPES) {
         put_shape(shape, &mut out);
     }
     out + END
@@ -134,6 +134,29 @@ fn flags() -> Vec<(&'static str, Vec<(&'static str, u32)>)> {
                 ("ALL_LEVELS", records::ALL_LEVELS),
             ],
         ),
+        ("No item of the request is to blame.", vec![("NO_ITEM", records::NO_ITEM)]),
+        (
+            "Rings in a memory file: what its first words are, and what a side sleeps for.",
+            vec![
+                ("RINGS_MAGIC", shm::MAGIC),
+                ("RINGS_VERSION", shm::VERSION),
+                ("FOR_BYTES", shm::FOR_BYTES),
+                ("FOR_ROOM", shm::FOR_ROOM),
+            ],
+        ),
+        (
+            "Limits that are the same for all; the others are in the welcome.",
+            vec![
+                ("FRAGMENT_MAX", u32::try_from(limits::FRAGMENT_MAX).unwrap()),
+                ("DETAIL_MAX", u32::try_from(limits::DETAIL_MAX).unwrap()),
+            ],
+        ),
+    ]
+}
+
+/// Those of subscriptions and of history.
+fn past_flags() -> Vec<(&'static str, Vec<(&'static str, u32)>)> {
+    vec![
         (
             "Kinds of change.",
             vec![
@@ -162,23 +185,6 @@ fn flags() -> Vec<(&'static str, Vec<(&'static str, u32)>)> {
                 ("ASK_LOG", records::ASK_LOG.into()),
                 ("BELOW", records::BELOW.into()),
                 ("AT_TIME", records::AT_TIME.into()),
-            ],
-        ),
-        ("No item of the request is to blame.", vec![("NO_ITEM", records::NO_ITEM)]),
-        (
-            "Rings in a memory file: what its first words are, and what a side sleeps for.",
-            vec![
-                ("RINGS_MAGIC", shm::MAGIC),
-                ("RINGS_VERSION", shm::VERSION),
-                ("FOR_BYTES", shm::FOR_BYTES),
-                ("FOR_ROOM", shm::FOR_ROOM),
-            ],
-        ),
-        (
-            "Limits that are the same for all; the others are in the welcome.",
-            vec![
-                ("FRAGMENT_MAX", u32::try_from(limits::FRAGMENT_MAX).unwrap()),
-                ("DETAIL_MAX", u32::try_from(limits::DETAIL_MAX).unwrap()),
             ],
         ),
     ]

@@ -19,6 +19,7 @@ mod input;
 pub mod limits;
 mod numbers;
 mod op;
+mod past_records;
 mod record;
 pub mod records;
 mod request;

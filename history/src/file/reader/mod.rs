@@ -4,6 +4,7 @@ mod commits;
 mod diff;
 mod keys;
 mod lookup;
+mod missing;
 pub(crate) mod position;
 pub(crate) mod scan;
 mod stats;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use commits::{Walk, floor};
+use missing::{gaps, left_out};
 use position::{Position, Reader};
 use scan::{Index, RefreshError};
 pub use stats::{Stats, TierStats};
@@ -287,34 +289,4 @@ fn inclusive(range: &impl RangeBounds<u64>) -> RangeInclusive<u64> {
         Bound::Unbounded => (start, u64::MAX),
     };
     start..=end
-}
-
-/// The gaps that any tier tells of, each once, with where they end.
-fn gaps(index: &Index) -> Vec<Gap> {
-    let mut all: Vec<Gap> = Vec::new();
-    for segment in index.tiers.iter().flatten() {
-        for gap in &segment.gaps {
-            let same = |g: &Gap| (g.from_seq, g.generation) == (gap.from_seq, gap.generation);
-            if !all.iter().any(same) {
-                all.push(gap.clone());
-            }
-        }
-    }
-    all.sort_by_key(|gap| (gap.generation, gap.from_seq));
-    all
-}
-
-/// What was left out, with where everything is known again.
-fn left_out(index: &Index) -> Vec<LeftOut> {
-    let mut all = Vec::new();
-    for segments in &index.tiers {
-        for (at, segment) in segments.iter().enumerate() {
-            let later = segments.get(at + 1..).unwrap_or_default();
-            let base = later.iter().find_map(|segment| segment.base.as_ref());
-            let to = base.map_or(0, |base| base.moment.generation);
-            all.extend(segment.left_out.iter().map(|one| LeftOut { to, ..one.clone() }));
-        }
-    }
-    all.sort_by_key(|one| (one.from, one.tier));
-    all
 }

@@ -15,6 +15,8 @@ mod feed;
 mod history;
 mod incoming;
 mod nodes;
+mod place;
+mod refusals;
 mod snapshots;
 
 use std::{
@@ -26,12 +28,13 @@ use std::{
 use myriad_core::Errno;
 
 pub use commit::{Commit, Committed};
-pub use feed::{BadPlace, Changed, News, Place, Wanted};
+pub use feed::{Changed, News, Wanted};
 pub use history::{Entry, Kept, LogPage, PastChild, Was, When};
 pub use nodes::{Child, Node, Stamps, Told};
+pub use place::{BadPlace, Place};
 pub use snapshots::{Match, Snapshot};
 
-use super::{Client, Error, Event, Request, Stream, places, wire::Message};
+use super::{Client, Error, Event, Stream, places, wire::Message};
 use crate::{
     v1::{self, Header},
     v2::{
@@ -43,6 +46,7 @@ use crate::{
     },
 };
 use incoming::Incoming;
+use refusals::{as_refused, refused};
 
 /// What a client has once both sides speak v2.
 #[derive(Debug)]
@@ -287,18 +291,5 @@ impl<S: Read + Write> Client<S> {
         let tokens = self.v2.as_ref().map(|v2| &v2.tokens);
         let token = tokens.and_then(|tokens| tokens.get(&event.token)).cloned();
         Ok(token.map(|token| Event { path: event.path, token }))
-    }
-}
-
-fn refused(op: v1::Op, path: &[u8], errno: Errno) -> Error {
-    let subject = Request::new(op).text(path).subject();
-    Error::Refused { op, subject, errno }
-}
-
-/// The daemon's refusal as that of the request of v1 that the caller has made.
-fn as_refused(error: Error, op: v1::Op, path: &[u8]) -> Error {
-    match error {
-        Error::Declined { errno, .. } => refused(op, path, errno),
-        other => other,
     }
 }

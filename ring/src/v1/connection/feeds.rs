@@ -37,8 +37,9 @@ impl Connection {
         self.queue.waiting() < FEED_AHEAD
     }
 
-    /// Gives the answer to a question about the past: a message that [`begin`](crate::v2::frame::begin) has begun, or
-    /// the error and why. Queue the events up to now before.
+    /// Gives the answer to a question about the past: a message that
+    /// [`begin`](crate::v2::frame::begin) has begun, or the error and why. Queue the events up to
+    /// now before.
     pub fn answer_history(&mut self, answer: Result<Vec<u8>, (Errno, String)>) {
         let Some(id) = self.speaker().map(|v2| v2.waiting) else { return };
         let State::Waiting(header, _) = &self.state else { return };

@@ -86,28 +86,7 @@ pub(super) fn with_request(
         10 => then(&Request::Snapshot),
         11 => then(&Request::SnapshotEnd(few.into())),
         12 if few % 4 == 0 => then(&Request::Ring(records::RingSizes::default())),
-        13 | 14 => {
-            let since = if count < 4 { records::NOW } else { u64::from(byte()) };
-            let subscription = records::Subscription {
-                token: u64::from(few / 64).into(),
-                since: since.into(),
-                store: u64::from(count / 7).into(),
-                depth: u32::from(few % 3).into(),
-                kinds: u16::from(count).into(),
-                flags: u16::from(few % 4).into(),
-                ..Default::default()
-            };
-            then(&Request::Subscribe(subscription, path))
-        }
-        15 if count < 4 => then(&Request::Unsubscribe(u64::from(few / 64))),
-        15 => {
-            let question = records::Question {
-                kind: u16::from(count).into(),
-                flags: u16::from(few % 4).into(),
-                ..Default::default()
-            };
-            then(&Request::History(question, path))
-        }
+        13..=15 => then(&past(op, few, count, byte(), path)),
         _ => {
             let payload = [path, b"\0"].concat();
             let op = u32::from(byte() % 28);
@@ -115,4 +94,29 @@ pub(super) fn with_request(
             then(&Request::Classic(Header { op, req_id: 1, tx_id: 0, len }, &payload))
         }
     }
+}
+
+/// One about what comes after a generation, or was before.
+fn past(op: u8, few: u8, count: u8, since: u8, path: &[u8]) -> Request<'_> {
+    if op == 15 && count < 4 {
+        return Request::Unsubscribe(u64::from(few / 64));
+    }
+    if op == 15 {
+        let question = records::Question {
+            kind: u16::from(count).into(),
+            flags: u16::from(few % 4).into(),
+            ..Default::default()
+        };
+        return Request::History(question, path);
+    }
+    let subscription = records::Subscription {
+        token: u64::from(few / 64).into(),
+        since: if count < 4 { records::NOW } else { u64::from(since) }.into(),
+        store: u64::from(count / 7).into(),
+        depth: u32::from(few % 3).into(),
+        kinds: u16::from(count).into(),
+        flags: u16::from(few % 4).into(),
+        ..Default::default()
+    };
+    Request::Subscribe(subscription, path)
 }

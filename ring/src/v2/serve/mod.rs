@@ -13,6 +13,7 @@ mod around;
 mod commit;
 mod feeds;
 mod kinds;
+mod past;
 mod read;
 mod ring;
 mod snapshots;
@@ -41,6 +42,7 @@ use around::Failed;
 use feeds::Feeds;
 pub use feeds::{Followed, Past, Told};
 use kinds::Kinds;
+pub use past::Question;
 use snapshots::Snapshots;
 
 /// What a connection has once it speaks v2.
@@ -78,15 +80,6 @@ pub struct Executed<'a> {
     pub request: Option<&'a Request<'a>>,
     /// Its end.
     pub result: Result<(), Errno>,
-}
-
-/// What a client asks about the past.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
-    /// What.
-    pub head: records::Question,
-    /// An absolute path.
-    pub path: String,
 }
 
 /// What it came to.
@@ -247,27 +240,6 @@ impl Speaker {
     fn refuse(number: u16, id: u64, failed: Failed, around: &Around<'_>) -> Served {
         let reply = answer::failure(number, id, &failed);
         Served { reply, seq: since(failed.seq, around.store), later: None }
-    }
-
-    /// Has the past asked; the answer comes later.
-    fn ask(
-        &mut self,
-        id: u64,
-        question: &records::Question,
-        path: &[u8],
-        around: &mut Around<'_>,
-    ) -> Result<Served, Failed> {
-        let mut buffer = String::new();
-        let is_range = question.kind.get() == records::ASK_RANGE;
-        let path = around.node(if is_range { b"/" } else { path }, &mut buffer)?;
-        let path = path.as_str().to_owned();
-        let asked = around.host.ask_history(Question { head: *question, path });
-        let why = "no history is kept, or too many ask about it";
-        asked.map_err(|errno| Failed::new(errno, why))?;
-        self.waiting = id;
-        // By this number the answer to it is told from that to a request of v1.
-        let header = Header { op: records::HELLO, req_id: 0, tx_id: 0, len: 0 };
-        Ok(Served { reply: Vec::new(), seq: 0, later: Some(header) })
     }
 
     /// A request of v1, and its answer of v1 in one of v2.

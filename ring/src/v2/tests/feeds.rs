@@ -1,15 +1,15 @@
 //! SUBSCRIBE: what is told live, out of the past, and where nobody knows.
 
-use myriad_core::{After, Errno, Since, Store};
+use myriad_core::{After, Since, Store};
 
 use super::client::step;
 use crate::{
     v1::world::World,
     v2::{
         Followed, Past, Request, Step, Told,
-        feed::{self, ChangeSeen, FeedSeen, Filter, Frames},
+        feed::{self, ChangeSeen, FeedSeen, Frames},
         frame::EVENT,
-        limits::{FEED_AHEAD, FEED_PART, FEED_SAY_EVERY, SUBSCRIPTIONS_MAX},
+        limits::{FEED_AHEAD, FEED_PART, FEED_SAY_EVERY},
         op::Op,
         records::{
             ALL_LEVELS, CREATED, GAP, GRANTED, Kind, NOW, PART, REACHED, REMOVED, Subscribed,
@@ -29,13 +29,13 @@ pub(super) fn subscription(path: &str, token: u64, since: u64) -> (Subscription,
     (head, path.as_bytes())
 }
 
-fn subscribe(world: &mut World, at: usize, (head, path): (Subscription, &[u8])) -> u64 {
+pub(super) fn subscribe(world: &mut World, at: usize, (head, path): (Subscription, &[u8])) -> u64 {
     let answer = world.ask2(at, &Request::Subscribe(head, path)).unwrap();
     crate::v2::answers::record::<Subscribed>(&answer).unwrap().generation.get()
 }
 
 /// What a client is told now.
-fn told(world: &mut World, at: usize) -> Vec<FeedSeen> {
+pub(super) fn told(world: &mut World, at: usize) -> Vec<FeedSeen> {
     let store = world.store.clone();
     let mut seen = Vec::new();
     loop {
@@ -52,11 +52,11 @@ fn told(world: &mut World, at: usize) -> Vec<FeedSeen> {
     }
 }
 
-fn set<'a>(path: &'a str, value: &'a str) -> Step<'a> {
+pub(super) fn set<'a>(path: &'a str, value: &'a str) -> Step<'a> {
     step(Kind::SetValue, path, value.as_bytes())
 }
 
-fn change(kind: u16, path: &str, value: &str) -> ChangeSeen {
+pub(super) fn change(kind: u16, path: &str, value: &str) -> ChangeSeen {
     ChangeSeen { kind, path: path.into(), value: value.into(), perms: Vec::new() }
 }
 
@@ -297,58 +297,4 @@ fn a_long_commit_comes_in_parts() {
     let changes: Vec<&str> = seen.iter().flat_map(|seen| &seen.2).map(|c| &*c.path).collect();
     let expected: Vec<&str> = std::iter::once("/a").chain(names.iter().map(|n| &**n)).collect();
     assert_eq!(changes, expected);
-}
-
-#[test]
-fn what_can_not_be_subscribed_to_is_refused() {
-    let mut world = World::new();
-    let (at, guest) = (world.v2(), world.v2_guest(5));
-    let refused = |world: &mut World, at, (head, path): (Subscription, &[u8])| {
-        world.error(at, &Request::Subscribe(head, path)).0
-    };
-    assert_eq!(refused(&mut world, guest, subscription("/a", 1, NOW)), Errno::ENOSYS);
-    assert_eq!(world.error(guest, &Request::Unsubscribe(1)).0, Errno::ENOSYS);
-    for path in ["", "/a//b", "/a/", "@releaseDomain", "/@index", "/@index/domain-name/x"] {
-        assert_eq!(refused(&mut world, at, subscription(path, 1, NOW)), Errno::EINVAL, "{path}");
-    }
-    let mut kind = subscription("/a", 1, NOW);
-    kind.0.kinds = 16.into();
-    assert_eq!(refused(&mut world, at, kind), Errno::EINVAL);
-    assert_eq!(world.error(at, &Request::Unsubscribe(1)).0, Errno::ENOENT);
-    for token in 0..SUBSCRIPTIONS_MAX as u64 {
-        subscribe(&mut world, at, subscription("name", token, NOW));
-    }
-    assert_eq!(refused(&mut world, at, subscription("/a", 3, NOW)), Errno::EEXIST);
-    assert_eq!(refused(&mut world, at, subscription("/a", 99, NOW)), Errno::ENOSPC);
-    assert!(world.ask2(at, &Request::Unsubscribe(3)).is_ok());
-    subscribe(&mut world, at, subscription("/a", 99, NOW));
-    // What frames say is absolute.
-    world.commit(at, &[set("name", "x")]);
-    let seen = told(&mut world, at);
-    assert_eq!(seen.len(), SUBSCRIPTIONS_MAX - 1);
-    assert_eq!(seen[0].changes.last().unwrap().path, "/local/domain/0/name");
-}
-
-#[test]
-fn a_filter_knows_what_lies_below() {
-    let (head, _) = subscription("", 1, NOW);
-    let filter = |path: &str, depth: u32| {
-        let head = Subscription { depth: depth.into(), ..head };
-        Filter::new(&head, path)
-    };
-    let all = filter("/a/b", ALL_LEVELS);
-    for (path, kind, wanted) in [
-        ("/a/b", WRITTEN, true),
-        ("/a/b/c/d", WRITTEN, true),
-        ("/a/bc", WRITTEN, false),
-        ("/a", WRITTEN, false),
-        ("/a", REMOVED, true),
-        ("/", REMOVED, true),
-        ("/x", REMOVED, false),
-    ] {
-        assert_eq!(all.wants(path, kind), wanted, "{path}");
-    }
-    assert!(filter("/", 0).wants("/", WRITTEN) && !filter("/", 0).wants("/a", WRITTEN));
-    assert!(filter("/", 1).wants("/a", WRITTEN) && !filter("/", 1).wants("/a/b", WRITTEN));
-    assert!(!filter("/", ALL_LEVELS).wants("@releaseDomain", GRANTED));
 }

@@ -8,4 +8,5 @@ mod guests;
 mod hostile;
 mod reads;
 mod start;
+mod subscribing;
 mod watches;
