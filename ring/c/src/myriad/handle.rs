@@ -57,7 +57,7 @@ impl Handle {
 
     /// Connects anew. `path`: none: wherever the daemon is.
     pub(super) fn connect(&mut self, path: Option<&[u8]>, flags: u32) -> Called<()> {
-        self.client = None;
+        self.disconnect();
         self.settle();
         if flags & !V1_ONLY != 0 {
             return Err(self.fail(libc::EINVAL, "myriad_connect has no such flag"));
@@ -114,7 +114,7 @@ impl Handle {
         let answer = answer.map_err(|error| {
             // An answer that didn't come in time may still come.
             if matches!(error, Error::TimedOut) {
-                self.client = None;
+                self.disconnect();
             }
             self.failed(&error)
         });
@@ -129,7 +129,7 @@ impl Handle {
         // Ends: when an event or the time has come. Without bound it turns once for each message.
         let event = loop {
             let Some(client) = &mut self.client else { return Err(self.unconnected()) };
-            match is_readable(client, left()) {
+            match is_readable(client, left) {
                 Ok(true) => {}
                 Ok(false) => break Ok(None),
                 Err(error) => break Err(self.system(&error, "the connection can't be polled")),
@@ -183,10 +183,20 @@ impl Handle {
         number
     }
 
+    /// Closes the connection. A child of fork() may have it open still, so that it isn't out of the
+    /// poll's set by that.
+    fn disconnect(&mut self) {
+        if let (Some(client), Some(poll)) = (&self.client, &self.poll) {
+            // One that isn't there is what is wanted.
+            let _ = poll.remove(client.stream().as_fd());
+        }
+        self.client = None;
+    }
+
     /// A failure of the client's; a connection that broke is closed.
     fn failed(&mut self, error: &Error) -> c_int {
         if matches!(error, Error::Lost(_) | Error::Broken | Error::Protocol(_)) {
-            self.client = None;
+            self.disconnect();
         }
         let result = self.fail(number::of(error), &error.to_string());
         if let Error::Declined { item: Some(item), .. } = error {
@@ -227,17 +237,22 @@ fn set_timeout(client: &Client<Stream>, timeout: Option<Duration>) {
 }
 
 /// Whether an event is here, or something that may be one comes within the time.
-fn is_readable(client: &Client<Stream>, left: Option<Duration>) -> std::io::Result<bool> {
+fn is_readable(
+    client: &Client<Stream>,
+    left: impl Fn() -> Option<Duration>,
+) -> std::io::Result<bool> {
     if client.has_event() {
         return Ok(true);
     }
-    let time = left.and_then(|left| Timespec::try_from(left).ok());
-    let mut fds = [PollFd::new(client.stream(), PollFlags::IN)];
-    // Ends: a signal takes a turn, and who wants to wait for ever may be woken.
-    match rustix::event::poll(&mut fds, time.as_ref()) {
-        Ok(ready) => Ok(ready > 0),
-        Err(rustix::io::Errno::INTR) => Ok(true),
-        Err(error) => Err(error.into()),
+    // Ends: with the time that is left; a signal takes a turn.
+    loop {
+        let time = left().and_then(|left| Timespec::try_from(left).ok());
+        let mut fds = [PollFd::new(client.stream(), PollFlags::IN)];
+        match rustix::event::poll(&mut fds, time.as_ref()) {
+            Ok(ready) => return Ok(ready > 0),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 

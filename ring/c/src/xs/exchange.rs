@@ -22,6 +22,9 @@ pub(crate) trait Source {
 
     /// The next message. One thread at a time asks.
     fn read(&self, partial: &mut Self::Partial, waits: bool) -> Read<Self::Message>;
+
+    /// It is of no use any more: whoever waits for a message on it has its end, and the daemon too.
+    fn shut(&self) {}
 }
 
 /// What a look at a source has come to.
@@ -90,6 +93,7 @@ impl<S: Source, K: Sort<S::Message>> Exchange<S, K> {
         let mut kept = self.kept.lock();
         kept.has_ended = true;
         kept.sorted.end();
+        self.source.shut();
         self.changed.tell();
     }
 
@@ -135,6 +139,7 @@ impl<S: Source, K: Sort<S::Message>> Exchange<S, K> {
             if !goes_on {
                 kept.has_ended = true;
                 kept.sorted.end();
+                self.source.shut();
             }
         }
     }

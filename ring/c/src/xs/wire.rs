@@ -3,6 +3,7 @@
 use std::{
     ffi::c_int,
     io::{self, Write},
+    net::Shutdown,
 };
 
 use myriad_ring::{
@@ -73,6 +74,13 @@ impl Source for Connection {
             Ok(message) => Read::Message(message),
             Err(Error::TimedOut) if !waits => Read::Nothing,
             Err(_) => Read::End,
+        }
+    }
+
+    fn shut(&self) {
+        if let Stream::Socket(socket) = &self.0 {
+            // One that the daemon has ended needs no more.
+            let _ = socket.shutdown(Shutdown::Both);
         }
     }
 }
