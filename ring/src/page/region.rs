@@ -14,7 +14,7 @@ use crate::sync::{AtomicU32, Ordering};
 pub(crate) struct Memory(Arc<Mapping>);
 
 impl Memory {
-    /// All of a mapping, as words. It must not be used as a [`Page`] as well.
+    /// All of a mapping, as words. It must not be used as a [`Page`](super::Page) as well.
     pub(crate) fn new(mapping: Mapping) -> Memory {
         Memory(Arc::new(mapping))
     }

@@ -12,7 +12,7 @@
 //!   commits: its answers belong to its START.
 //! - A transaction may fail with EAGAIN only if it has changed something and something was changed
 //!   since its START.
-//! - A COMMIT of v2 ([`super::together`]) is a transaction that happens at one point.
+//! - A COMMIT of v2 (`together.rs`) is a transaction that happens at one point.
 //! - F4: an event goes to who may read the node or its parent, or could read the node before. In a
 //!   transaction each node raises one, with the permissions right before and after the commit.
 

@@ -26,7 +26,7 @@ pub struct FeedSeen {
 /// A change, as a client reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangeSeen {
-    /// [`CREATED`], [`WRITTEN`], [`GRANTED`] or [`REMOVED`].
+    /// [`CREATED`](records::CREATED) and its like: one of them.
     pub kind: u16,
     /// Where: absolute.
     pub path: String,
