@@ -140,7 +140,11 @@ impl Teller {
         for _ in 0..limits::PAST_TRIES {
             match self.read(&mut piece) {
                 Ok(()) => break,
-                Err(_) if piece.has_begun() => break,
+                Err(_) if piece.has_begun() => {
+                    // From there on it is looked at anew.
+                    piece.is_full = true;
+                    break;
+                }
                 Err(ReadError::Overtaken) => {}
                 Err(error) => {
                     error!("history can't be told from: {error}");
@@ -151,7 +155,7 @@ impl Teller {
         if !piece.is_full {
             let follows = self.store.after(&mut Since::generation(piece.upto));
             match follows {
-                After::Gone if is_written || piece.has_begun() => piece.gap(self.store.now()),
+                After::Gone if is_written => piece.gap(self.store.now()),
                 // It isn't written yet: the next look may find it.
                 After::Gone => piece.is_full = true,
                 _ => {}
