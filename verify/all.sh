@@ -50,7 +50,7 @@ check model "runs of random operations" '([0-9]+) runs.*' .ci/model.sh
 check linear "histories" '([0-9]+) histories.*' .ci/linear.sh
 check simulate "seeds" '([0-9]+) seeds.*' .ci/simulate.sh 500
 check oracle "requests" '([0-9]+) requests.*' .ci/oracle.sh
-check fuzz "executions" '^stat::number_of_executed_units: +([0-9]+)' verify/fuzz.sh 45
+check fuzz "executions" '^stat::number_of_executed_units: +([0-9]+)' verify/fuzz.sh 30
 check kill "kills" '^[a-z_-]+ +([0-9]+) +[0-9]+ +[0-9]+ *$' verify/kill.sh --kills 8 --random 40
 check threads "tests, ThreadSanitizer" '^thread +[a-z]+ +([0-9]+) .*' verify/sanitize.sh thread
 check addresses "tests, AddressSanitizer" '^address +[a-z]+ +([0-9]+) .*' verify/sanitize.sh address
