@@ -1,5 +1,5 @@
 #!/bin/bash
-# Everything that shows Myriad right, one after the other, and a table of it: some 50 minutes on two
+# Everything that shows Myriad right, one after the other, and a table of it: some 40 minutes on two
 # cores, builds included. Goes on after a failure; exit code 1 where anything failed. What a check
 # has printed is in target/all/CHECK.log.
 #
